@@ -1,0 +1,1 @@
+"""Kefu Hub: a self-hosted chat bridge for customer service that loses nothing."""

@@ -1,0 +1,55 @@
+"""What one log message holds: the events that an owner committed together.
+
+JSON, so that any language (and a person with the nats tool) can read the log.
+"""
+
+import msgspec
+
+from hub.domain.commands import Origin
+from hub.domain.events import Record
+
+SCHEMA = 1
+"""Of batches; raised once every live worker can read the next one."""
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One record, and the relayed command that caused it, if one did."""
+
+    record: Record
+    origin: Origin | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One commit of one owner.
+
+    `n` counts the owner's batches. `relayed` is the log sequence up to which everything that earlier batches call for
+    in other entities has been done. A batch with `took` and no entries is an owner's first act (OwnerTook).
+    """
+
+    schema: int
+    epoch: int
+    owner: str
+    n: int
+    relayed: int
+    entries: tuple[Entry, ...] = ()
+    took: bool = False
+
+
+class EncodedBatch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The same with entries that are encoded already: an event is encoded once."""
+
+    schema: int
+    epoch: int
+    owner: str
+    n: int
+    relayed: int
+    entries: list[msgspec.Raw] = []
+    took: bool = False
+
+
+decode_batch = msgspec.json.Decoder(Batch).decode
+decode_entry = msgspec.json.Decoder(Entry).decode
+encode_batch = msgspec.json.Encoder().encode
+encode_entry = msgspec.json.Encoder().encode
+decode_record = msgspec.json.Decoder(Record).decode
+encode_record = msgspec.json.Encoder().encode

@@ -1,0 +1,225 @@
+"""What an entity can be asked to do. Imperative; a command may be refused, an event (events.py) has happened."""
+
+from typing import Literal
+
+import msgspec
+
+from hub.domain.messages import AgentSettings, Block, Judgement, Profile, Teams
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Where a relayed command came from; each target keeps the highest per source partition, so a repeat is known."""
+
+    partition: int
+    epoch: int
+    seq: int
+    index: int
+
+
+class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all commands; the tag is the class name."""
+
+
+# --- to any entity -------------------------------------------------------------------------------------------------
+
+
+class Tick(Command):
+    """Time has passed: `next_due` of the entity has been reached."""
+
+
+# --- to a conversation ---------------------------------------------------------------------------------------------
+
+
+class PostMessage(Command):
+    """A visitor's message. `tab`.`n` is the client's own number: n = 1, 2, 3 … for each tab.
+
+    `profile` is used when this message opens the conversation. `judgement` is filled in by the pipeline in the
+    owner; `unsupported` names a kind of message that is not text (then `text` is what both sides see of it).
+    """
+
+    tab: str
+    n: int
+    text: str
+    profile: Profile
+    judgement: Judgement | None = None
+
+
+class AnswerMessage(Command):
+    """An agent's answer to the visitor. From a desk socket it carries that client's `tab`.`n`; relayed, an origin."""
+
+    agent: str
+    text: str
+    tab: str = ""
+    n: int = 0
+
+
+class Assign(Command):
+    """The queue has chosen `agent`. `phone`: messages must be relayed to the agent entity, for their phone."""
+
+    agent: str
+    display: str
+    no: int
+    team: str
+    phone: bool
+
+
+class TellWaiting(Command):
+    """The queue has no agent for the visitor yet. `on_duty`: somebody of the team is, but all are busy."""
+
+    no: int
+    team: str
+    position: int
+    on_duty: bool
+
+
+class CloseConversation(Command):
+    """End the conversation; the visitor's next message reopens it."""
+
+    by: str
+
+
+class TransferConversation(Command):
+    """Give the conversation to another agent or back to a team; `agent` and `team` are ids/names, one is set."""
+
+    by: str
+    agent: str = ""
+    team: str = ""
+
+
+class ReturnConversation(Command):
+    """The assignee cannot be reached: back to the queue, with the reason."""
+
+    agent: str
+    because: str
+
+
+class ReleaseMessage(Command):
+    """A held message may be read now."""
+
+    seq: int
+    by: str
+
+
+class RejectMessage(Command):
+    """A held message stays unread for ever."""
+
+    seq: int
+    by: str
+
+
+# --- to the queue --------------------------------------------------------------------------------------------------
+
+
+class ChangeTeams(Command):
+    """rules/teams.yaml has a new version."""
+
+    teams: Teams
+
+
+class Enqueue(Command):
+    """A conversation needs an agent of `team`. `agent`: this one, if it can be (a transfer to a person)."""
+
+    conversation: str
+    team: str
+    priority: int
+    agent: str = ""
+    avoid: str = ""
+    """An agent who must not get it now: they just gave it away."""
+
+
+class Leave(Command):
+    """A conversation is closed: it waits no more and counts for nobody. Its number rests for 7 days."""
+
+    conversation: str
+
+
+class SetDuty(Command):
+    """To the queue from the agent entity; and to the agent entity from the API."""
+
+    agent: str
+    on: bool
+
+
+# --- to an agent ---------------------------------------------------------------------------------------------------
+
+
+class ConfigureAgent(Command):
+    """The agent's line in teams.yaml, or the capabilities of their channel, have changed."""
+
+    settings: AgentSettings | None
+    """None: teams.yaml names them no more."""
+
+
+class ReceiveText(Command):
+    """A text the agent wrote on their phone. `outside_id` is the platform's message id; `raw` what really came in."""
+
+    outside_id: str
+    text: str
+    sent_at_ms: int
+    raw: str = ""
+    unsupported: str = ""
+    """Not empty: it was not a text but this kind (image, voice …)."""
+
+
+class Serve(Command):
+    """A conversation is now this agent's; `backlog` is what nobody has answered yet, `skipped` how many more."""
+
+    conversation: str
+    no: int
+    name: str
+    team: str
+    backlog: tuple[Block, ...] = ()
+    skipped: int = 0
+
+
+class ShowMessage(Command):
+    """A visitor wrote in a conversation that this agent serves."""
+
+    block: Block
+
+
+class StopServing(Command):
+    """The conversation is no longer this agent's. `because`: closed, transferred, returned; `to`: whose it is now."""
+
+    conversation: str
+    no: int
+    because: Literal["closed", "transferred", "returned"]
+    by: str = ""
+    to: str = ""
+
+
+class TellRefused(Command):
+    """The conversation refused this agent's answer or request; the text goes back to them with the reason."""
+
+    conversation: str
+    no: int
+    text: str
+    because: str
+    now_with: str = ""
+
+
+class RecordVerdict(Command):
+    """What became of an attempt. `kind` as in the contract; for a retry, `retry_at_ms` says when."""
+
+    attempt: int
+    kind: Literal["sent", "retry", "refused", "unknown"]
+    because: str = ""
+    receipt: str = ""
+    retry_at_ms: int = 0
+
+
+# --- to an intake --------------------------------------------------------------------------------------------------
+
+
+class KeepUnparsed(Command):
+    """Raw input that the connector could not read: kept, counted, to be replayed after a fix."""
+
+    because: str
+    raw: str
+
+
+AnyCommand = (
+    Tick | PostMessage | AnswerMessage | Assign | TellWaiting | CloseConversation | TransferConversation
+    | ReturnConversation | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue | Leave | SetDuty | ConfigureAgent
+    | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | RecordVerdict | KeepUnparsed
+)  # fmt: skip

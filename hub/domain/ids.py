@@ -1,0 +1,56 @@
+"""Entity ids, and the partition that each of them names.
+
+An id reads ``<kind><partition>-<name>``: ``c7-k3v9…`` is a conversation of partition 7, ``a12-wangfang`` an agent,
+``q0-main`` the queue. Who holds an id knows its partition without asking anybody.
+"""
+
+import base64
+import hashlib
+import zlib
+
+CONVERSATION, AGENT, QUEUE, INTAKE = "c", "a", "q", "i"
+QUEUE_ID = "q0-main"
+"""The one queue, hub-wide."""
+
+
+def partition_of(entity: str) -> int:
+    """The partition in an id; ValueError when this is no entity id."""
+    head, dash, name = entity.partition("-")
+    if not dash or not name or head[:1] not in "caqi" or not head[1:].isdecimal():
+        raise ValueError(f"{entity!r} is no entity id; one looks like c7-k3v9")
+    return int(head[1:])
+
+
+def kind_of(entity: str) -> str:
+    """The kind's letter: one of CONVERSATION, AGENT, QUEUE, INTAKE."""
+    return entity[0]
+
+
+def new_conversation_id(partition: int, entropy: bytes) -> str:
+    """An id that cannot be guessed; `entropy` is 16 random bytes."""
+    return f"{CONVERSATION}{partition}-{_name(entropy)}"
+
+
+def platform_conversation_id(partitions: int, channel: str, account: str, identity: str) -> str:
+    """The one id for an outside identity: two workers that derive it derive the same."""
+    digest = hashlib.sha256(f"{channel}\0{account}\0{identity}".encode()).digest()
+    return f"{CONVERSATION}{int.from_bytes(digest[:4], 'big') % partitions}-{_name(digest[4:20])}"
+
+
+def agent_id(partitions: int, name: str) -> str:
+    """The id of the agent whom rules/teams.yaml calls `name`."""
+    return f"{AGENT}{zlib.crc32(name.encode()) % partitions}-{name}"
+
+
+def agent_name(entity: str) -> str:
+    """The name in teams.yaml of the agent with this id."""
+    return entity.partition("-")[2]
+
+
+def intake_id(partitions: int, channel: str) -> str:
+    """The entity that keeps what a channel sent and nobody could read."""
+    return f"{INTAKE}{zlib.crc32(channel.encode()) % partitions}-{channel}"
+
+
+def _name(entropy: bytes) -> str:
+    return base64.b32encode(entropy[:16]).decode().rstrip("=").lower()

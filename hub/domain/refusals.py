@@ -1,0 +1,54 @@
+"""How `decide` says no. A refusal changes nothing and is logged nowhere; whoever asked is told."""
+
+
+class Refusal(Exception):
+    """A command that cannot be carried out. `code` is for programs, the message for people."""
+
+    code = "refused"
+
+
+class Repeated(Refusal):
+    """The command was carried out before; `seq` is the number its event got then (0: it needed none)."""
+
+    code = "repeated"
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"carried out before, as event {seq}")
+        self.seq = seq
+
+
+class Jumped(Refusal):
+    """A client's numbers have a hole: it must send again from `resend_from`. The refused number is not consumed."""
+
+    code = "resend"
+
+    def __init__(self, resend_from: int) -> None:
+        super().__init__(f"messages are missing: send again from {resend_from}")
+        self.resend_from = resend_from
+
+
+class UnknownTab(Refusal):
+    """A tab id that was forgotten (a conversation keeps 64) continues: compare with the history, take a new id."""
+
+    code = "unknown_tab"
+
+    def __init__(self, tab: str) -> None:
+        super().__init__(f"tab {tab} is not known here any more: compare with the history and take a new tab id")
+
+
+class NotYours(Refusal):
+    """Somebody else has the conversation."""
+
+    code = "not_yours"
+
+
+class NotFound(Refusal):
+    """The conversation, message or agent named does not exist."""
+
+    code = "not_found"
+
+
+class NotHeld(Refusal):
+    """The message is not held: posted, blocked, or already decided on."""
+
+    code = "not_held"

@@ -1,0 +1,134 @@
+"""What each audience may see of an event, in the words of protocol v1 (docs/protocol.md).
+
+The one place that decides who reads what: the visitor's frames, the agent's frames, the API's history and the
+numbering of holes (`prev`) all come from here.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from hub.domain import events as e
+from hub.domain.events import AnyEvent, Record
+
+Audience = Literal["visitor", "agent"]
+
+
+class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="t"):
+    """One event as a client gets it; fields that a kind does not have are left out."""
+
+    c: str
+    seq: int
+    prev: int
+    at: int
+    kind: str
+    id: str = ""
+    by: str = ""
+    text: str = ""
+    status: str = ""
+    ref: int = 0
+    no: int = 0
+    team: str = ""
+    position: int = 0
+    on_duty: bool = False
+    flags: tuple[str, ...] = ()
+    name: str = ""
+    page: str = ""
+    language: str = ""
+    device: str = ""
+
+
+VISITOR_SEES = (
+    e.MessagePosted, e.AnswerPosted, e.AutoReplied, e.WaitTold, e.Closed, e.MessageReleased, e.MessageRejected,
+)  # fmt: skip
+"""Everything else of a conversation is between agents."""
+
+
+ACKED = (e.MessagePosted, e.AnswerPosted)
+"""Events that their sender's socket hears of by an ack, and not by a push."""
+
+
+def visitor_may_see(event: AnyEvent) -> bool:
+    """Whether the event counts in the visitor's `prev`."""
+    return isinstance(event, VISITOR_SEES)
+
+
+def view(record: Record, audience: Audience) -> EventFrame | None:
+    """The frame for one audience, or None where it may not see the event."""
+    return visitor_view(record) if audience == "visitor" else agent_view(record)
+
+
+def visitor_view(record: Record) -> EventFrame | None:
+    """What the visitor sees: their own texts as they wrote them where they were held or blocked, no names of rules."""
+    event = record.event
+    match event:
+        case e.MessagePosted(id=id_, text=text, status=status, original=original):
+            shown = original if status and original is not None else text
+            return _frame(record, record.prev, "message", id=id_, text=shown, status=status)
+        case e.AnswerPosted(id=id_, display=display, text=text):
+            return _frame(record, record.prev, "answer", id=id_, by=display, text=text)
+        case e.AutoReplied(text=text):
+            return _frame(record, record.prev, "reply", text=text)
+        case e.WaitTold(position=position, on_duty=on_duty):
+            return _frame(record, record.prev, "waiting", position=position, on_duty=on_duty)
+        case e.Closed():
+            return _frame(record, record.prev, "closed")
+        case e.MessageReleased(ref=ref, text=text):
+            return _frame(record, record.prev, "released", ref=ref, text=text)
+        case e.MessageRejected(ref=ref):
+            return _frame(record, record.prev, "rejected", ref=ref)
+    return None
+
+
+def agent_view(record: Record) -> EventFrame | None:
+    """What agents see: every event; held and blocked texts without their words."""
+    event = record.event
+    prev = record.seq - 1
+    match event:
+        case e.MessagePosted(id=id_, text=text, status=status, flags=flags):
+            return _frame(record, prev, "message", id=id_, text="" if status else text, status=status, flags=flags)
+        case e.AnswerPosted(id=id_, display=display, text=text):
+            return _frame(record, prev, "answer", id=id_, by=display, text=text)
+        case e.AutoReplied(text=text):
+            return _frame(record, prev, "reply", text=text)
+        case e.WaitTold(position=position, on_duty=on_duty, no=no):
+            return _frame(record, prev, "waiting", position=position, on_duty=on_duty, no=no)
+        case e.Closed(by=by):
+            return _frame(record, prev, "closed", by=by)
+        case e.MessageReleased(ref=ref, text=text, by=by):
+            return _frame(record, prev, "released", ref=ref, text=text, by=by)
+        case e.MessageRejected(ref=ref, by=by):
+            return _frame(record, prev, "rejected", ref=ref, by=by)
+        case e.Opened(profile=p):
+            return _frame(
+                record, prev, "opened", name=p.name, page=p.page, language=p.language, device=p.device
+            )
+        case e.Reopened():
+            return _frame(record, prev, "reopened")
+        case e.QueueJoined(team=team):
+            return _frame(record, prev, "queued", team=team)
+        case e.Assigned(display=display, no=no, team=team):
+            return _frame(record, prev, "assigned", by=display, no=no, team=team)
+        case e.AssignRefused(agent=agent):
+            return _frame(record, prev, "refused", by=agent)
+        case e.AnswerRefused(agent=agent, because=because):
+            return _frame(record, prev, "refused", by=agent, text=because)
+        case e.Transferred(by=by, agent=agent, team=team):
+            return _frame(record, prev, "transferred", by=by, text=agent or team)
+        case e.Returned(agent=agent, because=because):
+            return _frame(record, prev, "returned", by=agent, text=because)
+    return None
+
+
+def _frame(record: Record, prev: int, kind: str, **fields: object) -> EventFrame:
+    return EventFrame(record.entity, record.seq, prev, record.at_ms, kind, **fields)  # type: ignore[arg-type]
+
+
+def serving_change(event: AnyEvent) -> tuple[str, bool] | None:
+    """Of an agent's event: the conversation that became theirs (True) or stopped being theirs."""
+    match event:
+        case e.Serving(conversation=conversation):
+            return conversation, True
+        case e.ServingStopped(conversation=conversation):
+            return conversation, False
+    return None

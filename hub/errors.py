@@ -1,0 +1,88 @@
+"""The family of errors that a person gets to see.
+
+HubError
+├── SettingsError        config/hub.yaml or a HUB_* variable
+├── RulesError           a file under rules/
+├── LogError
+│   ├── Fenced           another owner writes this partition
+│   ├── InDoubt          whether a batch was stored could not be found out
+│   ├── LogFull          the log's fuse: max_bytes
+│   ├── ChainBroken      a batch does not follow the one before it
+│   └── LogWentBack      the log is shorter than it was
+├── BusError             nats-server does not start, or NATS lets nobody in
+│   ├── NoResponders     nobody serves a subject at this moment
+│   ├── NoAnswer         no answer in time: whether it was carried out is not known
+│   └── RequestFailed    the other side raised; its words
+├── TokensPaused         a platform's token cannot be had just now
+└── NotOwner             this worker does not own that partition
+
+Every message names the place and the cure.
+"""
+
+
+class HubError(Exception):
+    """Base of all errors the hub raises on purpose."""
+
+
+class SettingsError(HubError):
+    """A setting is missing, misspelt or has a wrong value; the message says file:line key."""
+
+
+class RulesError(HubError):
+    """A rule file is wrong; `findings` are lines of the form file:line:column: what, and the cure."""
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = findings
+
+
+class LogError(HubError):
+    """The durable log refused, or cannot be trusted."""
+
+
+class Fenced(LogError):
+    """Another owner has written to this partition: forget its state and step down."""
+
+
+class InDoubt(LogError):
+    """The server did not say within the given time whether a batch was stored."""
+
+
+class LogFull(LogError):
+    """The log has reached max_bytes; nothing was stored."""
+
+
+class ChainBroken(LogError):
+    """A batch names another predecessor than the one that stands before it."""
+
+
+class LogWentBack(LogError):
+    """The log ends below a point that it is known to have reached."""
+
+
+class BusError(HubError):
+    """NATS does not do what the hub needs of it."""
+
+
+class NoResponders(BusError):
+    """Nobody serves the subject at this moment: nothing was carried out."""
+
+
+class NoAnswer(BusError):
+    """The answer did not come in time: it may have been carried out."""
+
+
+class RequestFailed(BusError):
+    """Whoever serves the subject raised an error; the message has its words."""
+
+
+class TokensPaused(HubError):
+    """Fetching a platform's access token has failed; nobody tries again for another `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotOwner(HubError):
+    """The command reached a worker that does not own the entity's partition."""
