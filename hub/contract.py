@@ -15,6 +15,8 @@ from typing import Literal, Protocol
 
 import pydantic
 
+from hub.domain.messages import Profile
+
 VERSION = 1
 """Of this contract; raised when a connector written for the old one would not work."""
 
@@ -188,6 +190,18 @@ class Connector(abc.ABC):
 
     def __init__(self, settings: pydantic.BaseModel) -> None:
         self.settings = settings
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Of a socket channel: origins whose pages may ask for tokens and open sockets, or "*" for all."""
+        return frozenset()
+
+    def profile(self, body: bytes, user_agent: str) -> Profile:
+        """Of a socket channel: what is known of the visitor who asks for a token with this body.
+
+        Raises ValueError with a sentence for whoever wrote the page.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is no socket channel")
 
     async def start(self, surroundings: Surroundings) -> None:
         """Open what needs opening (an HTTP client). Must not wait for the platform."""

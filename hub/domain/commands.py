@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import AgentSettings, Block, Judgement, Profile, Teams
+from hub.domain.messages import AgentSettings, Block, Directory, Judgement, Profile, Teams
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -23,14 +23,14 @@ class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 # --- to any entity -------------------------------------------------------------------------------------------------
 
 
-class Tick(Command):
+class Tick(Command, frozen=True):
     """Time has passed: `next_due` of the entity has been reached."""
 
 
 # --- to a conversation ---------------------------------------------------------------------------------------------
 
 
-class PostMessage(Command):
+class PostMessage(Command, frozen=True):
     """A visitor's message. `tab`.`n` is the client's own number: n = 1, 2, 3 … for each tab.
 
     `profile` is used when this message opens the conversation. `judgement` is filled in by the pipeline in the
@@ -44,7 +44,7 @@ class PostMessage(Command):
     judgement: Judgement | None = None
 
 
-class AnswerMessage(Command):
+class AnswerMessage(Command, frozen=True):
     """An agent's answer to the visitor. From a desk socket it carries that client's `tab`.`n`; relayed, an origin."""
 
     agent: str
@@ -53,7 +53,7 @@ class AnswerMessage(Command):
     n: int = 0
 
 
-class Assign(Command):
+class Assign(Command, frozen=True):
     """The queue has chosen `agent`. `phone`: messages must be relayed to the agent entity, for their phone."""
 
     agent: str
@@ -63,7 +63,7 @@ class Assign(Command):
     phone: bool
 
 
-class TellWaiting(Command):
+class TellWaiting(Command, frozen=True):
     """The queue has no agent for the visitor yet. `on_duty`: somebody of the team is, but all are busy."""
 
     no: int
@@ -72,13 +72,13 @@ class TellWaiting(Command):
     on_duty: bool
 
 
-class CloseConversation(Command):
+class CloseConversation(Command, frozen=True):
     """End the conversation; the visitor's next message reopens it."""
 
     by: str
 
 
-class TransferConversation(Command):
+class TransferConversation(Command, frozen=True):
     """Give the conversation to another agent or back to a team; `agent` and `team` are ids/names, one is set."""
 
     by: str
@@ -86,21 +86,21 @@ class TransferConversation(Command):
     team: str = ""
 
 
-class ReturnConversation(Command):
+class ReturnConversation(Command, frozen=True):
     """The assignee cannot be reached: back to the queue, with the reason."""
 
     agent: str
     because: str
 
 
-class ReleaseMessage(Command):
+class ReleaseMessage(Command, frozen=True):
     """A held message may be read now."""
 
     seq: int
     by: str
 
 
-class RejectMessage(Command):
+class RejectMessage(Command, frozen=True):
     """A held message stays unread for ever."""
 
     seq: int
@@ -110,13 +110,13 @@ class RejectMessage(Command):
 # --- to the queue --------------------------------------------------------------------------------------------------
 
 
-class ChangeTeams(Command):
+class ChangeTeams(Command, frozen=True):
     """rules/teams.yaml has a new version."""
 
     teams: Teams
 
 
-class Enqueue(Command):
+class Enqueue(Command, frozen=True):
     """A conversation needs an agent of `team`. `agent`: this one, if it can be (a transfer to a person)."""
 
     conversation: str
@@ -127,13 +127,13 @@ class Enqueue(Command):
     """An agent who must not get it now: they just gave it away."""
 
 
-class Leave(Command):
+class Leave(Command, frozen=True):
     """A conversation is closed: it waits no more and counts for nobody. Its number rests for 7 days."""
 
     conversation: str
 
 
-class SetDuty(Command):
+class SetDuty(Command, frozen=True):
     """To the queue from the agent entity; and to the agent entity from the API."""
 
     agent: str
@@ -143,14 +143,15 @@ class SetDuty(Command):
 # --- to an agent ---------------------------------------------------------------------------------------------------
 
 
-class ConfigureAgent(Command):
+class ConfigureAgent(Command, frozen=True):
     """The agent's line in teams.yaml, or the capabilities of their channel, have changed."""
 
     settings: AgentSettings | None
     """None: teams.yaml names them no more."""
+    directory: Directory = Directory()
 
 
-class ReceiveText(Command):
+class ReceiveText(Command, frozen=True):
     """A text the agent wrote on their phone. `outside_id` is the platform's message id; `raw` what really came in."""
 
     outside_id: str
@@ -161,7 +162,7 @@ class ReceiveText(Command):
     """Not empty: it was not a text but this kind (image, voice …)."""
 
 
-class Serve(Command):
+class Serve(Command, frozen=True):
     """A conversation is now this agent's; `backlog` is what nobody has answered yet, `skipped` how many more."""
 
     conversation: str
@@ -172,13 +173,13 @@ class Serve(Command):
     skipped: int = 0
 
 
-class ShowMessage(Command):
+class ShowMessage(Command, frozen=True):
     """A visitor wrote in a conversation that this agent serves."""
 
     block: Block
 
 
-class StopServing(Command):
+class StopServing(Command, frozen=True):
     """The conversation is no longer this agent's. `because`: closed, transferred, returned; `to`: whose it is now."""
 
     conversation: str
@@ -188,7 +189,7 @@ class StopServing(Command):
     to: str = ""
 
 
-class TellRefused(Command):
+class TellRefused(Command, frozen=True):
     """The conversation refused this agent's answer or request; the text goes back to them with the reason."""
 
     conversation: str
@@ -198,7 +199,7 @@ class TellRefused(Command):
     now_with: str = ""
 
 
-class RecordVerdict(Command):
+class RecordVerdict(Command, frozen=True):
     """What became of an attempt. `kind` as in the contract; for a retry, `retry_at_ms` says when."""
 
     attempt: int
@@ -206,12 +207,14 @@ class RecordVerdict(Command):
     because: str = ""
     receipt: str = ""
     retry_at_ms: int = 0
+    unreachable: bool = False
+    """With refused: this phone cannot be reached at all."""
 
 
 # --- to an intake --------------------------------------------------------------------------------------------------
 
 
-class KeepUnparsed(Command):
+class KeepUnparsed(Command, frozen=True):
     """Raw input that the connector could not read: kept, counted, to be replayed after a fix."""
 
     because: str

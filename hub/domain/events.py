@@ -1,10 +1,9 @@
 """What has happened to an entity. Durable, numbered, never changed; the log holds these and nothing else."""
 
-from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import AgentSettings, Block, Profile, Status, Teams
+from hub.domain.messages import AgentSettings, Block, Directory, Profile, Status, Teams
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -14,17 +13,17 @@ class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 # --- of a conversation ---------------------------------------------------------------------------------------------
 
 
-class Opened(Event):
+class Opened(Event, frozen=True):
     """The first message of a visitor has arrived."""
 
     profile: Profile
 
 
-class Reopened(Event):
+class Reopened(Event, frozen=True):
     """The visitor wrote again after the conversation had been closed."""
 
 
-class MessagePosted(Event):
+class MessagePosted(Event, frozen=True):
     """A visitor's message has its place. `to`: the agent entity whose phone must show it, or empty."""
 
     id: str
@@ -39,14 +38,14 @@ class MessagePosted(Event):
     name: str = ""
 
 
-class AutoReplied(Event):
+class AutoReplied(Event, frozen=True):
     """A rule has answered the visitor."""
 
     text: str
     because: tuple[str, ...] = ()
 
 
-class QueueJoined(Event):
+class QueueJoined(Event, frozen=True):
     """The conversation waits for an agent of `team` (relayed to the queue)."""
 
     team: str
@@ -58,7 +57,7 @@ class QueueJoined(Event):
     because: str = ""
 
 
-class WaitTold(Event):
+class WaitTold(Event, frozen=True):
     """The visitor has been told that they wait."""
 
     no: int
@@ -67,7 +66,7 @@ class WaitTold(Event):
     on_duty: bool
 
 
-class Assigned(Event):
+class Assigned(Event, frozen=True):
     """An agent has it (relayed to them when they have a phone to be served)."""
 
     agent: str
@@ -82,14 +81,14 @@ class Assigned(Event):
     """Who had it until now and has a phone: they are told."""
 
 
-class AssignRefused(Event):
+class AssignRefused(Event, frozen=True):
     """The queue's choice came too late: the conversation is closed (relayed back)."""
 
     agent: str
     no: int
 
 
-class AnswerPosted(Event):
+class AnswerPosted(Event, frozen=True):
     """An agent's answer, on its way to the visitor."""
 
     id: str
@@ -98,7 +97,7 @@ class AnswerPosted(Event):
     text: str
 
 
-class AnswerRefused(Event):
+class AnswerRefused(Event, frozen=True):
     """An answer from somebody who does not have the conversation (relayed back with the text)."""
 
     agent: str
@@ -108,7 +107,7 @@ class AnswerRefused(Event):
     now_with: str = ""
 
 
-class Transferred(Event):
+class Transferred(Event, frozen=True):
     """The assignee gave it away."""
 
     by: str
@@ -119,7 +118,7 @@ class Transferred(Event):
     phone: bool
 
 
-class Returned(Event):
+class Returned(Event, frozen=True):
     """The assignee could not be reached."""
 
     agent: str
@@ -129,7 +128,7 @@ class Returned(Event):
     priority: int
 
 
-class Closed(Event):
+class Closed(Event, frozen=True):
     """The conversation is over until the visitor writes again."""
 
     by: str
@@ -138,7 +137,7 @@ class Closed(Event):
     phone: bool = False
 
 
-class MessageReleased(Event):
+class MessageReleased(Event, frozen=True):
     """The held message `ref` may be read: `text` is it."""
 
     ref: int
@@ -149,7 +148,7 @@ class MessageReleased(Event):
     name: str = ""
 
 
-class MessageRejected(Event):
+class MessageRejected(Event, frozen=True):
     """The held message `ref` stays unread."""
 
     ref: int
@@ -159,7 +158,7 @@ class MessageRejected(Event):
 # --- of the queue --------------------------------------------------------------------------------------------------
 
 
-class TeamsChanged(Event):
+class TeamsChanged(Event, frozen=True):
     """A new version of rules/teams.yaml is in force (relayed to each agent as ConfigureAgent)."""
 
     teams: Teams
@@ -167,7 +166,7 @@ class TeamsChanged(Event):
     """Ids of agents that the version before still named."""
 
 
-class Enqueued(Event):
+class Enqueued(Event, frozen=True):
     """A conversation waits under number `no`; it has kept that number if it had one."""
 
     conversation: str
@@ -178,7 +177,7 @@ class Enqueued(Event):
     avoid: str = ""
 
 
-class Told(Event):
+class Told(Event, frozen=True):
     """Nobody is free: the conversation is told its position (relayed)."""
 
     conversation: str
@@ -188,7 +187,7 @@ class Told(Event):
     on_duty: bool
 
 
-class Chosen(Event):
+class Chosen(Event, frozen=True):
     """`agent` gets the conversation, and why (relayed)."""
 
     conversation: str
@@ -200,7 +199,7 @@ class Chosen(Event):
     because: str
 
 
-class Left(Event):
+class Left(Event, frozen=True):
     """The conversation is closed; its number is free again at `free_at_ms`."""
 
     conversation: str
@@ -208,7 +207,7 @@ class Left(Event):
     free_at_ms: int
 
 
-class DutySet(Event):
+class DutySet(Event, frozen=True):
     """The queue knows that the agent is on or off duty."""
 
     agent: str
@@ -218,13 +217,14 @@ class DutySet(Event):
 # --- of an agent ---------------------------------------------------------------------------------------------------
 
 
-class AgentConfigured(Event):
+class AgentConfigured(Event, frozen=True):
     """The agent's settings in force. `settings` is None when teams.yaml names them no more."""
 
     settings: AgentSettings | None
+    directory: Directory = Directory()
 
 
-class TextReceived(Event):
+class TextReceived(Event, frozen=True):
     """What the agent wrote, with the raw input; what it meant are the events that follow it."""
 
     outside_id: str
@@ -234,48 +234,50 @@ class TextReceived(Event):
     unsupported: str = ""
 
 
-class DutyChanged(Event):
+class DutyChanged(Event, frozen=True):
     """上班 or 下班 (relayed to the queue)."""
 
     on: bool
 
 
-class AnswerChosen(Event):
+class AnswerChosen(Event, frozen=True):
     """The agent's text answers this conversation (relayed to it)."""
 
     conversation: str
     no: int
     text: str
+    held: bool = False
+    """It is the first held text of these words, which now has its conversation."""
 
 
-class StickyChosen(Event):
+class StickyChosen(Event, frozen=True):
     """Text without a number goes to this conversation from now on; empty: to none."""
 
     conversation: str
     no: int = 0
 
 
-class TextHeld(Event):
+class TextHeld(Event, frozen=True):
     """It is not clear whom the text is for: the agent is asked, the text waits until `until_ms`."""
 
     text: str
     until_ms: int
 
 
-class HeldDropped(Event):
+class HeldDropped(Event, frozen=True):
     """The held text was not claimed in time, or the agent dropped it; it is never sent."""
 
     text: str
 
 
-class CloseAsked(Event):
+class CloseAsked(Event, frozen=True):
     """结束 (relayed to the conversation)."""
 
     conversation: str
     no: int
 
 
-class TransferAsked(Event):
+class TransferAsked(Event, frozen=True):
     """转接 (relayed to the conversation)."""
 
     conversation: str
@@ -284,7 +286,7 @@ class TransferAsked(Event):
     team: str = ""
 
 
-class Serving(Event):
+class Serving(Event, frozen=True):
     """The conversation is this agent's."""
 
     conversation: str
@@ -293,7 +295,7 @@ class Serving(Event):
     team: str
 
 
-class ServingStopped(Event):
+class ServingStopped(Event, frozen=True):
     """The conversation is no longer this agent's; blocks of it that were not sent are dropped."""
 
     conversation: str
@@ -302,22 +304,27 @@ class ServingStopped(Event):
     to: str = ""
 
 
-class BlocksWaiting(Event):
+class BlocksWaiting(Event, frozen=True):
     """Visitors' messages wait for the phone."""
 
     blocks: tuple[Block, ...]
 
 
-class NoteWaiting(Event):
+class NoteWaiting(Event, frozen=True):
     """An answer to a command, a question or a failure waits for the phone."""
 
     text: str
+    begins: int = 0
+    """Who reads it knows that the conversation with this number is theirs."""
+    ends: int = 0
+    """Who reads it knows that the conversation with this number is not theirs."""
 
 
-class Attempted(Event):
+class Attempted(Event, frozen=True):
     """These exact bytes are on their way to the phone (`text`), as try `tries` of attempt number `attempt`.
 
-    `blocks` and `notes` say how many of what waits the text takes along.
+    `blocks` and `notes` say how many of what waits the text takes along (a part of a long block counts as one).
+    `asks` is the number of the last held text that the text asks about, 0 without a question.
     """
 
     attempt: int
@@ -327,24 +334,27 @@ class Attempted(Event):
     blocks: int
     notes: int
     tries: int = 1
+    asks: int = 0
 
 
-class AttemptSent(Event):
+class AttemptSent(Event, frozen=True):
     """The platform took it."""
 
     attempt: int
     receipt: str = ""
 
 
-class AttemptDelayed(Event):
+class AttemptDelayed(Event, frozen=True):
     """Not now: the same bytes again at `retry_at_ms`."""
 
     attempt: int
     because: str
     retry_at_ms: int
+    unknown: bool = False
+    """The platform may have it."""
 
 
-class AttemptRefused(Event):
+class AttemptRefused(Event, frozen=True):
     """The platform will not take it; a person has to know."""
 
     attempt: int
@@ -352,7 +362,7 @@ class AttemptRefused(Event):
     text: str
 
 
-class Unreachable(Event):
+class Unreachable(Event, frozen=True):
     """The agent's phone cannot be reached at all: off duty, and their conversations go back (relayed)."""
 
     because: str
@@ -362,7 +372,7 @@ class Unreachable(Event):
 # --- of an intake --------------------------------------------------------------------------------------------------
 
 
-class Unparsed(Event):
+class Unparsed(Event, frozen=True):
     """Raw input that nobody could read."""
 
     because: str

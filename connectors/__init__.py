@@ -1,0 +1,1 @@
+"""The channels: one folder each. Remove the folder, and the channel is gone."""

@@ -1,0 +1,258 @@
+// The visitor's connection: carries out what session.js decides, with real sockets, storage and timers.
+
+import { EMPTY, append, markRead, newTab, raise, readSeq, renumber, settle, wellFormed } from "./outbox.js";
+import { Session } from "./session.js";
+import { openStorage } from "./storage.js";
+
+const HTTP_WITHIN_MS = 10_000;
+const MINT_ALONE_MS = 3_000;
+
+/** What the client needs of the browser; tests hand in their own. */
+function surroundings() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    fetch: globalThis.fetch?.bind(globalThis),
+    locks: globalThis.navigator?.locks,
+    indexedDB: globalThis.indexedDB,
+    channel: (name) => (globalThis.BroadcastChannel ? new BroadcastChannel(name) : null),
+    now: () => Date.now(),
+    random: Math.random,
+  };
+}
+
+/**
+ * One page's connection to the hub at `base` (a URL that ends in /). Fires "change" when anything to be shown changed.
+ * `profile` is what the hub is told of the visitor at the first start: {page, referrer, language, name}.
+ */
+export class Client extends EventTarget {
+  #socket = null;
+  #timer = 0;
+  #mine = new Set();
+  #record = EMPTY;
+
+  constructor({ base, profile, env = surroundings() }) {
+    super();
+    this.base = base;
+    this.profile = profile;
+    this.env = env;
+    this.session = new Session(env.random);
+    this.storage = null;
+    this.name = `kefu-hub ${base}`;
+    // Where there are no Web Locks (plain http, an old webview) pages do not share numbers: each has its own tab id.
+    this.own = env.locks ? null : { tab: newTab(env.random), next: 1 };
+  }
+
+  /** Opens what is stored. True: this visitor has been here before. Connects only when start() is called. */
+  async load() {
+    this.storage = await openStorage(this.name, this.env.indexedDB);
+    this.others = this.env.channel(this.name);
+    this.others?.addEventListener("message", () => this.#readOutbox());
+    const record = await this.#readOutbox();
+    return record.visitor !== null;
+  }
+
+  start() {
+    this.#do(this.session.start(this.env.now()));
+  }
+
+  /** Call when the person is back at the page, or the network is back. */
+  nudge() {
+    this.#do(this.session.nudge(this.env.now()));
+  }
+
+  /** Stores the text, then sends it as soon as that is possible. Resolves when it is stored. */
+  async send(text) {
+    const { conversation, epoch, timeline } = this.session;
+    const seen = { conversation, epoch, after: timeline.solid };
+    const { random, now } = this.env;
+    await this.#update((record) => {
+      const after = append(record, { text: wellFormed(text), at: now(), seen, random, own: this.own });
+      this.#mine.add(after.entries[after.entries.length - 1].place);
+      return after;
+    });
+    this.start();
+  }
+
+  typing(on) {
+    this.#do(this.session.typing(on));
+  }
+
+  /** The person has seen everything up to `seq`: told to the agent once, and remembered over a reload. */
+  read(seq) {
+    if (seq <= this.readSeq) return;
+    this.#do(this.session.read(seq));
+    this.#update((record) => markRead(record, this.session.conversation, seq));
+  }
+
+  get readSeq() {
+    return readSeq(this.#record, this.session.conversation);
+  }
+
+  /** Gives a text that the hub refuses back to the person. */
+  takeBack(refused) {
+    this.session.refused = this.session.refused.filter((each) => each !== refused);
+    this.dispatchEvent(new Event("change"));
+    return refused.text;
+  }
+
+  loadOlder() {
+    this.#do(this.session.loadOlder(this.env.now()));
+  }
+
+  // --- effects ---
+
+  #do(effects) {
+    for (const effect of effects) this.#carryOut(effect);
+    clearTimeout(this.#timer);
+    const { due } = this.session;
+    if (due !== Infinity) {
+      const wait = Math.max(0, due - this.env.now());
+      this.#timer = setTimeout(() => this.#do(this.session.tick(this.env.now())), wait);
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #carryOut(effect) {
+    if (effect.open) this.#open(effect.open);
+    else if (effect.close) this.#letGo();
+    else if (effect.frame) this.#socket.send(JSON.stringify(this.#complete(effect.frame)));
+    else if (effect.settle) this.#update((record) => settle(record, effect.settle));
+    else if (effect.raise) this.#update((record) => raise(record, effect.raise));
+    else if (effect.renumber) {
+      const { renumber: tab, dropped } = effect;
+      this.#update((record) => renumber(record, { tab, dropped, random: this.env.random, own: this.own }));
+    }
+  }
+
+  #complete(frame) {
+    return frame.t === "hello" ? { ...frame, token: this.visitor.token } : frame;
+  }
+
+  // --- the socket ---
+
+  async #open(which) {
+    const attempt = {}; // stands for the socket until there is one: an attempt that was given up stays so
+    this.#socket = attempt;
+    try {
+      this.visitor = await this.#token(which);
+    } catch {
+      if (this.#socket === attempt) this.#do(this.session.closed(0, this.env.now()));
+      return;
+    }
+    if (this.#socket === attempt) this.#connect(this.visitor.conversation);
+  }
+
+  #connect(conversation) {
+    const url = new URL("ws", this.base);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new this.env.WebSocket(url);
+    this.#socket = socket;
+    const mine = (handler) => (event) => {
+      if (this.#socket === socket) this.#do(handler(event, this.env.now()));
+    };
+    socket.onopen = mine((_, now) => this.session.opened(conversation, now));
+    socket.onmessage = mine((event, now) => this.session.received(JSON.parse(event.data), now));
+    socket.onclose = mine((event, now) => {
+      this.#socket = null;
+      return this.session.closed(event.code, now);
+    });
+  }
+
+  #letGo() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close?.();
+  }
+
+  // --- the token ---
+
+  async #token(which) {
+    const { visitor } = await this.storage.read();
+    if (which === "keep" && visitor) return visitor;
+    if (which === "renew" && visitor && visitor.token !== this.visitor?.token) return visitor; // another page did
+    if (which === "renew" && visitor) {
+      const renewed = await this.#post("api/v1/visitors/renew", { token: visitor.token });
+      if (renewed) return this.#keep(renewed, visitor);
+    }
+    return this.#alone(async () => {
+      const now = (await this.storage.read()).visitor;
+      if (now && now.token !== visitor?.token) return now;
+      const minted = await this.#post("api/v1/visitors", this.profile);
+      if (!minted) throw new Error("the hub gives no visitor tokens");
+      return this.#keep(minted, visitor);
+    });
+  }
+
+  /** The token that counts from now on: this one, unless another page has replaced `before` in the meantime. */
+  async #keep(visitor, before) {
+    const record = await this.storage.update((now) =>
+      now.visitor && now.visitor.token !== before?.token ? now : { ...now, visitor },
+    );
+    return record.visitor;
+  }
+
+  /** Runs one page at a time, so that two tabs opened together get one conversation. A frozen page holds up nobody. */
+  async #alone(task) {
+    if (!this.env.locks) return task();
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), MINT_ALONE_MS);
+    let begun = false;
+    const once = () => {
+      begun = true;
+      return task();
+    };
+    try {
+      return await this.env.locks.request(`${this.name} token`, { signal: patience.signal }, once);
+    } catch (error) {
+      if (begun) throw error;
+      return task();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The answer's JSON; null when the hub refuses (4xx). Throws when it cannot be reached or is in trouble. */
+  async #post(path, body) {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), HTTP_WITHIN_MS);
+    try {
+      const answer = await this.env.fetch(new URL(path, this.base), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+        credentials: "omit",
+        signal: abort.signal,
+      });
+      if (answer.ok) return await answer.json();
+      if (answer.status >= 500 || answer.status === 429) throw new Error(`the hub answers ${answer.status}`);
+      return null;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  // --- the outbox ---
+
+  async #readOutbox() {
+    const record = await this.storage.read();
+    this.#show(record);
+    return record;
+  }
+
+  async #update(step) {
+    let changed = false;
+    const record = await this.storage.update((before) => {
+      const after = step(before);
+      changed = after !== before;
+      return after;
+    });
+    if (!changed) return;
+    this.others?.postMessage("outbox");
+    this.#show(record);
+  }
+
+  #show(record) {
+    this.#record = record;
+    this.#do(this.session.outbox(record.entries, this.#mine, this.env.now()));
+  }
+}

@@ -1,0 +1,35 @@
+// Building DOM without markup: foreign text only ever becomes text nodes.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const SHAPES = {
+  chat: ["M12 4c-5 0-9 3.1-9 7 0 2.2 1.3 4.2 3.3 5.5L5.6 20l3.7-1.8c.9.2 1.8.3 2.7.3 5 0 9-3.1 9-7s-4-7.5-9-7.5z"],
+  close: ["M6 9l6 6 6-6"],
+  clock: ["M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z", "M12 7.5V12l3 2"],
+  send: ["M12 19V6", "M6 11.5 12 5.5l6 6"],
+  down: ["M12 5v14", "M6 13l6 6 6-6"],
+};
+
+/** An element with attributes (true: present, false: left out) and children (strings become text). */
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A drawn sign, for the eye only. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", `icon icon-${name}`);
+  for (const shape of SHAPES[name]) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", shape);
+    svg.append(path);
+  }
+  return svg;
+}

@@ -1,0 +1,149 @@
+// The log of messages: rows drawn by key, so that nothing jumps when anything arrives.
+
+import { el, icon } from "./elements.js";
+import { linksIn } from "./rows.js";
+import { stamp } from "./texts.js";
+
+const NEAR_PX = 60;
+
+/** The scrolling part. `element` goes into the panel. */
+export class Log {
+  #rows = new Map(); // key → {node, drawn: what it was drawn from}
+  #unseen = 0;
+
+  constructor({ texts, onOlder, onEdit }) {
+    this.texts = texts;
+    this.onOlder = onOlder;
+    this.onEdit = onEdit;
+    this.older = el("button", { class: "older", type: "button", hidden: true }, texts.older);
+    this.older.addEventListener("click", onOlder);
+    this.list = el("div", { class: "rows", role: "log", "aria-live": "polite", "aria-label": texts.log, "aria-busy": "true" });
+    this.scroller = el("div", { class: "scroller", tabindex: "0" }, el("div", { class: "page" }, this.older, this.list));
+    this.newer = el("button", { class: "newer", type: "button", hidden: true });
+    this.newer.addEventListener("click", () => this.toEnd());
+    this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.element = el("div", { class: "log" }, this.scroller, this.newer);
+  }
+
+  /** Shows exactly these rows. `settled`: from now on what is added is news, to be read out. */
+  draw(rows, { older, settled }) {
+    const atEnd = this.#isAtEnd();
+    const anchor = atEnd ? null : this.#anchor();
+    this.older.hidden = !older;
+    const added = this.#place(rows);
+    if (atEnd || added.some((row) => row.kind === "own" && row.pending)) this.toEnd();
+    else {
+      if (anchor) this.scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+      this.#count(rows, added);
+    }
+    if (settled) this.list.setAttribute("aria-busy", "false");
+  }
+
+  /** Scrolls to the newest row. */
+  toEnd() {
+    this.scroller.scrollTop = 0; // the scroller is reversed: 0 is the end, and stays so when the keyboard comes
+    this.#unseen = 0;
+    this.newer.hidden = true;
+  }
+
+  #place(rows) {
+    const keys = new Set(rows.map((row) => row.key));
+    for (const [key, { node }] of this.#rows) {
+      if (keys.has(key)) continue;
+      node.remove();
+      this.#rows.delete(key);
+    }
+    const added = rows.filter((row) => !this.#rows.has(row.key));
+    rows.forEach((row, at) => {
+      const node = this.#nodeOf(row);
+      if (this.list.children[at] !== node) this.list.insertBefore(node, this.list.children[at] ?? null);
+    });
+    return added;
+  }
+
+  #nodeOf(row) {
+    const drawn = JSON.stringify(row);
+    const old = this.#rows.get(row.key);
+    if (old?.drawn === drawn) return old.node;
+    const node = old?.node ?? el("div");
+    node.className = `row ${row.kind}`;
+    node.replaceChildren(...this.#contents(row));
+    this.#rows.set(row.key, { node, drawn });
+    return node;
+  }
+
+  #contents(row) {
+    if (row.kind === "time") {
+      return [el("time", { datetime: new Date(row.at).toISOString() }, stamp(row.at, Date.now(), this.texts))];
+    }
+    if (row.kind === "notice") return [el("p", {}, this.#notice(row))];
+    return row.kind === "own" ? this.#own(row) : this.#other(row);
+  }
+
+  #notice({ notice, position }) {
+    const words = this.texts[notice];
+    return typeof words === "function" ? words(position) : words;
+  }
+
+  #own(row) {
+    const { texts } = this;
+    const bubble = el("div", { class: "bubble" }, el("span", { class: "unseen" }, `${texts.me}: `), ...linked(row.text));
+    const line = el("div", { class: "line" }, bubble);
+    if (row.pending) line.prepend(el("span", { class: "pending", role: "img", "aria-label": texts.sending }, icon("clock")));
+    if (!row.note) return [line];
+    const note = el("p", { class: "note", "data-note": row.note }, texts[row.note]);
+    if (row.refused) {
+      const edit = el("button", { type: "button" }, texts.edit);
+      edit.addEventListener("click", () => this.onEdit(row.refused));
+      note.append(" ", edit);
+    }
+    return [line, note];
+  }
+
+  #other(row) {
+    const { texts } = this;
+    const name = row.by || (row.automatic ? texts.automatic : texts.agent);
+    const bubble = el("div", { class: "bubble" }, ...linked(row.text));
+    const spoken = el("p", { class: row.first ? "name" : "unseen" }, row.first ? name : `${name}: `);
+    const face = el("span", { class: "face", "aria-hidden": "true", "data-automatic": row.automatic ?? false });
+    if (row.first) face.append(row.by ? Array.from(row.by)[0] : icon("chat"));
+    return [face, el("div", { class: "said" }, spoken, bubble)];
+  }
+
+  // --- scrolling ---
+
+  #isAtEnd() {
+    return Math.abs(this.scroller.scrollTop) < NEAR_PX;
+  }
+
+  /** The first row in sight, and where it stands. */
+  #anchor() {
+    const top = this.scroller.getBoundingClientRect().top;
+    for (const node of this.list.children) {
+      const box = node.getBoundingClientRect();
+      if (box.bottom > top) return { node, top: box.top };
+    }
+    return null;
+  }
+
+  #count(rows, added) {
+    const last = rows[rows.length - 1];
+    if (!added.includes(last) || last.kind === "own") return;
+    this.#unseen += added.filter((row) => row.kind === "other").length;
+    this.newer.hidden = this.#unseen === 0;
+    this.newer.replaceChildren(icon("down"), this.texts.newer(this.#unseen));
+  }
+
+  #scrolled() {
+    if (this.#isAtEnd() && this.#unseen) this.toEnd();
+    const { scrollHeight, clientHeight, scrollTop } = this.scroller;
+    const above = scrollHeight - clientHeight - Math.abs(scrollTop);
+    if (!this.older.hidden && above < 2 * NEAR_PX) this.onOlder();
+  }
+}
+
+function linked(text) {
+  return linksIn(text).map((piece) =>
+    piece.url ? el("a", { href: piece.url, target: "_blank", rel: "noopener noreferrer nofollow" }, piece.text) : piece.text,
+  );
+}

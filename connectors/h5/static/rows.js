@@ -1,0 +1,119 @@
+// What is shown, as data: the rows of the log and the line below the title. Pure, so that it is tested without a page.
+
+const PAUSE_MS = 5 * 60_000; // a time stamp stands where nobody wrote for so long
+
+/**
+ * The log's rows in order, each {key, kind, …}; a key stays the same as long as the row is the same thing.
+ * Kinds: "time" {at}, "own" {text, note, pending, read}, "other" {text, by, automatic, first}, "notice" {notice}.
+ */
+export function rowsOf(session) {
+  const { events } = session.timeline;
+  const rulings = new Map(events.filter((event) => event.ref).map((event) => [event.ref, event.kind]));
+  const waiting = lastWaiting(events);
+  const rows = events.map((event) => rowOf(event, rulings, waiting)).filter(Boolean);
+  for (const entry of session.entries) {
+    rows.push({ key: `${entry.tab}.${entry.n}`, kind: "own", at: entry.at, text: entry.text, pending: !entry.stored });
+  }
+  session.refused.forEach((refused, index) => {
+    rows.push({ key: `refused ${index}`, kind: "own", text: refused.text, note: "refused", refused });
+  });
+  markRead(rows, session.agentReadSeq);
+  return withTimes(rows);
+}
+
+function rowOf(event, rulings, waiting) {
+  const { seq, at, kind, text, by } = event;
+  const key = event.id && kind === "message" ? event.id : `seq ${seq}`;
+  if (kind === "message") {
+    const status = rulings.get(seq) ?? event.status ?? "";
+    return { key, kind: "own", seq, at, text, note: status === "released" ? "" : status };
+  }
+  if (kind === "answer") return { key, kind: "other", seq, at, text, by: by ?? "" };
+  if (kind === "reply") return { key, kind: "other", seq, at, text, by: "", automatic: true };
+  if (kind === "waiting" && event === waiting) {
+    return { key: "waiting", kind: "notice", at, notice: event.on_duty ? "waiting" : "nobody", position: event.position };
+  }
+  if (kind === "closed") return { key, kind: "notice", at, notice: "closed" };
+  return null;
+}
+
+/** The notice that still holds: the last one, if nobody has answered since. */
+function lastWaiting(events) {
+  for (let at = events.length - 1; at >= 0; at -= 1) {
+    const { kind } = events[at];
+    if (kind === "waiting") return events[at];
+    if (kind === "answer" || kind === "closed") return null;
+  }
+  return null;
+}
+
+function markRead(rows, readSeq) {
+  const read = rows.filter((row) => row.kind === "own" && row.seq && row.seq <= readSeq && !row.note).pop();
+  if (read && rows[rows.length - 1] === read) read.note = "read";
+}
+
+function withTimes(rows) {
+  const timed = [];
+  let before = 0;
+  let speaker = null;
+  for (const row of rows) {
+    if (row.at && row.at - before >= PAUSE_MS) {
+      timed.push({ key: `time ${row.key}`, kind: "time", at: row.at });
+      speaker = null;
+    }
+    before = Math.max(before, row.at ?? 0);
+    const who = row.kind === "other" ? `${row.by}/${row.automatic ?? ""}` : row.kind;
+    timed.push(row.kind === "other" ? { ...row, first: who !== speaker } : row);
+    speaker = who;
+  }
+  return timed;
+}
+
+/** The line below the title, as {text: a name in texts.js, argument, tone: "good" | "calm" | "bad"}. */
+export function standingOf(session, online) {
+  if (session.phase === "stopped") return { text: "stopped", tone: "bad" };
+  if (session.phase === "idle") return { text: "ready", tone: "calm" };
+  if (session.phase !== "live") {
+    if (!online) return { text: "offline", tone: "bad" };
+    return { text: session.epoch ? "reconnecting" : "connecting", tone: "calm" };
+  }
+  if (session.agentTypingUntil) return { text: "typing", tone: "good" };
+  const last = [...session.timeline.events].reverse().find(({ kind }) => ["answer", "waiting", "closed"].includes(kind));
+  if (last?.kind === "answer") return { text: "served", argument: last.by, tone: "good" };
+  if (last?.kind === "closed") return { text: "ended", tone: "calm" };
+  if (last?.on_duty) return { text: "inQueue", argument: last.position, tone: "calm" };
+  return last ? { text: "offDuty", tone: "calm" } : { text: "ready", tone: "good" };
+}
+
+/** The seq of the newest answer: what a person who looks at the page has read. */
+export function lastAnswer(session) {
+  return session.timeline.events.reduce((seq, event) => (event.kind === "message" ? seq : event.seq), 0);
+}
+
+/** Pieces of a text: {text} or {text, url}. Only http, https and www are links, without what only ends a sentence. */
+export function linksIn(text) {
+  const pieces = [];
+  let from = 0;
+  for (const found of text.matchAll(/(?:https?:\/\/|www\.)[\w\-.~:/?#[\]@!$&'()*+,;=%]+/gi)) {
+    const link = found[0].replace(/[.,;:!?)\]'*]+$/, "");
+    const url = /^www\./i.test(link) ? `https://${link}` : link;
+    if (!URL_WITH_HOST.test(url)) continue;
+    if (found.index > from) pieces.push({ text: text.slice(from, found.index) });
+    pieces.push({ text: link, url });
+    from = found.index + link.length;
+  }
+  if (from < text.length) pieces.push({ text: text.slice(from) });
+  return pieces;
+}
+
+const URL_WITH_HOST = /^https?:\/\/[\w-]+(?:\.[\w-]+)*(?::\d+)?(?:[/?#]|$)/i;
+
+/** Black or white, whichever reads better on `colour` (#rrggbb): at least 4.5 to 1. */
+export function inkOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const part = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) ? "#000000" : "#ffffff";
+}

@@ -1,0 +1,399 @@
+// The client's side of protocol v1 (docs/protocol.md), without I/O, clock or randomness of its own.
+//
+// Inputs are method calls with the time in ms; each returns the effects for client.js to carry out:
+//   {open: "keep" | "renew" | "new"}   get such a token, open a socket
+//   {close: true}                      let go of the socket
+//   {frame: {…}}                       send
+//   {settle: [place, …]}               these entries are stored in the hub
+//   {raise: {tab: n, …}}               the numbers that the hub has
+//   {renumber: tab, dropped: [place]}  the tab id cannot be used any more
+// `due` is the moment at which tick() has something to do.
+
+import { Timeline } from "./timeline.js";
+
+const CONNECT_WITHIN_MS = 10_000;
+const PING_AFTER_MS = 25_000;
+const PONG_WITHIN_MS = 5_000;
+const RETRY_MS = 1_000;
+const AGAIN_MS = 10_000; // an answer that takes longer is asked for again: repeats are free
+const OTHERS_MS = 5_000; // an entry that another page wrote is that page's to send for so long
+const STEADY_MS = 5_000; // a connection that lived so long was a good one: waiting starts from the shortest again
+const TYPING_MS = 6_000;
+const FLOOD_PAUSE_MS = 5_000;
+
+/** Full jitter: a random wait that grows with the tries, from 0.5 to 30 s. */
+export function backoff(tries, random) {
+  return Math.max(500, random() * Math.min(30_000, 500 * 2 ** Math.min(tries, 10)));
+}
+
+/** One visitor's connection, over all its sockets. `phase`: idle, waiting, connecting, greeting, live or stopped. */
+export class Session {
+  #effects = [];
+
+  constructor(random) {
+    this.random = random;
+    this.timeline = new Timeline();
+    this.phase = "idle";
+    this.conversation = "";
+    this.epoch = 0;
+    this.window = 64;
+    // What the outbox holds, with this page's view of it: sentAt (0: not on this socket), sendFrom, and stored: 0, or
+    // the seq up to which the event will be found (the bubble stays until then).
+    this.entries = [];
+    this.refused = []; // {text, because}: the hub takes these never
+    this.agentTypingUntil = 0;
+    this.agentReadSeq = 0;
+    this.stopCode = 0;
+    this.token = "keep";
+    this.remade = false;
+    this.tries = 0;
+    this.notBefore = 0;
+    this.deadline = Infinity; // of connecting, greeting, or the wait before a try
+    this.#forgetSocket();
+  }
+
+  // --- inputs ---
+
+  start(now) {
+    if (this.phase === "idle") this.#connect(now);
+    return this.#take();
+  }
+
+  /** The person looks at the page again, or the network is back: no time to lose. */
+  nudge(now) {
+    if (this.phase === "waiting") {
+      this.tries = 0;
+      if (now >= this.notBefore) this.#connect(now);
+      else this.deadline = this.notBefore;
+    } else if (this.phase === "live" && !this.pingedAt && now - this.heardAt > PONG_WITHIN_MS) this.#ping(now);
+    return this.#take();
+  }
+
+  /** The socket is open, with a token for `conversation`. */
+  opened(conversation, now) {
+    if (conversation !== this.conversation) this.#forgetConversation(conversation);
+    this.phase = "greeting";
+    this.token = "keep";
+    this.deadline = now + CONNECT_WITHIN_MS;
+    this.#emit({ frame: { t: "hello", v: 1, epoch: this.epoch, seq: this.timeline.solid } });
+    return this.#take();
+  }
+
+  received(frame, now) {
+    this.heardAt = now;
+    this.pingedAt = 0;
+    if (this.phase === "greeting" && frame.t === "welcome") this.#welcome(frame, now);
+    else if (this.phase === "live") this.#live(frame, now);
+    return this.#take();
+  }
+
+  /** The socket is gone, or could not be opened (code 0). */
+  closed(code, now) {
+    this.#lost(code, now);
+    return this.#take();
+  }
+
+  /** What the outbox holds now; `mine` says which places this page wrote. */
+  outbox(entries, mine, now) {
+    const before = new Map(this.entries.map((entry) => [entry.place, entry]));
+    const present = entries.map((entry) => {
+      const old = before.get(entry.place);
+      if (old && old.tab === entry.tab && old.n === entry.n) return old;
+      const sendFrom = old || mine.has(entry.place) ? now : now + OTHERS_MS;
+      return { ...entry, sentAt: 0, sendFrom, stored: 0 };
+    });
+    const places = new Set(entries.map((entry) => entry.place));
+    // Settled by another page: shown until the event itself arrives here.
+    const settled = this.entries.filter((entry) => !places.has(entry.place) && !this.timeline.ids.has(idOf(entry)));
+    for (const entry of settled) entry.stored ||= Infinity;
+    this.entries = [...settled, ...present].sort((a, b) => a.place - b.place);
+    this.#flush(now);
+    return this.#take();
+  }
+
+  loadOlder(now) {
+    this.wantsOlder = this.timeline.older() !== null;
+    this.#fetch(now);
+    return this.#take();
+  }
+
+  typing(on) {
+    if (this.phase === "live") this.#emit({ frame: { t: "typing", on } });
+    return this.#take();
+  }
+
+  read(seq) {
+    if (this.phase === "live") this.#emit({ frame: { t: "read", seq } });
+    return this.#take();
+  }
+
+  tick(now) {
+    if (this.phase === "waiting" && now >= this.deadline) this.#connect(now);
+    else if ((this.phase === "connecting" || this.phase === "greeting") && now >= this.deadline) this.#drop(now);
+    else if (this.phase === "live") this.#upkeep(now);
+    return this.#take();
+  }
+
+  get due() {
+    if (this.phase === "idle" || this.phase === "stopped") return Infinity;
+    if (this.phase !== "live") return this.deadline;
+    const alive = this.pingedAt ? this.pingedAt + PONG_WITHIN_MS : this.heardAt + PING_AFTER_MS;
+    const range = this.range ? this.range.againAt : Infinity;
+    return Math.min(alive, range, this.agentTypingUntil || Infinity, this.#sendDue());
+  }
+
+  // --- the socket's life ---
+
+  #connect(now) {
+    this.phase = "connecting";
+    this.deadline = now + CONNECT_WITHIN_MS;
+    this.#emit({ open: this.token });
+  }
+
+  #drop(now) {
+    this.#emit({ close: true });
+    this.#lost(1006, now);
+  }
+
+  #lost(code, now) {
+    if (this.phase === "stopped" || this.phase === "idle" || this.phase === "waiting") return;
+    if (this.phase === "live" && now - this.liveSince >= STEADY_MS) this.tries = 0;
+    this.#forgetSocket();
+    if (code === 4401) this.token = "renew";
+    if (code === 4503 && !this.remade) {
+      // Coming back with this token will not help; a new one will, and what is unsent goes with it.
+      this.token = "new";
+      this.remade = true;
+    } else if (code === 1009 || (code >= 4500 && code < 5000)) {
+      this.phase = "stopped";
+      this.stopCode = code;
+      return;
+    }
+    this.notBefore = code === 4008 ? now + FLOOD_PAUSE_MS : now;
+    this.deadline = Math.max(this.notBefore, now + backoff(this.tries, this.random));
+    this.tries += 1;
+    this.phase = "waiting";
+  }
+
+  #forgetConversation(conversation) {
+    this.conversation = conversation;
+    this.epoch = 0;
+    this.agentReadSeq = 0;
+    this.timeline.reset();
+  }
+
+  #forgetSocket() {
+    this.heardAt = 0;
+    this.pingedAt = 0;
+    this.liveSince = 0;
+    this.pausedUntil = 0;
+    this.range = null; // the one range that is being fetched
+    this.comparing = ""; // the tab id whose entries are being compared with the history
+    this.resending = null; // {tab, from, until}: told once to send again from there; the rest of the window says it too
+    this.wantsOlder = false;
+    for (const entry of this.entries) entry.sentAt = 0;
+  }
+
+  #upkeep(now) {
+    if (this.pingedAt && now - this.pingedAt >= PONG_WITHIN_MS) {
+      this.#drop(now);
+      return;
+    }
+    if (!this.pingedAt && now - this.heardAt >= PING_AFTER_MS) this.#ping(now);
+    if (this.agentTypingUntil && now >= this.agentTypingUntil) this.agentTypingUntil = 0;
+    if (this.range && now >= this.range.againAt) this.range = null;
+    this.#fetch(now);
+    this.#flush(now);
+  }
+
+  #ping(now) {
+    this.pingedAt = now;
+    this.#emit({ frame: { t: "ping" } });
+  }
+
+  // --- frames ---
+
+  #welcome(frame, now) {
+    this.phase = "live";
+    this.liveSince = now;
+    this.window = frame.window;
+    if (!frame.resumed) this.timeline.reset();
+    this.epoch = frame.epoch;
+    this.timeline.open(frame.events, frame.seq);
+    const tabs = frame.tabs ?? {};
+    this.#emit({ raise: tabs });
+    this.#settle(this.entries.filter((entry) => entry.stored || entry.n <= (tabs[entry.tab] ?? 0)), frame.seq);
+    for (const entry of this.entries) entry.sendFrom = 0;
+    this.#changed(now);
+  }
+
+  #live(frame, now) {
+    if (frame.t === "ack") this.#acked(frame, now);
+    else if (frame.t === "event") this.#happened([frame], now);
+    else if (frame.t === "page") this.#paged(frame, now);
+    else if (frame.t === "error") this.#error(frame, now);
+    else if (frame.t === "typing") this.agentTypingUntil = frame.on ? now + TYPING_MS : 0;
+    else if (frame.t === "read") this.agentReadSeq = Math.max(this.agentReadSeq, frame.seq);
+  }
+
+  #acked(frame, now) {
+    const entry = this.entries.find((each) => idOf(each) === frame.id);
+    if (entry && (frame.prev || !this.timeline.events.length) && frame.at) {
+      const { id, c, seq, prev, at, status = "", text = entry.text } = frame;
+      this.timeline.merge([{ t: "event", kind: "message", id, c, seq, prev, at, status, text }]);
+    } else this.timeline.expect(frame.seq); // a repeat: its event is known, or will be fetched
+    if (entry) {
+      this.#settle([entry], frame.seq);
+      if (this.resending?.tab === entry.tab) this.resending = null;
+    }
+    this.#changed(now);
+  }
+
+  #happened(frames, now) {
+    this.timeline.merge(frames);
+    const ids = new Set(frames.map((frame) => frame.id).filter(Boolean));
+    this.#settle(this.entries.filter((entry) => ids.has(idOf(entry))), this.timeline.known);
+    if (frames.some((frame) => frame.kind === "answer")) this.agentTypingUntil = 0;
+    this.#changed(now);
+  }
+
+  #paged(frame, now) {
+    if (this.range && frame.after === this.range.after && frame.before === this.range.before) this.range = null;
+    this.timeline.fill(frame);
+    this.wantsOlder = false;
+    this.#happened(frame.events, now);
+  }
+
+  #changed(now) {
+    const { ids, solid } = this.timeline;
+    this.entries = this.entries.filter((entry) => !entry.stored || (entry.stored > solid && !ids.has(idOf(entry))));
+    this.#fetch(now);
+    this.#flush(now);
+  }
+
+  #error(frame, now) {
+    const entry = this.entries.find((each) => idOf(each) === frame.id);
+    if (frame.do === "retry" && !frame.id && this.range) this.range.againAt = now + RETRY_MS;
+    else if (!entry) return;
+    else if (frame.do === "retry") {
+      this.pausedUntil = now + RETRY_MS;
+      this.#unsend(entry.tab, entry.n);
+    } else if (frame.do === "resend") this.#resend(entry, frame.from, now);
+    else if (frame.do === "new_tab") this.#compare(entry.tab, now);
+    else if (frame.do === "drop") {
+      // Its number was not consumed, so those after it need other numbers.
+      this.refused.push({ text: entry.text, because: frame.message });
+      this.entries = this.entries.filter((each) => each !== entry);
+      this.#renumber(entry.tab, [entry.place]);
+    }
+  }
+
+  #resend(entry, from, now) {
+    const again = this.resending;
+    if (again && again.tab === entry.tab && again.from === from && now < again.until) return;
+    this.resending = { tab: entry.tab, from, until: now + RETRY_MS };
+    if (this.#unsent(entry.tab).some((each) => each.n === from)) {
+      this.#unsend(entry.tab, from);
+      this.#flush(now);
+    } else this.#compare(entry.tab, now); // the hub misses what this storage no longer has: only new numbers help
+  }
+
+  // --- sending ---
+
+  #unsent(tab) {
+    return this.entries.filter((entry) => !entry.stored && entry.tab === tab);
+  }
+
+  #unsend(tab, from) {
+    for (const entry of this.#unsent(tab)) {
+      if (entry.n >= from) Object.assign(entry, { sentAt: 0, sendFrom: 0 });
+    }
+  }
+
+  #sendDue() {
+    if (this.comparing) return Infinity;
+    const waiting = this.entries.filter((entry) => !entry.stored);
+    const full = waiting.filter((entry) => entry.sentAt).length >= this.window;
+    return Math.min(...waiting.filter((entry) => entry.sentAt || !full).map((entry) => this.#sendAt(entry)));
+  }
+
+  #sendAt(entry) {
+    return Math.max(this.pausedUntil, entry.sentAt ? entry.sentAt + AGAIN_MS : entry.sendFrom);
+  }
+
+  #flush(now) {
+    if (this.phase !== "live" || this.comparing || now < this.pausedUntil) return;
+    const waiting = this.entries.filter((entry) => !entry.stored);
+    // One that is due takes along those before it: the hub accepts no hole, and repeats are free.
+    const last = waiting.reduce((found, entry, at) => (this.#sendAt(entry) <= now ? at : found), -1);
+    let flying = waiting.filter((entry) => entry.sentAt).length;
+    for (const entry of waiting.slice(0, last + 1)) {
+      if (entry.sentAt && now < entry.sentAt + AGAIN_MS) continue;
+      if (!entry.sentAt && flying >= this.window) break;
+      if (!entry.sentAt) flying += 1;
+      entry.sentAt = now;
+      this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text } });
+    }
+  }
+
+  /** The hub has these; their events are among those up to `seq`. */
+  #settle(entries, seq) {
+    for (const entry of entries) entry.stored = Math.max(1, seq);
+    if (entries.length) this.#emit({ settle: entries.map((entry) => entry.place) });
+  }
+
+  /** New numbers for a tab id's entries; until the outbox has given them, none of them is sent. */
+  #renumber(tab, dropped) {
+    for (const entry of this.#unsent(tab)) Object.assign(entry, { sentAt: 0, sendFrom: Infinity });
+    this.#emit({ renumber: tab, dropped });
+  }
+
+  // --- the history ---
+
+  #fetch(now) {
+    if (this.phase !== "live" || this.range) return;
+    if (this.comparing) this.#continueComparing();
+    const comparing = this.comparing && this.timeline.older();
+    const wanted = this.timeline.hole() ?? (comparing || this.wantsOlder ? this.timeline.older() : null);
+    if (!wanted) return;
+    this.range = { ...wanted, againAt: now + AGAIN_MS };
+    this.#emit({ frame: { t: "range", ...wanted } });
+  }
+
+  /** Which of a forgotten tab id's entries are stored shows in the history after what their writer had seen. */
+  #compare(tab, now) {
+    if (this.comparing) return;
+    this.comparing = tab;
+    this.#fetch(now);
+    this.#flush(now);
+  }
+
+  #continueComparing() {
+    const entries = this.#unsent(this.comparing);
+    const starts = entries.map(({ seen }) => (this.#isHere(seen) ? seen.after : 0));
+    const reached = !this.timeline.older() || this.timeline.from <= Math.min(...starts);
+    if (this.timeline.hole() || !reached) return;
+    const dropped = entries.filter((entry) => this.timeline.ids.has(idOf(entry))).map((entry) => entry.place);
+    const tab = this.comparing;
+    this.comparing = "";
+    this.#renumber(tab, dropped);
+  }
+
+  #isHere(seen) {
+    return seen.conversation === this.conversation && seen.epoch === this.epoch;
+  }
+
+  #emit(effect) {
+    this.#effects.push(effect);
+  }
+
+  #take() {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}
+
+function idOf(entry) {
+  return `${entry.tab}.${entry.n}`;
+}

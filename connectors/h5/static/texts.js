@@ -1,0 +1,107 @@
+// Every word the widget shows, in Chinese and English.
+
+const zh = {
+  title: "在线客服",
+  greeting: "您好，请问有什么可以帮您？",
+  open: "联系客服",
+  openUnread: (count) => `联系客服，${count} 条新消息`,
+  close: "收起",
+  log: "聊天记录",
+  field: "输入消息",
+  send: "发送",
+  me: "我",
+  agent: "客服",
+  automatic: "自动回复",
+  older: "更早的消息",
+  loading: "正在加载…",
+  newer: (count) => `${count} 条新消息`,
+  sending: "发送中",
+  unsent: (count) => `${count} 条消息未发送，联网后自动发送`,
+  unsentFragile: (count) => `${count} 条消息未发送，请勿关闭页面`,
+  held: "待审核，通过后客服可见",
+  blocked: "未送达：内容不符合规定",
+  rejected: "未通过审核，客服看不到",
+  refused: "无法发送，请修改后重试",
+  edit: "重新编辑",
+  tooLong: (length, limit) => `${length} / ${limit} 字，请分几条发送`,
+  unstored: "没能保存这条消息，请再试一次",
+  read: "已读",
+  waiting: (position) => (position > 0 ? `正在为您安排客服，您排在第 ${position} 位` : "正在为您安排客服"),
+  nobody: "现在没有客服在线。请直接留言，客服上线后会马上回复您",
+  closed: "本次会话已结束，继续发消息即可重新开始",
+  connecting: "连接中…",
+  reconnecting: "重新连接中…",
+  offline: "网络已断开",
+  stopped: "连接不上，刷新页面后再试",
+  reload: "刷新页面",
+  ready: "发消息给我们",
+  inQueue: (position) => (position > 0 ? `排队中 · 第 ${position} 位` : "排队中"),
+  offDuty: "客服不在线 · 可以留言",
+  served: (by) => `${by || "客服"} 正在为您服务`,
+  ended: "会话已结束",
+  typing: "对方正在输入…",
+  yesterday: "昨天",
+};
+
+const en = {
+  title: "Chat with us",
+  greeting: "Hello! How can we help you?",
+  open: "Chat with us",
+  openUnread: (count) => `Chat with us, ${count} new`,
+  close: "Close",
+  log: "Messages",
+  field: "Write a message",
+  send: "Send",
+  me: "You",
+  agent: "Agent",
+  automatic: "Automatic reply",
+  older: "Earlier messages",
+  loading: "Loading…",
+  newer: (count) => (count === 1 ? "1 new message" : `${count} new messages`),
+  sending: "Sending",
+  unsent: (count) => `${count} not sent yet: will be sent when online`,
+  unsentFragile: (count) => `${count} not sent yet: keep this page open`,
+  held: "In review: we see it once it is approved",
+  blocked: "Not delivered: this content is not allowed",
+  rejected: "Not approved: we cannot see it",
+  refused: "This cannot be sent. Please change it",
+  edit: "Edit",
+  tooLong: (length, limit) => `${length} / ${limit} characters: please send it in parts`,
+  unstored: "The message could not be kept. Please try again",
+  read: "Read",
+  waiting: (position) => (position > 0 ? `Finding someone for you. You are number ${position}` : "Finding someone for you"),
+  nobody: "Nobody is here right now. Leave your message, we will answer as soon as we are back",
+  closed: "This chat has ended. Write again to reopen it",
+  connecting: "Connecting…",
+  reconnecting: "Reconnecting…",
+  offline: "You are offline",
+  stopped: "No connection. Please reload the page",
+  reload: "Reload",
+  ready: "Write to us",
+  inQueue: (position) => (position > 0 ? `Waiting · number ${position}` : "Waiting"),
+  offDuty: "Away · leave a message",
+  served: (by) => (by ? `${by} is with you` : "We are with you"),
+  ended: "Chat ended",
+  typing: "Typing…",
+  yesterday: "Yesterday",
+};
+
+/** The texts for a language tag ("zh-CN", "en"); Chinese for any zh, English for all else. */
+export function textsFor(language) {
+  const chinese = /^zh\b/i.test(language ?? "");
+  return { ...(chinese ? zh : en), language: chinese ? "zh-CN" : "en", short: chinese ? "zh" : "en" };
+}
+
+/** "14:05", "昨天 14:05", "星期三 14:05" or a date, as it reads at `now`. */
+export function stamp(at, now, texts) {
+  const date = new Date(at);
+  const time = date.toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  const days = Math.round((midnight - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days <= 0) return time;
+  if (days === 1) return `${texts.yesterday} ${time}`;
+  if (days < 7) return `${date.toLocaleDateString(texts.language, { weekday: "long" })} ${time}`;
+  const sameYear = date.getFullYear() === new Date(now).getFullYear();
+  const day = { year: sameYear ? undefined : "numeric", month: "long", day: "numeric" };
+  return `${date.toLocaleDateString(texts.language, day)} ${time}`;
+}

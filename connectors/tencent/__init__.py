@@ -1,0 +1,1 @@
+"""What the Tencent channels share; no channel itself."""

@@ -1,0 +1,1 @@
+"""The HTTP side: a Litestar app with one controller a resource. Who may do what stands in auth.py."""

@@ -1,0 +1,72 @@
+"""The Litestar app: all controllers, the guard, one form of errors, OpenAPI."""
+
+from importlib.metadata import version
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins.problem_details import ProblemDetailsException
+
+from hub.api import pages
+from hub.api.agents import mint_agent_token
+from hub.api.auth import check_rights
+from hub.api.callbacks import call_back
+from hub.api.clients import ClientRate
+from hub.api.conversations import ConversationController
+from hub.api.health import health
+from hub.api.needs import Needs
+from hub.api.problems import answer_crash, answer_http_error
+from hub.api.visitors import VisitorController
+
+MAX_BODY_BYTES = 65_536
+"""Of a request to the API; callbacks have their own limit."""
+
+
+def create_app(needs: Needs) -> Litestar:
+    """The app of one worker. Its sockets are not here: uvicorn gets them as `ws=hub.gateway.socket.socket_class(…)`.
+
+    Run it with `proxy_headers=False`: whose X-Forwarded-For counts is decided here, by `needs.trusted_proxies`.
+    """
+    rate = ClientRate(needs.tokens_per_minute, needs.tokens_burst, needs.trusted_proxies)
+    files = pages.StaticFiles(needs.connectors)
+    return Litestar(
+        route_handlers=[
+            health,
+            VisitorController,
+            mint_agent_token,
+            ConversationController,
+            call_back,
+            pages.root,
+            pages.chat,
+            pages.static_file,
+        ],
+        guards=[check_rights],
+        dependencies={
+            "needs": Provide(lambda: needs, sync_to_thread=False),
+            "rate": Provide(lambda: rate, sync_to_thread=False),
+            "files": Provide(lambda: files, sync_to_thread=False),
+        },
+        state=State({"needs": needs}),
+        exception_handlers={
+            ProblemDetailsException: lambda request, error: error.to_response(request),
+            HTTPException: answer_http_error,
+            Exception: answer_crash,
+        },
+        # Tokens travel in headers and bodies, never in cookies: another site's page gains nothing by asking.
+        cors_config=CORSConfig(allow_origins=["*"], allow_headers=["authorization", "content-type"], max_age=86_400),
+        openapi_config=OpenAPIConfig(
+            title="Kefu Hub",
+            version=version("kefu-hub"),
+            path="/api/v1/schema",
+            render_plugins=[JsonRenderPlugin()],
+            components=Components(security_schemes={"token": SecurityScheme("http", scheme="bearer")}),
+            security=[{"token": []}],
+        ),
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+    )

@@ -1,0 +1,86 @@
+"""/callbacks/<channel>/<route>: what platforms call. They are answered when everything that came is on disk."""
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response, route
+from litestar.exceptions import ClientException
+
+from hub.api import answers
+from hub.api.needs import Needs
+from hub.api.problems import denied_problem, problem
+from hub.contract import Answer, Connector, Forbidden, Inbound, Parsed, Raw, Route
+from hub.engine.calls import Denied
+
+MAX_BODY_BYTES = 262_144
+_UNKEPT = frozenset({"authorization", "cookie"})
+"""Headers that may hold a secret of somebody in between, and say nothing of what came."""
+
+logger = structlog.get_logger("api")
+
+
+@route(
+    ["/callbacks/{channel:str}", "/callbacks/{channel:str}/{rest:path}"],
+    http_method=["GET", "POST"],
+    request_max_body_size=MAX_BODY_BYTES,
+    include_in_schema=False,
+    status_code=200,
+)
+async def call_back(request: Request[Any, Any, Any], channel: str, needs: Needs, rest: str = "") -> Response[bytes]:
+    """What the connector makes of the request is committed, then the platform gets the connector's answer."""
+    connector, declared = _find(needs, channel, rest.removeprefix("/"), request.method)
+    raw = await _read(request, declared, needs)
+    try:
+        parsed = connector.parse(declared.name, raw)
+    except Forbidden as refusal:
+        logger.warning("callback refused", channel=channel, route=declared.name, because=str(refusal))
+        raise problem(403, "This does not come from the platform.", "forbidden") from None
+    except Exception as error:
+        logger.exception("callback not understood", channel=channel, route=declared.name)
+        parsed = Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
+    await _commit(needs, channel, parsed, raw)
+    answer = parsed.answer
+    return Response(answer.body.encode(), status_code=answer.status, media_type=answer.content_type)
+
+
+def _find(needs: Needs, channel: str, name: str, method: str) -> tuple[Connector, Route]:
+    """The connector and its route; raises 404 or 405."""
+    connector = needs.connectors.get(channel)
+    declared = next((each for each in connector.routes if each.name == name), None) if connector else None
+    if connector is None or declared is None:
+        raise problem(404, f"No channel takes callbacks at /callbacks/{channel}/{name}.", "not_found")
+    if method not in declared.methods:
+        raise problem(405, f"{method} is not taken here.", headers={"allow": ", ".join(declared.methods)})
+    return connector, declared
+
+
+async def _read(request: Request[Any, Any, Any], declared: Route, needs: Needs) -> Raw:
+    """The request as the connector gets it; raises 413 for one that is too long."""
+    body = await request.body()
+    if len(body) > declared.body_limit:
+        raise problem(413, f"A body of {len(body)} bytes exceeds the limit of {declared.body_limit}.", "too_big")
+    query = {name: value for name, value in request.query_params.multi_items()}  # noqa: C416, the last one counts
+    return Raw(request.method, query, dict(request.headers), body, int(needs.now_s() * 1000))
+
+
+async def _commit(needs: Needs, channel: str, parsed: Parsed, raw: Raw) -> None:
+    """Have all of it written, in order; raises 503 when that cannot be done now, so that the platform tries again."""
+    if not parsed.inbounds and not parsed.unparsed:
+        return
+    text = encode_raw(raw)
+    outcomes = [answers.submit(needs.calls, *needs.command_for(channel, inbound, text)) for inbound in parsed.inbounds]
+    if parsed.unparsed:
+        outcomes.append(answers.submit(needs.calls, *needs.unparsed(channel, parsed.unparsed, text)))
+    refusals = [outcome.denied for outcome in await asyncio.gather(*outcomes) if outcome.denied]
+    for refusal in refusals:
+        if refusal.code != "repeated":
+            raise denied_problem(refusal)
+
+
+def encode_raw(raw: Raw) -> str:
+    """The request as text, to be kept beside what was made of it, with its body in base64."""
+    kept = dataclasses.asdict(raw) | {"headers": {k: v for k, v in raw.headers.items() if k not in _UNKEPT}}
+    return msgspec.json.encode(kept).decode()

@@ -1,0 +1,86 @@
+"""/api/v1/conversations/{id}/messages: the history, and what a person decides about held messages."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.params import Parameter
+
+from hub.api import answers
+from hub.api.auth import Caller, agent_of, may, owns
+from hub.api.needs import Needs
+from hub.api.problems import problem
+from hub.domain.commands import RejectMessage, ReleaseMessage
+from hub.domain.ids import CONVERSATION, kind_of, partition_of
+from hub.domain.views import Audience
+
+Seq = Annotated[int, Parameter(ge=0, le=answers.END)]
+
+
+class Messages(msgspec.Struct):
+    """Event frames in order, as on a socket; `more`: older ones lie inside what was asked for."""
+
+    conversation: str
+    epoch: int
+    events: tuple[msgspec.Raw, ...]
+    more: bool
+
+
+class Decided(msgspec.Struct):
+    """The event that says so: its seq, and when (Unix milliseconds)."""
+
+    conversation: str
+    seq: int
+    at: int
+
+
+class ConversationController(Controller):
+    """A conversation is named by its id (c7-…)."""
+
+    path = "/api/v1/conversations/{id:str}/messages"
+    tags = ("conversations",)
+
+    @get("/", opt=may("visitor", "agent", "admin"))
+    async def history(
+        self, request: Request[Any, Caller, Any], id: str, needs: Needs, after: Seq = 0, before: Seq = answers.END
+    ) -> Messages:
+        """The latest at most 50 events with after < seq < before: a visitor's own, an agent's whom it is with."""
+        audience: Audience = "visitor" if owns(request.auth, id) else "agent"
+        if audience == "agent" and not await _may_read(request.auth, id, needs):
+            raise problem(403, "This conversation is not yours.", "not_yours")
+        _check_id(id)
+        page = await answers.page(needs.calls, id, audience, after, before)
+        return Messages(id, page.epoch, page.frames, page.more)
+
+    @post("/{seq:int}/release", opt=may("admin"), status_code=200)
+    async def release(self, id: str, seq: int, needs: Needs) -> Decided:
+        """The held message may be read, and is delivered now."""
+        _check_id(id)
+        return _decided(await answers.carry_out(needs.calls, id, ReleaseMessage(seq, "admin")), id)
+
+    @post("/{seq:int}/reject", opt=may("admin"), status_code=200)
+    async def reject(self, id: str, seq: int, needs: Needs) -> Decided:
+        """The held message stays unread."""
+        _check_id(id)
+        return _decided(await answers.carry_out(needs.calls, id, RejectMessage(seq, "admin")), id)
+
+
+async def _may_read(caller: Caller, conversation: str, needs: Needs) -> bool:
+    """Whether somebody who is not its visitor may read the conversation."""
+    if caller.role == "agent":
+        return await answers.serves(needs.calls, agent_of(caller), conversation)
+    return caller.role == "admin"
+
+
+def _check_id(id: str) -> None:
+    try:
+        partition_of(id)
+    except ValueError as error:
+        raise problem(404, f"{error}.", "not_found") from None
+    if kind_of(id) != CONVERSATION:
+        raise problem(404, f"{id} is no conversation; one looks like c7-k3v9.", "not_found")
+
+
+def _decided(outcome: answers.Outcome, conversation: str) -> Decided:
+    record = outcome.records[0]
+    return Decided(conversation, record.seq, record.at_ms)

@@ -1,0 +1,41 @@
+"""What the API needs of the worker that runs it."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+
+from hub.contract import Connector, Inbound
+from hub.domain.commands import AnyCommand
+from hub.domain.messages import Profile
+from hub.engine.calls import Calls
+from hub.gateway.tokens import Tokens
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """Values and functions, each asked anew for every request, so that rules may change behind them."""
+
+    calls: Calls
+    tokens: Tokens
+    connectors: Mapping[str, Connector]
+    """By channel."""
+    is_admin: Callable[[str], bool]
+    """Whether this is the admin token; takes the same time for any wrong one."""
+    new_conversation_id: Callable[[], str]
+    profile: Callable[[bytes, str], Profile]
+    """What is known of a visitor, from the body of the mint request and the User-Agent; ValueError: what is wrong."""
+    allows: Callable[[str, str], bool]
+    """Whether a page of this Origin may talk to the hub, whose own origin is the second one."""
+    agent_id: Callable[[str], str | None]
+    """The entity id of the agent with this name in teams.yaml, or None."""
+    command_for: Callable[[str, Inbound, str], tuple[str, AnyCommand]]
+    """The entity and command that something from a channel becomes; the text is the raw input."""
+    unparsed: Callable[[str, str, str], tuple[str, AnyCommand]]
+    """The entity and command that keep a channel's raw input (the last) that could not be used, with the reason."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded-For is believed."""
+    tokens_per_minute: float = 30
+    """So many visitor tokens one client address gets from this worker …"""
+    tokens_burst: float = 60
+    """… and so many at once: a school or an office may stand behind one address."""
+    now_s: Callable[[], float] = time.time

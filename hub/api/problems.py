@@ -1,0 +1,43 @@
+"""The one form of all errors: application/problem+json (RFC 9457) with status, title, detail and, for programs, code."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.plugins.problem_details import ProblemDetailsException
+
+from hub.engine.calls import Denied
+
+logger = structlog.get_logger("api")
+
+_STATUS = {"not_found": 404, "not_yours": 403, "not_held": 409, "repeated": 409, "refused": 409}
+
+
+def problem(status: int, detail: str, code: str = "", headers: dict[str, str] | None = None) -> ProblemDetailsException:
+    """An exception that becomes the answer. `detail` says what is wrong and what to do."""
+    extra = {"code": code} if code else None
+    title = HTTPStatus(status).phrase
+    return ProblemDetailsException(detail=detail, status_code=status, title=title, extra=extra, headers=headers)
+
+
+def denied_problem(denied: Denied) -> ProblemDetailsException:
+    """The engine's refusal; what is not a decision about the command (nobody there to decide) may be tried again."""
+    status = _STATUS.get(denied.code, 503)
+    return problem(status, denied.message, denied.code, {"retry-after": "1"} if status == 503 else None)
+
+
+def answer_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What Litestar itself refuses (no such path, a wrong parameter), in the same form."""
+    detail = error.detail
+    if isinstance(error.extra, list):
+        found = [f"{item.get('key', '?')}: {item.get('message', '')}" for item in error.extra if isinstance(item, dict)]
+        detail = "; ".join(found) or detail
+    return problem(error.status_code, detail, headers=error.headers).to_response(request)
+
+
+def answer_crash(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Our own fault: all of it in the log, none of it in the answer."""
+    logger.exception("request failed", method=request.method, path=request.url.path)
+    return problem(500, "The hub made a mistake; its log says more.").to_response(request)

@@ -1,0 +1,83 @@
+"""Connections to NATS that come back by themselves, and neither send late nor wait long for the dead."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import nats.errors
+from nats.aio.client import Client
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+
+from hub.errors import BusError
+
+T = TypeVar("T")
+
+AWAY = (nats.errors.Error, OSError, TimeoutError)
+"""What a call raises while the server is down, restarting or unreachable."""
+PAUSE_S = 0.02
+
+
+class Connection(Client):
+    """A NATS client; `faults` counts by kind what went wrong in the background (slow readers drop, cuts, refusals)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: Counter[str] = Counter()
+
+    async def count_fault(self, error: Exception) -> None:
+        # It runs for every single dropped message: a log line each would be the second disaster.
+        self.faults[type(error).__name__] += 1
+
+
+async def connect(url: str, name: str, timeout_s: float = 30) -> Connection:
+    """A connection that reconnects for ever; `name` is what the server's monitoring shows.
+
+    While it is away everything fails at once instead of being sent later: whoever gave up on a message must not see
+    it stored. Raises BusError when the first connection does not succeed within `timeout_s`.
+    """
+    connection = Connection()
+    try:
+        async with asyncio.timeout(timeout_s):
+            await connection.connect(
+                url,
+                name=name,
+                error_cb=connection.count_fault,
+                pending_size=0,
+                connect_timeout=2,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.1,  # type: ignore[arg-type]  # seconds; fractions work
+                ping_interval=1,
+                max_outstanding_pings=2,
+            )
+    except TimeoutError:
+        await connection.close()
+        reasons = ", ".join(connection.faults) or "no answer"
+        raise BusError(f"NATS did not let {name} in within {timeout_s:g} s ({reasons}): is the hub running?") from None
+    return connection
+
+
+async def insist(
+    connection: Connection, ask: Callable[[], Awaitable[T]], *, may_raise: type[APIError] = NotFoundError
+) -> T:
+    """The answer to a question that may be asked twice, however long the server is away.
+
+    Raises `may_raise` when that is the answer, BusError when the server refuses, or the connection was closed for good.
+    """
+    while True:
+        try:
+            return await ask()
+        except may_raise:
+            raise
+        except APIError as error:
+            if not isinstance(error, ServiceUnavailableError):
+                raise BusError(f"NATS refuses: {error.description} (code {error.err_code})") from error
+        except AWAY:
+            raise_if_closed(connection)
+        await asyncio.sleep(PAUSE_S)
+
+
+def raise_if_closed(connection: Connection) -> None:
+    """BusError when the connection will not come back, because we have closed it or the server has thrown us out."""
+    if connection.is_closed:
+        raise BusError("the connection to NATS is closed: open a new one")

@@ -1,0 +1,72 @@
+"""Copies of the store made before each start, because a nats-server that cannot read a block deletes its stream."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from hub.errors import BusError
+
+CHECKED = "checked"
+"""The file in a generation whose start was found to be good."""
+
+
+def keep(store: Path, kept: Path) -> None:
+    """Keep the store's files as they are now, before a start, under `kept`; the server must not run.
+
+    Two generations are kept. As long as the start that followed the newest one has not been `confirm`ed, that
+    generation stays the newest: a second start after a bad one copies no damage over it. Blocks that are full are
+    hard-linked (milliseconds for a log of 1 GB), the one still written to and the small files are copied.
+    """
+    newest = kept / "1"
+    if not store.is_dir() or (newest.exists() and not (newest / CHECKED).exists()):
+        return
+    fresh = kept / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    for folder, _, names in os.walk(store):
+        target = fresh / "store" / Path(folder).relative_to(store)
+        target.mkdir(parents=True)
+        growing = _growing_block(names)
+        for name in names:
+            _keep_file(Path(folder, name), target / name, may_link=name.endswith(".blk") and name != growing)
+    shutil.rmtree(kept / "2", ignore_errors=True)
+    if newest.exists():
+        newest.rename(kept / "2")
+    fresh.rename(newest)
+
+
+def confirm(kept: Path) -> None:
+    """Say that the last start lost nothing (watermark.check): the next start may make a new generation."""
+    with contextlib.suppress(FileNotFoundError):  # nothing was there to keep before the very first start
+        (kept / "1" / CHECKED).touch()
+
+
+def restore(store: Path, kept: Path, generation: int = 1) -> Path | None:
+    """Put a generation back (1: as before the last start, 2: the one before); the server must not run.
+
+    The store that was there is moved aside, never deleted; its new place is returned (None: there was none).
+    Raises BusError when that generation does not exist.
+    """
+    source = kept / str(generation) / "store"
+    if not source.exists():
+        raise BusError(f"{source}: no such generation was kept; {kept} holds {sorted(p.name for p in kept.glob('*'))}")
+    aside = None
+    if store.exists():
+        number = 1 + len(list(store.parent.glob(f"{store.name}.aside-*")))
+        aside = store.with_name(f"{store.name}.aside-{number}")
+        store.rename(aside)
+    shutil.copytree(source, store)  # real copies: the server writes into them
+    return aside
+
+
+def _growing_block(names: list[str]) -> str:
+    blocks = [name for name in names if name.endswith(".blk")]
+    return max(blocks, key=lambda name: int(name.removesuffix(".blk")), default="")
+
+
+def _keep_file(source: Path, target: Path, may_link: bool) -> None:
+    if may_link:
+        with contextlib.suppress(OSError):  # a file system without hard links
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)

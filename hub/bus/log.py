@@ -1,0 +1,251 @@
+"""One partition's durable log: a JetStream stream to which one owner appends batches that form a checked chain."""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncGenerator
+
+import msgspec
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from hub.bus.connection import AWAY, PAUSE_S, Connection, insist, raise_if_closed
+from hub.errors import BusError, ChainBroken, Fenced, InDoubt, LogFull, LogWentBack
+
+MAX_BATCH_BYTES = 1_048_576 - 4_096
+"""What the server takes in one message, less room for the headers."""
+DEFAULT_MAX_BYTES = 1 << 30
+
+BATCH, CRC, EXPECTED = "Kefu-Batch", "Kefu-Crc", api.Header.EXPECTED_LAST_SEQUENCE
+WRONG_SEQUENCE = (10071, 10164)  # 10164: a cluster's answer while another write is in flight
+STORE_FAILED = 10077
+FULL = "maximum bytes exceeded"
+TRY_S, FETCH, FETCH_S = 2.0, 100, 2.0
+CURE = "Stop the hub and keep all files; as they were before this start they are in the folder guard beside the store"
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """A batch at its place in the log; `previous` is the sequence of the one before it."""
+
+    seq: int
+    batch: str
+    data: bytes
+    previous: int
+
+
+class _Error(msgspec.Struct):
+    err_code: int
+    description: str
+
+
+class _Answer(msgspec.Struct):
+    seq: int = 0
+    error: _Error | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+class PartitionLog:
+    """The stream LOG-<partition>, for its one owner (`append`) and for all who read.
+
+    It is never trimmed by age or count: at `max_bytes` it refuses (LogFull). All partitions' `max_bytes` together
+    should leave room on the disk, for a full disk gives time-outs instead of a refusal.
+    """
+
+    def __init__(self, connection: Connection, partition: int, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.stream = f"LOG-{partition}"
+        self.subject = f"log.{partition}"
+        self._connection = connection
+        self._js = connection.jetstream(timeout=TRY_S)
+        self._max_bytes = max_bytes
+
+    async def open(self) -> int:
+        """The last sequence in the log (0: it is new); creates the stream, or gives it the present `max_bytes`.
+
+        To be called when the watermark has been checked: a stream that vanished would be created anew.
+        """
+        wanted = self._config()
+        try:
+            info = await insist(self._connection, lambda: self._js.stream_info(self.stream))
+            if info.config.max_bytes != self._max_bytes:
+                info = await insist(self._connection, lambda: self._js.update_stream(wanted))
+        except NotFoundError:
+            info = await insist(self._connection, lambda: self._js.add_stream(wanted))
+        return info.state.last_seq
+
+    async def append(self, data: bytes, batch: str, expected: int) -> int:
+        """Store a batch after sequence `expected` and return its own sequence, when it is on disk.
+
+        `batch` is a mark never used before. However often the server goes away, this returns only when it is known
+        that the batch is stored, and stored once. Raises Fenced when another owner has written, LogFull when nothing
+        was stored for want of room, LogWentBack when the log has lost its end, InDoubt when the connection was closed
+        for good. A caller that cancels it knows nothing, and must step down.
+        """
+        if len(data) > MAX_BATCH_BYTES:
+            raise ValueError(f"batch of {len(data)} bytes exceeds limit of {MAX_BATCH_BYTES} bytes")
+        headers = {
+            BATCH: batch,
+            api.Header.MSG_ID: batch,
+            EXPECTED: str(expected),
+            CRC: format(zlib.crc32(data), "08x"),
+        }
+        try:
+            while True:
+                answer = await self._try(data, headers)
+                if answer is not None:
+                    if answer.error is None:
+                        return answer.seq
+                    if await self._is_stored(batch, expected):
+                        return expected + 1
+                    self._raise_if_full(answer.error, expected)
+                await asyncio.sleep(PAUSE_S)
+        except BusError as error:
+            raise InDoubt(f"{self.stream}: whether {batch} is stored cannot be found out: {error}") from error
+
+    def read(self, after: int) -> AsyncGenerator[Stored, None]:
+        """The batches after sequence `after`, up to the one that is the last when the reading begins.
+
+        Raises ChainBroken or LogWentBack; waits while the server is away.
+        """
+        return self._feed(after, endless=False)
+
+    def follow(self, after: int) -> AsyncGenerator[Stored, None]:
+        """The batches after sequence `after`, those to come as well, for ever; like `read` otherwise."""
+        return self._feed(after, endless=True)
+
+    def _config(self) -> api.StreamConfig:
+        return api.StreamConfig(
+            name=self.stream,
+            subjects=[self.subject],
+            storage=api.StorageType.FILE,
+            retention=api.RetentionPolicy.LIMITS,
+            discard=api.DiscardPolicy.NEW,
+            max_bytes=self._max_bytes,
+            deny_delete=True,
+            # One server checks the expected sequence before it looks for repeats; in a cluster the mark has to be
+            # remembered longer than an election takes, and each one costs memory.
+            duplicate_window=30,
+        )
+
+    async def _try(self, data: bytes, headers: dict[str, str]) -> _Answer | None:
+        """The server's answer to one publish; None: nobody knows."""
+        try:
+            reply = await self._connection.request(self.subject, data, timeout=TRY_S, headers=headers)
+            return _decode_answer(reply.data)
+        except nats.errors.NoRespondersError:
+            await self._state()  # no stream answers: it is gone, or the server is just coming up
+        except AWAY:
+            raise_if_closed(self._connection)
+        return None
+
+    def _raise_if_full(self, error: _Error, expected: int) -> None:
+        if error.err_code == STORE_FAILED and error.description == FULL:
+            raise LogFull(
+                f"{self.stream} has reached its limit of {self._max_bytes} bytes at sequence {expected}: "
+                "raise the limit, or let history catch up so that the log can be trimmed"
+            )
+
+    async def _is_stored(self, batch: str, expected: int) -> bool:
+        """Read back after a refusal, which proves nothing: the first try may be what stands in the second one's way."""
+        state = await self._state()
+        if state.last_seq == expected:
+            return False
+        if state.last_seq < expected:
+            raise self._went_back(expected, state.last_seq)
+        other = "more than one batch"
+        if state.last_seq == expected + 1:
+            other = await self._mark_at(expected + 1)
+            if other == batch:
+                return True
+        raise Fenced(f"{self.stream}: after sequence {expected} stands {other}, not {batch}: another owner has written")
+
+    async def _mark_at(self, seq: int) -> str:
+        try:
+            message = await insist(self._connection, lambda: self._js.get_msg(self.stream, seq=seq))
+        except NotFoundError:
+            return "a batch that was trimmed since"
+        return str((message.headers or {}).get(BATCH, "a batch without a mark"))
+
+    async def _state(self) -> api.StreamState:
+        try:
+            return (await insist(self._connection, lambda: self._js.stream_info(self.stream))).state
+        except NotFoundError:
+            raise LogWentBack(
+                f"the server does not know {self.stream}: it found it damaged at its start, or it was deleted. {CURE}"
+            ) from None
+
+    async def _feed(self, after: int, endless: bool) -> AsyncGenerator[Stored, None]:
+        at, last = after, (await self._state_beyond(after)).last_seq
+        while endless or at < last:
+            await self._state_beyond(at)
+            consumer = None
+            try:
+                consumer = await self._consume(at)
+                while endless or at < last:
+                    for message in await self._fetch(consumer, None if endless else at):
+                        stored = self._check(message, at)
+                        at = stored.seq
+                        yield stored
+                        if at == last and not endless:
+                            return
+            except AWAY:  # the server, or the consumer, which no restart survives
+                raise_if_closed(self._connection)
+                await asyncio.sleep(PAUSE_S)
+            finally:
+                if consumer is not None:
+                    with contextlib.suppress(*AWAY):
+                        await consumer.unsubscribe()
+
+    async def _state_beyond(self, at: int) -> api.StreamState:
+        """The stream's state, when it reaches `at` and what follows has not been trimmed."""
+        state = await self._state()
+        if state.last_seq < at:
+            raise self._went_back(at, state.last_seq)
+        if state.first_seq > at + 1:
+            raise ChainBroken(
+                f"{self.stream} begins at sequence {state.first_seq}, {at + 1} has been trimmed: "
+                "start from a newer snapshot, or rebuild from the history"
+            )
+        return state
+
+    async def _consume(self, after: int) -> JetStreamContext.PullSubscription:
+        return await self._js.pull_subscribe(
+            self.subject,
+            stream=self.stream,
+            config=api.ConsumerConfig(
+                deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=after + 1,
+                ack_policy=api.AckPolicy.NONE,
+                mem_storage=True,
+                inactive_threshold=30,
+            ),
+        )
+
+    async def _fetch(self, consumer: JetStreamContext.PullSubscription, at: int | None) -> list[Msg]:
+        """The next messages; none when none came in time. With `at` there must be more: ChainBroken when not."""
+        try:
+            return await consumer.fetch(FETCH, timeout=FETCH_S)
+        except TimeoutError:
+            if at is not None and (await consumer.consumer_info()).num_pending == 0:
+                raise self._broken(at, "nothing, though the log claims to be longer") from None
+            return []
+
+    def _check(self, message: Msg, at: int) -> Stored:
+        seq, headers = message.metadata.sequence.stream, message.headers or {}
+        batch, previous, crc = headers.get(BATCH), headers.get(EXPECTED), headers.get(CRC)
+        if batch is None or previous is None or crc is None:
+            raise self._broken(at, f"sequence {seq}, which no owner has written")
+        if seq != at + 1 or previous != str(at):
+            raise self._broken(at, f"sequence {seq}, which was written after {previous}")
+        if crc != format(zlib.crc32(message.data), "08x"):
+            raise self._broken(at, f"sequence {seq}, whose content is damaged (CRC-32)")
+        return Stored(seq, batch, message.data, at)
+
+    def _broken(self, at: int, follows: str) -> ChainBroken:
+        return ChainBroken(f"{self.stream}: after sequence {at} follows {follows}. {CURE}")
+
+    def _went_back(self, known: int, last: int) -> LogWentBack:
+        return LogWentBack(f"{self.stream} ends at sequence {last}, it is known to have reached {known}. {CURE}")

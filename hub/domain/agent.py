@@ -1,0 +1,327 @@
+"""The agent: their duty, whom their texts are for, and what waits for their phone.
+
+Never the wrong visitor: a text goes to the number it begins with; without one to the conversation the agent last
+chose, or to the only one the phone shows, as long as nothing could have made the agent think of another. Whatever is
+not clear beyond doubt is held, and the agent is asked.
+"""
+
+from itertools import takewhile
+
+from hub.domain import agent_notes as notes
+from hub.domain import agent_words as words
+from hub.domain import commands as c
+from hub.domain import events as e
+from hub.domain.agent_delivery import attempt, next_send, resume, verdict
+from hub.domain.agent_state import Agent, Served, evolve, outside_hash, sticky_no
+from hub.domain.commands import AnyCommand, Origin
+from hub.domain.events import AnyEvent, Record
+from hub.domain.ids import QUEUE_ID
+from hub.domain.origins import seen
+from hub.domain.phone import BLOCK_MARGIN, pages
+from hub.domain.refusals import NotFound, Repeated
+
+__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume"]
+
+HELD_MS = 120_000
+"""So long a text waits for the agent to say whom it is for."""
+MAX_HELD = 20
+STALE_MS = 300_000
+"""A sticky conversation not used for so long is asked about, where another visitor has written since."""
+SETTLED_MS = 120_000
+"""After a conversation has gone, the only other one is not taken for granted for so long."""
+CLOCK_MS = 1000
+"""Platforms stamp texts with whole seconds: a text may have been written up to so much later than it says."""
+
+
+def new(entity_id: str) -> Agent:
+    """An agent of whom nothing is known yet: off duty, without settings."""
+    return Agent(entity_id)
+
+
+def next_due(state: Agent) -> int | None:
+    """When the next Tick has something to do (Unix ms); a moment in the past means at once."""
+    moments = [held.until_ms for held in state.held]
+    if (send := next_send(state)) is not None:
+        moments.append(send)
+    return min(moments, default=None)
+
+
+def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
+    """The events that carry `command` out; none where it changes nothing.
+
+    Raises Repeated for a relayed command, an outside id or a verdict that was had before.
+    """
+    if origin is not None and seen(state.origins, origin):
+        raise Repeated(0)
+    match command:
+        case c.Tick():
+            return _expire(state, now_ms) or attempt(state, now_ms)
+        case c.ReceiveText():
+            return _receive(state, command, now_ms)
+        case c.RecordVerdict():
+            return verdict(state, command, now_ms)
+        case c.ShowMessage(block=block):
+            return [e.BlocksWaiting((block,))] if block.conversation in state.serving else []
+        case c.Serve():
+            return _serve(state, command)
+        case c.StopServing():
+            return _stop(state, command)
+        case c.TellRefused():
+            return _tell_refused(state, command)
+        case c.SetDuty(on=on):
+            return [e.DutyChanged(on)] if on != state.on_duty else []
+        case c.ConfigureAgent(settings=settings, directory=directory):
+            off: list[AnyEvent] = [e.DutyChanged(False)] if settings is None and state.on_duty else []
+            return [*off, e.AgentConfigured(settings, directory)]
+    raise NotFound(f"an agent does not know {type(command).__name__}")
+
+
+def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
+    """The commands that an event calls for in conversations and the queue."""
+    me = record.entity
+    match record.event:
+        case e.AnswerChosen(conversation=conversation, text=text):
+            return [(conversation, c.AnswerMessage(me, text))]
+        case e.CloseAsked(conversation=conversation):
+            return [(conversation, c.CloseConversation(me))]
+        case e.TransferAsked(conversation=conversation, agent=agent, team=team):
+            return [(conversation, c.TransferConversation(me, agent, team))]
+        case e.DutyChanged(on=on):
+            return [(QUEUE_ID, c.SetDuty(me, on))]
+        case e.Unreachable(because=because, conversations=conversations):
+            back: list[tuple[str, AnyCommand]] = [(one, c.ReturnConversation(me, because)) for one in conversations]
+            return [(QUEUE_ID, c.SetDuty(me, on=False)), *back]
+    return []
+
+
+# --- conversations come and go -------------------------------------------------------------------------------------
+
+
+def _serve(state: Agent, command: c.Serve) -> list[AnyEvent]:
+    known = state.serving.get(command.conversation)
+    events: list[AnyEvent] = [e.Serving(command.conversation, command.no, command.name, command.team)]
+    if state.unreachable:  # chosen before the queue knew: straight back
+        because = "the agent's phone cannot be reached"
+        gone = e.ServingStopped(command.conversation, command.no, "returned")
+        return [*events, gone, e.Unreachable(because, (command.conversation,))]
+    if known is None or command.no not in state.seen:
+        text = notes.begun(Served(command.no, command.name, command.team), command.skipped)
+        events += _note(state, text, begins=command.no)
+    backlog = tuple(block for block in command.backlog if known is None or block.seq > known.last)
+    return [*events, e.BlocksWaiting(backlog)] if backlog else events
+
+
+def _stop(state: Agent, command: c.StopServing) -> list[AnyEvent]:
+    """The agent is told unless the phone does not show it as theirs: it never did, or they ended it themselves."""
+    served = state.serving.get(command.conversation)
+    if served is None:
+        return []
+    events: list[AnyEvent] = [e.ServingStopped(command.conversation, command.no, command.because, command.to)]
+    under_way = state.attempt is not None and (
+        any(one.no == command.no for one in state.attempt.blocks)
+        or any(one.begins == command.no for one in state.attempt.notes)
+    )
+    if under_way or command.no in state.seen:
+        events += _note(state, notes.stopped(served, command.because, command.to), ends=command.no)
+    if len(state.serving) == 1:
+        events += _drop_held(state, "你已没有会话")
+    return events
+
+
+def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:
+    because = f"#{command.no} {command.because}" + (f"，现由 {command.now_with} 负责" if command.now_with else "")
+    events = _note(state, notes.given_back(because, command.text))
+    served = state.serving.get(command.conversation)
+    if served is not None and served.no not in state.seen:
+        events += _note(state, notes.kept(served), begins=served.no)
+    return events
+
+
+# --- what the agent typed ------------------------------------------------------------------------------------------
+
+
+def _receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    if outside_hash(command.outside_id) in state.outside_ms:
+        raise Repeated(0)
+    got = e.TextReceived(command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported)
+    if state.settings is None:
+        return [got]
+    if command.unsupported:
+        return [got, *_pass_unsupported(state, command, now_ms)]
+    if not command.text.strip():
+        return [got]
+    return [got, *_follow(state, words.parse(command.text), command, now_ms)]
+
+
+def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    """What the words mean at this moment."""
+    match said:
+        case words.Plain(text=text):
+            return _answer_plain(state, text, command, now_ms)
+        case words.Answer(no=no, text=text):
+            conversation = _numbered(state, no)
+            if conversation is None:
+                return _not_yours(state, no, text)
+            return [e.AnswerChosen(conversation, no, text), *_switch(state, conversation, command, now_ms)]
+        case words.Switch(no=no):
+            return _choose(state, no, command, now_ms)
+        case words.Misspelt():
+            return _note(state, notes.given_back("# 后面要有会话的号，例如 #12 您好", command.text))
+        case words.Close() | words.Transfer():
+            return _give_away(state, said, command, now_ms)
+        case words.Cancel():
+            return _drop_held(state, "已取消") or _note(state, "没有等待中的文字")
+        case words.Duty(on=on):
+            changed: list[AnyEvent] = [e.DutyChanged(on)] if on != state.on_duty else []
+            left = notes.listed(state.serving.values(), None) if state.serving else ""
+            return [*changed, *_note(state, ("已上班" if on else "已下班") + (f"，{left}" if left else ""))]
+        case words.ListOwn():
+            return _note(state, notes.listed(state.serving.values(), state.serving.get(state.sticky)))
+        case words.Help():
+            return _note(state, notes.HELP)
+
+
+def _answer_plain(state: Agent, text: str, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    conversation = _meant(state, command, now_ms)
+    if conversation is not None:
+        chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
+        return [chosen, *_switch(state, conversation, command, now_ms)]
+    if not state.serving:
+        return _note(state, notes.given_back("你现在没有会话", text))
+    if len(state.held) >= MAX_HELD:
+        return _note(state, notes.given_back(f"已有 {MAX_HELD} 条文字在等你回复 #号", text))
+    held: list[AnyEvent] = [e.TextHeld(text, now_ms + HELD_MS)]
+    if state.sticky and not _late(state, command):
+        held.append(e.StickyChosen(""))
+    return held
+
+
+def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    """`#12` alone: switch, and release the held texts whose question the phone showed before this was written."""
+    conversation = _numbered(state, no)
+    if conversation is None:
+        return _not_yours(state, no)
+    switched = _switch(state, conversation, command, now_ms, told=True)
+    if _late(state, command) or _outdated(state, conversation, command, now_ms):
+        return switched
+    written_ms = _latest(command, now_ms)
+    asked = takewhile(lambda held: 0 < held.asked_ms <= written_ms, state.held)
+    return [*(e.AnswerChosen(conversation, no, held.text, held=True) for held in asked), *switched]
+
+
+def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    conversation = _numbered(state, said.no) if said.no else _meant(state, command, now_ms)
+    if conversation is None and said.no:
+        return _not_yours(state, said.no)
+    if conversation is None:
+        verb, rest = ("结束", "") if isinstance(said, words.Close) else ("转接", f" @{said.target}")
+        return _note(state, notes.which(verb, f"{verb} #12{rest}"))
+    no = state.serving[conversation].no
+    if isinstance(said, words.Close):
+        return [e.CloseAsked(conversation, no)]
+    agent = state.directory.agents.get(said.target.lower(), "")
+    team = "" if agent else state.directory.teams.get(said.target.lower(), "")
+    if not agent and not team:
+        return _note(state, notes.given_back(f"没有叫 {said.target} 的同事或小组", command.text))
+    if agent == state.id:
+        return _note(state, notes.given_back("不能转给自己", command.text))
+    return [e.TransferAsked(conversation, no, agent, team)]
+
+
+def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    """A picture or voice: both sides read that there was one; where it is not clear for whom, only the agent does."""
+    text = f"[not supported yet: {command.unsupported}]"
+    conversation = _meant(state, command, now_ms)
+    if conversation is None:
+        return _note(state, text)
+    chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
+    return [chosen, *_switch(state, conversation, command, now_ms), *_note(state, text)]
+
+
+def _expire(state: Agent, now_ms: int) -> list[AnyEvent]:
+    events: list[AnyEvent] = []
+    for held in state.held:
+        if held.until_ms <= now_ms:
+            events += [e.HeldDropped(held.text), *_note(state, notes.given_back("没有等到 #号", held.text))]
+    return events
+
+
+def _drop_held(state: Agent, because: str) -> list[AnyEvent]:
+    events: list[AnyEvent] = []
+    for held in state.held:
+        events += [e.HeldDropped(held.text), *_note(state, notes.given_back(because, held.text))]
+    return events
+
+
+def _not_yours(state: Agent, no: int, text: str = "") -> list[AnyEvent]:
+    """The agent meant a conversation that is not theirs: until they know it, what they write might be for it too."""
+    return [e.StickyChosen(""), *_note(state, notes.given_back(f"#{no} 不是你的会话", text), ends=no)]
+
+
+def _switch(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int, told: bool = False) -> list[AnyEvent]:
+    """Text without number goes there from now on; the agent is told where that is new, or `told` says so."""
+    if _late(state, command):
+        return _note(state, notes.not_switched(state.serving[conversation])) if told else []
+    if _outdated(state, conversation, command, now_ms):
+        return [e.StickyChosen(""), *_note(state, notes.not_switched(state.serving[conversation]))]
+    if conversation == state.sticky and not told:
+        return []
+    served = state.serving[conversation]
+    return [e.StickyChosen(conversation, served.no), *_note(state, notes.switched(served))]
+
+
+def _note(state: Agent, text: str, begins: int = 0, ends: int = 0) -> list[AnyEvent]:
+    """The note in pieces that fit the phone; none where there is no phone. The last piece carries the news."""
+    settings = state.settings
+    if settings is None or not settings.channel:
+        return []
+    *first, last = pages(text, settings.max_text_bytes - BLOCK_MARGIN)
+    return [*map(e.NoteWaiting, first), e.NoteWaiting(last, begins, ends)]
+
+
+# --- whom a text without number is for -----------------------------------------------------------------------------
+
+
+def _meant(state: Agent, command: c.ReceiveText, now_ms: int) -> str | None:
+    """The conversation, or None where it is not clear beyond doubt."""
+    if _late(state, command):
+        return None
+    return _sticky(state, now_ms) if state.sticky else _only(state, command, now_ms)
+
+
+def _sticky(state: Agent, now_ms: int) -> str | None:
+    if state.attempt is not None and any(one.ends == sticky_no(state) for one in state.attempt.notes):
+        return None  # the phone may just now say that it is not theirs
+    stale = now_ms - state.used_ms > STALE_MS and any(
+        one.wrote_ms > state.used_ms for conversation, one in state.serving.items() if conversation != state.sticky
+    )
+    return None if stale else state.sticky
+
+
+def _only(state: Agent, command: c.ReceiveText, now_ms: int) -> str | None:
+    """The one conversation there is, if the phone showed that one and no other when the text was written."""
+    if len(state.serving) != 1 or state.held:
+        return None
+    ((conversation, served),) = state.serving.items()
+    settled = min(command.sent_at_ms, now_ms) - state.unsettled_ms >= SETTLED_MS
+    known = state.seen == {served.no: True} and state.seen_ms <= _latest(command, now_ms)
+    return conversation if settled and known else None
+
+
+def _latest(command: c.ReceiveText, now_ms: int) -> int:
+    """The last moment at which the text can have been written."""
+    return min(now_ms, command.sent_at_ms + CLOCK_MS - 1)
+
+
+def _late(state: Agent, command: c.ReceiveText) -> bool:
+    """It was written before another text that is already here: what the agent chose in between is not known to it."""
+    return command.sent_at_ms < state.written_ms
+
+
+def _outdated(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int) -> bool:
+    """The conversation left and came again after it was written: the agent may have turned to another meanwhile."""
+    return _latest(command, now_ms) < state.left_ms.get(state.serving[conversation].no, 0)
+
+
+def _numbered(state: Agent, no: int) -> str | None:
+    return next((conversation for conversation, served in state.serving.items() if served.no == no), None)

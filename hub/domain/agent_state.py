@@ -1,0 +1,340 @@
+"""The agent entity's state, and how each of its events changes it."""
+
+import hashlib
+
+import msgspec
+
+from hub.domain import events as e
+from hub.domain.commands import Origin
+from hub.domain.events import Record
+from hub.domain.messages import AgentSettings, Block, Directory
+from hub.domain.origins import Origins, note
+from hub.domain.pace import HOUR_MS
+from hub.domain.phone import BLOCK_MARGIN, pages, parts
+
+OUTSIDE_IDS_MS = 7 * 24 * HOUR_MS
+"""So long a repeat of an outside id is recognised."""
+LEFT_MS = 24 * HOUR_MS
+"""So long it is remembered that a conversation was here; longer than any platform's duplicate check."""
+
+
+class Served(msgspec.Struct):
+    """A conversation that is this agent's."""
+
+    no: int
+    name: str
+    team: str
+    again: bool = False
+    """It was here before, not long ago: the phone may have got some of its blocks then."""
+    last: int = 0
+    """The highest seq among the blocks it has brought."""
+    unanswered: int = 0
+    wrote_ms: int = 0
+    """When the visitor last wrote."""
+
+
+class Held(msgspec.Struct):
+    """A text of which it is not clear whom it is for. `asked_ms`: when the phone showed the question, 0: not yet."""
+
+    number: int
+    text: str
+    until_ms: int
+    asked_ms: int = 0
+
+
+class Note(msgspec.Struct):
+    """What waits for the phone beside visitors' blocks; `begins` and `ends` as in NoteWaiting."""
+
+    text: str
+    begins: int = 0
+    ends: int = 0
+
+
+class Carried(msgspec.Struct):
+    """A block, or a part of one, that an attempt takes to the phone."""
+
+    conversation: str
+    no: int
+    seq: int
+
+
+class Attempt(msgspec.Struct):
+    """The one attempt that has no end yet."""
+
+    number: int
+    channel: str
+    address: str
+    text: str
+    blocks: list[Carried]
+    notes: list[Note]
+    asks: int
+    tries: int
+    tried_ms: int
+    retry_at_ms: int | None = None
+    """None: a call is under way."""
+    doubt_ms: int | None = None
+    """When the first try began of which nobody knows whether it arrived."""
+
+
+class Agent(msgspec.Struct):
+    """State of one agent; only `evolve` changes it."""
+
+    id: str
+    seq: int = 0
+    settings: AgentSettings | None = None
+    directory: Directory = Directory()
+    on_duty: bool = False
+    unreachable: bool = False
+    """Nothing is sent until the agent writes, comes on duty or is configured anew."""
+    serving: dict[str, Served] = {}
+    seen: dict[int, bool] = {}
+    """The numbers that the phone shows as theirs (what reached it, not what was meant to; the agent thinks by this),
+    and whether it shows a visitor's text under them."""
+    seen_ms: int = 0
+    sticky: str = ""
+    used_ms: int = 0
+    """When the sticky conversation was last chosen or answered."""
+    unsettled_ms: int = 0
+    """When a conversation last stopped, was given away or lost the sticky place, or when the phone showed that."""
+    written_ms: int = 0
+    """When the latest of the agent's texts was written, by the platform's clock."""
+    held: list[Held] = []
+    holds: int = 0
+    ask: bool = False
+    """The next text to the phone must ask whom the held texts are for."""
+    blocks: list[Block] = []
+    part: int = 0
+    """So many parts of the first of `blocks` have left."""
+    notes: list[Note] = []
+    attempt: Attempt | None = None
+    attempts: int = 0
+    tries_ms: list[int] = []
+    """The moments of the last hour's tries."""
+    left_ms: dict[int, int] = {}
+    """Numbers that were here, and when they left; or when the phone said that they are not here, if later."""
+    outside_ms: dict[int, int] = {}
+    """Hashes of outside ids, and when they came."""
+    origins: Origins = {}
+
+
+def outside_hash(outside_id: str) -> int:
+    """What is kept of an outside id: 8 bytes."""
+    return int.from_bytes(hashlib.blake2b(outside_id.encode(), digest_size=8).digest(), "big")
+
+
+def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
+    """Bring the state to where the event is in force."""
+    state.seq = record.seq
+    if origin is not None:
+        note(state.origins, origin)
+    event, at_ms = record.event, record.at_ms
+    match event:
+        case e.AgentConfigured():
+            _configure(state, event)
+        case e.DutyChanged(on=on):
+            state.on_duty = on
+            state.unreachable = state.unreachable and not on
+        case e.Unreachable():
+            state.on_duty, state.unreachable = False, True
+        case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting():
+            _evolve_served(state, event, at_ms)
+        case e.Attempted() | e.AttemptSent() | e.AttemptDelayed() | e.AttemptRefused():
+            _evolve_attempt(state, event, at_ms)
+        case _:
+            _evolve_typed(state, record)
+
+
+def _configure(state: Agent, event: e.AgentConfigured) -> None:
+    before, now = state.settings, event.settings
+    state.settings, state.directory, state.unreachable = now, event.directory, False
+    if now is None or not now.channel:
+        state.blocks, state.notes, state.part, state.ask = [], [], 0, False
+    elif before is None or (before.channel, before.address) != (now.channel, now.address):
+        state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
+    if now is not None and now.channel and before is not None and before.max_text_bytes != now.max_text_bytes:
+        state.part = 0
+        limit = now.max_text_bytes - BLOCK_MARGIN
+        state.notes = [Note(page, n.begins, n.ends) for n in state.notes for page in pages(n.text, limit)]
+
+
+# --- conversations -------------------------------------------------------------------------------------------------
+
+
+def _evolve_served(
+    state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting, at_ms: int
+) -> None:
+    match event:
+        case e.NoteWaiting(text=text, begins=begins, ends=ends):
+            if state.settings is not None and state.settings.channel:
+                state.notes.append(Note(text, begins, ends))
+        case e.BlocksWaiting(blocks=blocks):
+            _wait(state, blocks, at_ms)
+        case e.Serving(conversation=conversation, no=no, name=name, team=team):
+            known = state.serving.get(conversation)
+            if known is None:
+                state.serving[conversation] = Served(no, name, team, again=no in state.left_ms)
+            else:
+                known.no, known.name, known.team = no, name, team
+            state.ask = bool(state.held)
+        case e.ServingStopped(conversation=conversation, no=no):
+            _stop(state, conversation, no, at_ms)
+
+
+def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
+    if state.settings is not None and state.settings.channel:
+        state.blocks.extend(blocks)
+    for block in blocks:
+        served = state.serving[block.conversation]
+        served.last, served.wrote_ms = max(served.last, block.seq), at_ms
+        served.unanswered += 1
+
+
+def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
+    state.serving.pop(conversation, None)
+    if state.blocks and state.blocks[0].conversation == conversation:
+        state.part = 0
+    state.blocks = [block for block in state.blocks if block.conversation != conversation]
+    state.notes = [n for n in state.notes if n.begins != no]
+    state.left_ms = {left: ms for left, ms in state.left_ms.items() if ms > at_ms - LEFT_MS}
+    state.left_ms[no] = at_ms
+    state.ask = bool(state.held)
+    if state.sticky == conversation:
+        state.sticky = ""
+    state.unsettled_ms = at_ms
+
+
+def sticky_no(state: Agent) -> int:
+    """The number of the sticky conversation, 0 without one."""
+    return state.serving[state.sticky].no if state.sticky else 0
+
+
+# --- what the agent typed ------------------------------------------------------------------------------------------
+
+
+def _evolve_typed(state: Agent, record: Record) -> None:
+    at_ms = record.at_ms
+    match record.event:
+        case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms):
+            state.unreachable = False
+            state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
+            _note_outside(state, outside_hash(outside_id), at_ms)
+        case e.TextHeld(text=text, until_ms=until_ms):
+            state.holds += 1
+            state.held.append(Held(state.holds, text, until_ms))
+            state.ask = True
+        case e.HeldDropped(text=text):
+            _unhold(state, text)
+        case e.AnswerChosen(conversation=conversation, text=text, held=held):
+            state.serving[conversation].unanswered = 0
+            if held:
+                _unhold(state, text)
+            if conversation == state.sticky:
+                state.used_ms = at_ms
+        case e.StickyChosen(conversation=conversation):
+            state.sticky, state.used_ms = conversation, at_ms
+            _ask_anew(state)
+            if not conversation:
+                state.unsettled_ms = at_ms
+        case e.CloseAsked(no=no) | e.TransferAsked(no=no):
+            _unsee(state, no, at_ms)
+
+
+def _note_outside(state: Agent, key: int, at_ms: int) -> None:
+    state.outside_ms[key] = at_ms
+    while (oldest := next(iter(state.outside_ms))) != key and state.outside_ms[oldest] <= at_ms - OUTSIDE_IDS_MS:
+        del state.outside_ms[oldest]
+
+
+def _ask_anew(state: Agent) -> None:
+    """What is still held waits for a new question: the agent may think that they have answered the old one."""
+    state.ask = bool(state.held)
+    for held in state.held:
+        held.asked_ms = 0
+    if state.attempt is not None:
+        state.attempt.asks = 0
+
+
+def _unhold(state: Agent, text: str) -> None:
+    """Let go of the first held text of these words."""
+    place = next(i for i, held in enumerate(state.held) if held.text == text)
+    del state.held[place]
+    state.ask = state.ask and bool(state.held)
+
+
+# --- the phone -----------------------------------------------------------------------------------------------------
+
+
+def _evolve_attempt(
+    state: Agent, event: e.Attempted | e.AttemptSent | e.AttemptDelayed | e.AttemptRefused, at_ms: int
+) -> None:
+    match event:
+        case e.Attempted():
+            _try(state, event, at_ms)
+        case e.AttemptDelayed(retry_at_ms=retry_at_ms, unknown=unknown) if state.attempt:
+            state.attempt.retry_at_ms = retry_at_ms
+            if unknown and state.attempt.doubt_ms is None:
+                state.attempt.doubt_ms = state.attempt.tried_ms
+        case e.AttemptSent() if state.attempt:
+            attempt, state.attempt = state.attempt, None
+            _show(state, attempt, at_ms)
+        case e.AttemptRefused() if state.attempt:
+            attempt, state.attempt = state.attempt, None
+            state.ask = bool(state.held)
+            if attempt.blocks:  # the notes only shared the text with what was refused
+                state.notes = attempt.notes + state.notes
+
+
+def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
+    state.tries_ms = [*(ms for ms in state.tries_ms if ms > at_ms - HOUR_MS), at_ms]
+    attempt = state.attempt
+    if attempt is not None:
+        attempt.tries, attempt.tried_ms, attempt.retry_at_ms = event.tries, at_ms, None
+        return
+    notes, state.notes = state.notes[: event.notes], state.notes[event.notes :]
+    state.ask = state.ask and not event.asks
+    state.attempts = event.attempt
+    state.attempt = Attempt(
+        event.attempt, event.channel, event.address, event.text, _take(state, event.blocks), notes, event.asks,
+        event.tries, at_ms,
+    )  # fmt: skip
+
+
+def _take(state: Agent, count: int) -> list[Carried]:
+    """Take the first `count` blocks, or parts of such, out of what waits."""
+    assert state.settings is not None
+    carried: list[Carried] = []
+    limit, blocks, taken = state.settings.max_text_bytes - BLOCK_MARGIN, state.blocks, 0
+    while len(carried) < count:
+        block = blocks[taken]
+        carried.append(Carried(block.conversation, block.no, block.seq))
+        state.part += 1
+        if state.part == len(parts(block, limit)):
+            state.part = 0
+            taken += 1
+    state.blocks = blocks[taken:]
+    return carried
+
+
+def _show(state: Agent, attempt: Attempt, at_ms: int) -> None:
+    """The phone has the text: whoever reads it knows what it says."""
+    for shown in attempt.notes:
+        if shown.ends:
+            state.left_ms[shown.ends] = at_ms
+            _unsee(state, shown.ends, at_ms)
+        elif shown.begins and shown.begins not in state.seen:
+            state.seen[shown.begins], state.seen_ms = False, at_ms
+    for carried in attempt.blocks:
+        if not state.seen.get(carried.no):
+            state.seen[carried.no], state.seen_ms = True, at_ms
+    for held in state.held:
+        if held.number <= attempt.asks and not held.asked_ms:
+            held.asked_ms = at_ms
+
+
+def _unsee(state: Agent, no: int, at_ms: int) -> None:
+    """The agent takes the conversation for gone: where they turn next they have not said."""
+    if state.seen.pop(no, None) is not None:
+        state.seen_ms = at_ms
+    if sticky_no(state) == no:
+        state.sticky = ""
+    state.unsettled_ms = at_ms

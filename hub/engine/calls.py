@@ -1,0 +1,92 @@
+"""The engine's public face: what gateway and API ask of it, and what they hear.
+
+Answers come as calls of `done`, in the event loop's thread, after the log has said yes. Nothing here waits: a command
+for an entity whose owner is away is held, bounded, and answered `unavailable` when that takes too long.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from hub.domain.commands import AnyCommand
+from hub.domain.events import Record
+from hub.domain.views import Audience
+
+UNAVAILABLE = "unavailable"
+"""`Denied.code` when no owner could be reached in time: nothing is known, the same command may be sent again."""
+
+
+class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A refusal (hub.domain.refusals), as data. `seq` with `repeated`, `resend_from` with `resend`."""
+
+    code: str
+    message: str
+    seq: int = 0
+    resend_from: int = 0
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """What became of a command: the records that are now on disk because of it, or why there are none."""
+
+    records: tuple[Record, ...] = ()
+    denied: Denied | None = None
+
+
+class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A stretch of an entity's events for one audience, as encoded event frames in order.
+
+    `seq` is the last that this audience may see. `resumed` is False when the caller's `after`/`epoch` do not belong
+    to this log: then `frames` are simply the latest. `more`: older ones lie inside what was asked for.
+    """
+
+    entity: str
+    epoch: int
+    seq: int
+    frames: tuple[msgspec.Raw, ...]
+    resumed: bool = True
+    more: bool = False
+    tabs: dict[str, int] = {}
+    serving: tuple[str, ...] = ()
+    """Of an agent entity: the conversations that are theirs."""
+
+
+class Pushes(Protocol):
+    """Who hears of new events: the gateway of a worker."""
+
+    def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
+        """A committed event's frame for all sockets that watch the entity as `audience`, except the socket `but`."""
+
+    def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
+        """A frame that takes no seq (typing, read) for the sockets of `audience`."""
+
+    def serving(self, agent: str, conversation: str, on: bool) -> None:
+        """A conversation became this agent's, or stopped being theirs."""
+
+    def owner_changed(self, partition: int) -> None:
+        """A new owner has taken the partition: watch again all that lives there."""
+
+
+class Calls(Protocol):
+    """What the engine does for gateway and API; one in each worker."""
+
+    def submit(
+        self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None
+    ) -> None:
+        """Carry the command out. `sender` is the socket it came from: it gets no push of the resulting event."""
+
+    def watch(
+        self, entity: str, audience: Audience, after: int, epoch: int, done: Callable[[Page | Denied], None]
+    ) -> None:
+        """Answer the latest events after `after`, and push what follows until `unwatch`. May be repeated."""
+
+    def unwatch(self, entity: str, audience: Audience) -> None:
+        """No socket of this worker watches it any more."""
+
+    def page(
+        self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
+    ) -> None:
+        """Answer the latest at most 50 events with after < seq < before."""
+
+    def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
+        """Hand a frame without seq to the sockets of `audience`, wherever they are."""

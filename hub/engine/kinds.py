@@ -1,0 +1,39 @@
+"""The kinds of entity, for an engine that does not know which one it runs."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hub.domain import agent, conversation, ids, intake, queue
+from hub.domain.commands import AnyCommand, Origin
+from hub.domain.events import AnyEvent, Record
+
+Decide = Callable[[Any, AnyCommand, Origin | None, int], list[AnyEvent]]
+
+
+class Kind(NamedTuple):
+    """The pure functions of one kind. `state.seq` is the last seq; `prev` the last that the visitor may see."""
+
+    new: Callable[[str], Any]
+    decide: Decide
+    evolve: Callable[[Any, Record, Origin | None], None]
+    reactions: Callable[[Record], list[tuple[str, AnyCommand]]]
+    next_due: Callable[[Any], int | None] | None = None
+    resume: Callable[[Any, int], list[AnyEvent]] | None = None
+    """What to do at a take-over with what the owner before may have left in the air."""
+    prev: Callable[[Any], int] = lambda state: state.seq
+
+
+def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
+    """All kinds by the letter of their ids. `decide_conversation` is the pipeline, where there are rules."""
+    return {
+        ids.CONVERSATION: Kind(
+            conversation.new,
+            decide_conversation,
+            conversation.evolve,
+            conversation.reactions,
+            prev=lambda state: state.visitor_seq,
+        ),
+        ids.AGENT: Kind(agent.new, agent.decide, agent.evolve, agent.reactions, agent.next_due, agent.resume),
+        ids.QUEUE: Kind(queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
+        ids.INTAKE: Kind(intake.new, intake.decide, intake.evolve, intake.reactions),
+    }

@@ -1,0 +1,69 @@
+"""Who answers, and who an outside identity is: rules/teams.yaml joined with the channels' capabilities."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hub.contract import Connector, Inbound
+from hub.domain import ids
+from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
+from hub.domain.messages import AgentSettings, Team, Teams
+from hub.rules.model import AgentLine
+from hub.rules.ruleset import RuleSet
+
+
+def teams_of(rules: RuleSet, connectors: Mapping[str, Connector], partitions: int) -> Teams:
+    """The teams and agents of a rule set, each agent with the limits of their channel."""
+    return Teams(
+        rules.version,
+        rules.default,
+        tuple(Team(name, line.display) for name, line in rules.teams.items()),
+        tuple(_settings(name, line, connectors.get(line.channel), partitions) for name, line in rules.agents.items()),
+    )
+
+
+def _settings(name: str, line: AgentLine, connector: Connector | None, partitions: int) -> AgentSettings:
+    desk = AgentSettings(
+        ids.agent_id(partitions, name), name, line.display or name, tuple(line.teams), line.capacity
+    )
+    if connector is None:  # the channel is off: this agent has only a desk
+        return desk
+    can = connector.can
+    return msgspec.structs.replace(
+        desk,
+        channel=line.channel,
+        address=line.address,
+        max_text_bytes=can.max_text_bytes,
+        fold_ms=can.fold_ms,
+        per_minute=can.per_minute,
+        per_hour=can.per_hour,
+        resend_ms=can.duplicate_check_s * 1000,
+    )
+
+
+class Roster:
+    """Who answers at this moment, and which entity an outside identity is; the rule files change it."""
+
+    def __init__(self, teams: Teams, partitions: int) -> None:
+        self._partitions = partitions
+        self.change(teams)
+
+    def change(self, teams: Teams) -> None:
+        """A new version of rules/teams.yaml is in force."""
+        self.teams = teams
+        self._agents = {(agent.channel, agent.address.casefold()): agent.id for agent in teams.agents if agent.channel}
+
+    def agent_id(self, name: str) -> str | None:
+        """The entity of the agent with this name in teams.yaml, or None."""
+        return next((agent.id for agent in self.teams.agents if agent.name == name), None)
+
+    def command_for(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
+        """The entity and command that an agent's message becomes; from a stranger it is kept as unparsed."""
+        agent = self._agents.get((channel, inbound.identity.casefold()))
+        if agent is None:
+            return self.unparsed(channel, f"{inbound.identity} is no agent of {channel} in rules/teams.yaml", raw)
+        return agent, ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw, inbound.unsupported)
+
+    def unparsed(self, channel: str, because: str, raw: str) -> tuple[str, AnyCommand]:
+        """The entity and command that keep what nobody could read."""
+        return ids.intake_id(self._partitions, channel), KeepUnparsed(because, raw)

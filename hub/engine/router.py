@@ -1,0 +1,265 @@
+"""The router: from an entity to the owner of its partition, here or in another worker. One in each worker."""
+
+import asyncio
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from hub.bus.connection import Connection
+from hub.domain.batch import decode_record
+from hub.domain.commands import AnyCommand
+from hub.domain.ids import partition_of
+from hub.domain.views import Audience
+from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
+from hub.engine.owner import Owner
+from hub.engine.peers import Peer, RemotePushes
+from hub.engine.relay import Relayed
+from hub.engine.slots import OLDER, RECENT, encode_frame
+from hub.engine.wire import (
+    Answer,
+    Ask,
+    Forward,
+    GetPage,
+    PushedList,
+    Submit,
+    Unwatch,
+    Watch,
+    decode_asks,
+    encode_answers,
+)
+
+logger = structlog.get_logger("router")
+
+
+class History(Protocol):
+    """Where events are that are no longer in memory (hub.history.queries)."""
+
+    async def events(self, entity: str, after: int, before: int, limit: int) -> list[bytes]:
+        """The latest `limit` encoded records with after < seq < before, in order."""
+
+
+class Router:
+    """Implements hub.engine.calls.Calls, and carries relayed commands."""
+
+    def __init__(self, worker: str, connection: Connection, history: History, epoch: int) -> None:
+        self.worker = worker
+        self.pushes: Pushes | None = None
+        """This worker's gateway; set before the first watch."""
+        self._connection, self._history, self._epoch = connection, history, epoch
+        self._owners: dict[int, Owner] = {}
+        self._peers: dict[int, Peer] = {}
+        self._remotes: dict[str, RemotePushes] = {}
+        self._senders: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._reading: set[asyncio.Task[None]] = set()
+
+    # --- who owns what ---------------------------------------------------------------------------------------------
+
+    def add_owner(self, owner: Owner) -> None:
+        """From now on this partition's commands are function calls."""
+        self._owners[owner.partition] = owner
+
+    def remove_owner(self, partition: int) -> None:
+        """This worker no longer owns the partition."""
+        self._owners.pop(partition, None)
+
+    def owner_changed(self, partition: int) -> None:
+        """A new owner has reported, here or elsewhere."""
+        if partition in self._peers:
+            self._peers[partition].owner_changed()
+        if self.pushes is not None:
+            self.pushes.owner_changed(partition)
+
+    def _peer(self, partition: int) -> Peer:
+        peer = self._peers.get(partition)
+        if peer is None:
+            peer = self._peers[partition] = Peer(self._connection, partition)
+        return peer
+
+    def _remote(self, worker: str) -> RemotePushes:
+        remote = self._remotes.get(worker)
+        if remote is None:
+            remote = self._remotes[worker] = RemotePushes(self._connection, worker)
+        return remote
+
+    # --- calls from gateway and API --------------------------------------------------------------------------------
+
+    def submit(
+        self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None
+    ) -> None:
+        """As hub.engine.calls.Calls."""
+        partition = partition_of(entity)
+        owner = self._owners.get(partition)
+        if owner is not None:
+            owner.submit(entity, command, done, None, sender)
+            return
+        key = 0
+        if sender is not None:
+            key = id(sender)
+            self._senders[key] = sender
+        self._peer(partition).ask(Submit(entity, command, None, self.worker, key), lambda a: done(_as_outcome(a)))
+
+    def watch(
+        self, entity: str, audience: Audience, after: int, epoch: int, done: Callable[[Page | Denied], None]
+    ) -> None:
+        """As hub.engine.calls.Calls."""
+        partition = partition_of(entity)
+        owner = self._owners.get(partition)
+        if owner is not None:
+            assert self.pushes is not None
+            owner.watch(entity, audience, after, epoch, self.pushes, done)
+        else:
+            self._peer(partition).ask(Watch(entity, audience, after, epoch, self.worker), done)
+
+    def unwatch(self, entity: str, audience: Audience) -> None:
+        """As hub.engine.calls.Calls."""
+        partition = partition_of(entity)
+        owner = self._owners.get(partition)
+        if owner is not None:
+            assert self.pushes is not None
+            owner.unwatch(entity, audience, self.pushes)
+        else:
+            self._peer(partition).ask(Unwatch(entity, audience, self.worker), None)
+
+    def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
+        """As hub.engine.calls.Calls."""
+        partition = partition_of(entity)
+        owner = self._owners.get(partition)
+        if owner is not None:
+            owner.signal(entity, audience, frame)
+        else:
+            self._peer(partition).ask(Forward(entity, audience, frame), None)
+
+    def page(
+        self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
+    ) -> None:
+        """As hub.engine.calls.Calls: from the owner's memory, and from the history what is older."""
+
+        def answered(page: Page | Denied) -> None:
+            if isinstance(page, Denied) and page.code == OLDER:
+                reading = asyncio.create_task(self._older(entity, audience, after, page.seq, done))
+                self._reading.add(reading)
+                reading.add_done_callback(self._reading.discard)
+            else:
+                done(page)
+
+        partition = partition_of(entity)
+        owner = self._owners.get(partition)
+        if owner is not None:
+            owner.page(entity, audience, after, before, answered)
+        else:
+            self._peer(partition).ask(GetPage(entity, audience, after, before), answered)
+
+    async def _older(
+        self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
+    ) -> None:
+        """A page from the history. It is never short: a seq that the follower has not written yet means `retry`."""
+        frames: list[msgspec.Raw] = []
+        upto = before
+        while len(frames) < RECENT and upto - 1 > after:
+            bodies = await self._history.events(entity, after, upto, RECENT)
+            records = [decode_record(body) for body in bodies]
+            if [r.seq for r in records] != list(range(upto - len(records), upto)) or not records:
+                done(Denied(UNAVAILABLE, f"events before {upto} are not in the history yet"))
+                return
+            upto = records[0].seq
+            encoded = [encode_frame(record, audience) for record in records]
+            frames[:0] = [msgspec.Raw(frame) for frame in encoded if frame is not None]
+        kept = frames[-RECENT:]
+        done(Page(entity, self._epoch, 0, tuple(kept), more=len(kept) < len(frames) or upto - 1 > after))
+
+    # --- relayed commands ------------------------------------------------------------------------------------------
+
+    def relay(
+        self, partition: int, commands: Sequence[Relayed], done: Callable[[Sequence[Outcome]], None]
+    ) -> None:
+        """As hub.engine.relay.Carrier."""
+        outcomes: list[Outcome | None] = [None] * len(commands)
+        missing = len(commands)
+        broken = False
+
+        def arrived(index: int, outcome: Outcome) -> None:
+            nonlocal missing, broken
+            outcomes[index] = outcome
+            missing -= 1
+            broken = broken or (outcome.denied is not None and outcome.denied.code == UNAVAILABLE)
+            if not missing:
+                done([outcome for outcome in outcomes if outcome is not None])
+
+        owner = self._owners.get(partition)
+        for index, relayed in enumerate(commands):
+            if owner is None:
+                submit = Submit(relayed.entity, relayed.command, relayed.origin)
+                self._peer(partition).ask(submit, lambda a, i=index: arrived(i, _as_outcome(a)))  # type: ignore[misc]
+            elif broken:
+                arrived(index, Outcome(denied=Denied(UNAVAILABLE, "an earlier one was not carried out")))
+            else:
+                owner.submit(relayed.entity, relayed.command, lambda o, i=index: arrived(i, o), relayed.origin)  # type: ignore[misc]
+
+    # --- what other workers ask ------------------------------------------------------------------------------------
+
+    async def answer(self, partition: int, payload: bytes) -> bytes:
+        """Carry out another worker's asks, in order, and answer when all are done."""
+        asks = decode_asks(payload).asks
+        answers: list[Answer | None] = [None] * len(asks)
+        missing = len(asks)
+        ready = asyncio.get_running_loop().create_future()
+
+        def arrived(index: int, answer: Answer | None) -> None:
+            nonlocal missing
+            answers[index] = answer
+            missing -= 1
+            if not missing and not ready.done():
+                ready.set_result(None)
+
+        broken = False
+        for index, ask in enumerate(asks):
+            owner = self._owners.get(partition)
+            if owner is None or owner.closed or broken:
+                broken = True
+                arrived(index, _unavailable(ask, f"{self.worker} does not own partition {partition}"))
+            else:
+                self._answer_one(owner, ask, lambda a, i=index: arrived(i, a))  # type: ignore[misc]
+        await ready
+        return encode_answers(answers)
+
+    def _answer_one(self, owner: Owner, ask: Ask, done: Callable[[Answer | None], None]) -> None:
+        match ask:
+            case Submit(entity, command, origin, worker, sender):
+                owner.submit(entity, command, done, origin, (worker, sender) if sender else None)
+            case Watch(entity, audience, after, epoch, worker):
+                owner.watch(entity, audience, after, epoch, self._remote(worker), done)
+            case Unwatch(entity, audience, worker):
+                owner.unwatch(entity, audience, self._remote(worker))
+                done(None)
+            case GetPage(entity, audience, after, before):
+                owner.page(entity, audience, after, before, done)
+            case Forward(entity, audience, frame):
+                owner.signal(entity, audience, frame)
+                done(None)
+
+    def delivered(self, pushed: PushedList) -> None:
+        """Another worker's owner pushes to the sockets of this one."""
+        if self.pushes is None:
+            return
+        for push in pushed.pushes:
+            if push.what == "event":
+                but = self._senders.get(push.but) if push.but else None
+                self.pushes.push(push.entity, push.audience, push.seq, push.frame, but)
+            elif push.what == "signal":
+                self.pushes.signal(push.entity, push.audience, push.frame)
+            else:
+                self.pushes.serving(push.entity, push.conversation, push.on)
+
+
+def _as_outcome(answer: Outcome | Denied) -> Outcome:
+    return Outcome(denied=answer) if isinstance(answer, Denied) else answer
+
+
+def _unavailable(ask: Ask, why: str) -> Answer | None:
+    denied = Denied(UNAVAILABLE, why)
+    if isinstance(ask, Submit):
+        return Outcome(denied=denied)
+    return denied if isinstance(ask, Watch | GetPage) else None

@@ -1,0 +1,75 @@
+"""The sender: hands logged attempts to their connector and brings the verdict back as a command.
+
+An attempt is in the log, with its exact text, before the platform hears of it; what the platform said is in the log
+before the next attempt. One slow or dead far side holds up nobody else: each recipient has one call under way.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+import structlog
+
+from hub.contract import Connector, Delivery, Refused, Retry, Sent, Unknown, Verdict
+from hub.domain.commands import RecordVerdict
+from hub.domain.events import Attempted, Record
+from hub.engine.owner import Owner
+
+CALL_S = 10.0
+"""A connector that has not answered by then has an unknown outcome."""
+
+logger = structlog.get_logger("sender")
+
+
+class Sender:
+    """Delivers what the entities of one owner attempt."""
+
+    def __init__(self, owner: Owner, connectors: Mapping[str, Connector]) -> None:
+        self._owner, self._connectors = owner, connectors
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def offer(self, record: Record) -> None:
+        """An event is in the log; if it is an attempt, make it."""
+        if isinstance(record.event, Attempted):
+            call = asyncio.create_task(self._attempt(record.entity, record.event), name=f"deliver-{record.entity}")
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+
+    async def close(self) -> None:
+        """Abandon calls under way: whoever takes over repeats them, or says that their outcome is unknown."""
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _attempt(self, entity: str, event: Attempted) -> None:
+        verdict = await self._deliver(Delivery(event.address, event.text, f"{entity}:{event.attempt}"), event.channel)
+        if not isinstance(verdict, Sent):
+            logger.warning("not delivered", entity=entity, attempt=event.attempt, because=verdict.because)
+        self._owner.submit(entity, as_command(event, verdict, self._owner.now_ms()), None)
+
+    async def _deliver(self, delivery: Delivery, channel: str) -> Verdict:
+        connector = self._connectors.get(channel)
+        if connector is None:
+            return Refused(f"the channel {channel} is not configured here")
+        try:
+            async with asyncio.timeout(CALL_S):
+                return await connector.deliver(delivery)
+        except TimeoutError:
+            return Unknown(f"no answer within {CALL_S:.0f} s")
+        except Exception as error:  # a connector's fault is an unknown outcome, never a lost one
+            logger.exception("connector failed", channel=channel)
+            return Unknown(f"{type(error).__name__}: {error}")
+
+
+def as_command(event: Attempted, verdict: Verdict, now_ms: int) -> RecordVerdict:
+    """The verdict, as the entity hears it. Retries are spread by up to a quarter, so that they do not come in step."""
+    match verdict:
+        case Sent(receipt=receipt):
+            return RecordVerdict(event.attempt, "sent", receipt=receipt)
+        case Retry(because=because, after_s=after_s):
+            wait_s = max(after_s, min(60.0, 0.5 * 2**event.tries)) * random.uniform(1.0, 1.25)
+            return RecordVerdict(event.attempt, "retry", because, retry_at_ms=now_ms + int(wait_s * 1000))
+        case Refused(because=because, unreachable=unreachable):
+            return RecordVerdict(event.attempt, "refused", because, unreachable=unreachable)
+        case Unknown(because=because):
+            return RecordVerdict(event.attempt, "unknown", because)

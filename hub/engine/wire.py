@@ -1,0 +1,153 @@
+"""What workers say to each other over NATS: asks to the owner of a partition, and what owners push to gateways.
+
+MessagePack, each subject's payload a list: one request carries whatever waited while the one before was under way.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from hub.domain.commands import AnyCommand, Origin
+from hub.domain.views import Audience
+from hub.engine.calls import Denied, Outcome, Page
+
+SCHEMA = 1
+"""Stands at the head of each payload; a worker that cannot read it says so instead of guessing."""
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Base of what a worker asks of a partition's owner."""
+
+    entity: str
+
+
+class Submit(Ask, frozen=True):
+    """Carry a command out. `sender` is the asking worker's number for the socket it came from (0: none)."""
+
+    command: AnyCommand
+    origin: Origin | None = None
+    worker: str = ""
+    sender: int = 0
+
+
+class Watch(Ask, frozen=True):
+    """Push events to `worker` from now on, and answer what came after `after`."""
+
+    audience: Audience
+    after: int
+    epoch: int
+    worker: str
+
+
+class Unwatch(Ask, frozen=True):
+    """Push no more to `worker`."""
+
+    audience: Audience
+    worker: str
+
+
+class GetPage(Ask, frozen=True):
+    """Answer what is in memory between `after` and `before`."""
+
+    audience: Audience
+    after: int
+    before: int
+
+
+class Forward(Ask, frozen=True):
+    """Hand a frame without seq to those who watch."""
+
+    audience: Audience
+    frame: bytes
+
+
+class Asks(msgspec.Struct, frozen=True, array_like=True):
+    """One request."""
+
+    schema: int
+    asks: list[Submit | Watch | Unwatch | GetPage | Forward]
+
+
+Answer = Outcome | Page | Denied
+
+
+class SentPage(msgspec.Struct, frozen=True, tag=True):
+    """A page whose frames (JSON) travel as bytes."""
+
+    entity: str
+    epoch: int
+    seq: int
+    frames: tuple[bytes, ...]
+    resumed: bool
+    more: bool
+    tabs: dict[str, int]
+    serving: tuple[str, ...]
+
+
+class Answers(msgspec.Struct, frozen=True, array_like=True):
+    """The answers, in the order of the asks; None where there is nothing to say."""
+
+    schema: int
+    answers: list[Outcome | SentPage | Denied | None]
+
+
+def encode_answers(answers: list[Answer | None]) -> bytes:
+    """The payload of an answer."""
+    sent = [_sent(answer) if isinstance(answer, Page) else answer for answer in answers]
+    return encode(Answers(SCHEMA, sent))
+
+
+def decode_answers(payload: bytes) -> list[Answer | None]:
+    """The answers in it; raises msgspec.ValidationError."""
+    answers = _decode_answers(payload).answers
+    return [_page(answer) if isinstance(answer, SentPage) else answer for answer in answers]
+
+
+def _sent(page: Page) -> SentPage:
+    frames = tuple(bytes(frame) for frame in page.frames)
+    return SentPage(page.entity, page.epoch, page.seq, frames, page.resumed, page.more, page.tabs, page.serving)
+
+
+def _page(sent: SentPage) -> Page:
+    frames = tuple(msgspec.Raw(frame) for frame in sent.frames)
+    return Page(sent.entity, sent.epoch, sent.seq, frames, sent.resumed, sent.more, sent.tabs, sent.serving)
+
+
+class Pushed(msgspec.Struct, frozen=True, array_like=True):
+    """One push: an event's frame, a frame without seq, or (`serving`) a change of what an agent serves."""
+
+    what: Literal["event", "signal", "serving"]
+    entity: str
+    audience: Audience = "agent"
+    seq: int = 0
+    frame: bytes = b""
+    but: int = 0
+    conversation: str = ""
+    on: bool = False
+
+
+class PushedList(msgspec.Struct, frozen=True, array_like=True):
+    """One publish."""
+
+    schema: int
+    pushes: list[Pushed]
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_asks = msgspec.msgpack.Decoder(Asks).decode
+_decode_answers = msgspec.msgpack.Decoder(Answers).decode
+decode_pushes = msgspec.msgpack.Decoder(PushedList).decode
+
+
+def commands_subject(partition: int) -> str:
+    """Where the owner of a partition takes asks."""
+    return f"commands.{partition}"
+
+
+def deliver_subject(worker: str) -> str:
+    """Where a worker's gateway takes pushes."""
+    return f"deliver.{worker}"
+
+
+OWNERS_SUBJECT = "owners"
+"""A new owner says here which partition it has taken."""

@@ -1,0 +1,1 @@
+"""What speaks protocol v1 (docs/protocol.md) with pages: sockets, sessions, codes, tokens."""

@@ -1,0 +1,304 @@
+"""Who watches what on this worker: carries out what sockets ask of the engine, and hands its events to sockets."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hub.domain.ids import partition_of
+from hub.domain.views import Audience
+from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome, Page
+from hub.gateway import codes
+from hub.gateway.frames import Serving, encode, text_frame
+from hub.gateway.heartbeat import PING_EVERY_S, TICK_S, Wheel
+from hub.gateway.protocol import Close, Enter, Fetch, Reply, Signal, Submit, audience_of, first_page
+from hub.gateway.tokens import Identity, Tokens, Visitor
+
+if TYPE_CHECKING:
+    from hub.gateway.socket import Socket
+
+WATCH_AGAIN_S = 30.0
+RETRY_S = 1.0
+"""After an owner could not be reached."""
+WATCHES_A_TICK = 200
+"""After a change of owner so many are watched again in one sweep; more would hold up the loop."""
+PAGES_AT_ONCE = 8
+"""So many first pages of an agent's conversations are asked for at a time."""
+
+
+class Watch:
+    """An entity that sockets of this worker watch as one audience."""
+
+    __slots__ = ("audience", "entity", "epoch", "partition", "seq", "serving", "slot", "sockets")
+
+    def __init__(self, entity: str, audience: Audience) -> None:
+        self.entity = entity
+        self.audience = audience
+        self.partition = partition_of(entity)
+        self.epoch = 0
+        self.seq = 0
+        """The last seq that was pushed, or lay in the first welcome."""
+        self.sockets: list[Socket] = []
+        self.serving: set[str] | None = None
+        """Of an agent entity: the conversations that are theirs."""
+        self.slot = -1
+
+
+class Desk:
+    """An agent's socket: the conversations whose first page it still has to get."""
+
+    __slots__ = ("asked", "asking", "epoch", "seen", "to_show")
+
+    def __init__(self, seen: dict[str, int], epoch: int) -> None:
+        self.seen = seen
+        self.epoch = epoch
+        self.to_show: list[str] = []
+        self.asked = 0
+        self.asking = False
+
+
+class Sessions:
+    """All sockets of one worker; the engine's Pushes. `now_s` is the time of day, `jitter` gives 0 ≤ x < 1."""
+
+    def __init__(
+        self, tokens: Tokens, *, now_s: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random
+    ) -> None:
+        self.wheel: Wheel[Socket] = Wheel()
+        self._again: Wheel[Watch] = Wheel()
+        self._watches: dict[Audience, dict[str, Watch]] = {"visitor": {}, "agent": {}}
+        self._tokens, self._now_s, self._jitter = tokens, now_s, jitter
+        self._calls: Calls
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def start(self, calls: Calls) -> None:
+        """Begin the sweep in the running loop; from now on sockets may come."""
+        self._calls = calls
+        self._sweeper = asyncio.get_running_loop().call_later(TICK_S, self._sweep)
+
+    def stop(self) -> None:
+        """End the sweep. The sockets are uvicorn's to close."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    def _sweep(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(TICK_S, self._sweep)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """One step of the wheels: pings, time-outs, and watches that are renewed."""
+        now_s = self._now_s()
+        for socket in self.wheel.turn():
+            socket.due(now_s)
+        for watch in self._again.turn():
+            self._watch_again(watch)
+
+    # --- what a socket says ------------------------------------------------------------------------------------------
+
+    def received(self, socket: "Socket", data: bytes) -> None:
+        """Carry out what a text frame asks for."""
+        match socket.session.receive(data, self._read_token):
+            case Submit(entity=entity, command=command, id=id_):
+                self._calls.submit(entity, command, partial(self._answered, socket, entity, id_), socket)
+            case Reply(frame=frame):
+                socket.send(frame)
+            case Signal(entity=entity, audience=audience, frame=frame):
+                self._calls.signal(entity, audience, frame)
+            case Fetch(entity=entity, audience=audience, after=after, before=before):
+                paged = partial(self._paged, socket, entity, after, before)
+                self._calls.page(entity, audience, after, before, paged)
+            case Enter() as enter:
+                self._enter(socket, enter)
+            case Close(code=code, reason=reason):
+                socket.close(code, reason)
+
+    def resumed(self, socket: "Socket") -> None:
+        """The socket can be written to again."""
+        if socket.desk is not None:
+            self._show_more(socket, socket.desk)
+
+    def left(self, socket: "Socket") -> None:
+        """The socket is closed: it watches nothing any more. May be said twice."""
+        watches, socket.watches, socket.desk = socket.watches, [], None
+        for watch in watches:
+            self._unwatch(socket, watch)
+
+    def _read_token(self, token: str) -> Identity:
+        return self._tokens.read(token, self._now_s())
+
+    def _answered(self, socket: "Socket", entity: str, id: str, outcome: Outcome) -> None:
+        if socket.session.phase != "closed":
+            socket.send(socket.session.answered(id, entity, outcome))
+
+    def _paged(self, socket: "Socket", entity: str, after: int, before: int, page: Page | Denied) -> None:
+        if socket.session.phase != "closed":
+            socket.send(socket.session.paged(entity, after, before, page))
+
+    # --- hello -------------------------------------------------------------------------------------------------------
+
+    def _enter(self, socket: "Socket", enter: Enter) -> None:
+        identity = enter.identity
+        audience = audience_of(identity)
+        socket.early = []
+        self.wheel.put(socket, self._jitter() * PING_EVERY_S)
+        if isinstance(identity, Visitor):
+            entity, after = identity.conversation, enter.seq
+        else:
+            entity, after = identity.agent, 0
+            socket.desk = Desk(enter.seen, enter.epoch)
+        watch = self._watch(socket, entity, audience)
+        if socket.desk is not None:
+            watch.serving = set() if watch.serving is None else watch.serving
+            socket.session.serving = watch.serving
+        self._calls.watch(entity, audience, after, enter.epoch, partial(self._welcome, socket, watch))
+
+    def _welcome(self, socket: "Socket", watch: Watch, page: Page | Denied) -> None:
+        if socket.session.phase == "closed":
+            return
+        if isinstance(page, Denied):
+            socket.close(codes.BAD_TOKEN if page.code == "not_found" else codes.LET_GO, page.message)
+            return
+        self._note_page(watch, page)
+        if socket.desk is not None:
+            self._note_serving(watch, page)  # for the agent's other sockets; this one learns it from the welcome
+        socket.welcome(socket.session.welcomed(page))
+        if socket.desk is not None:
+            if not page.resumed:
+                socket.desk.seen = {}
+            socket.desk.to_show = list(page.serving)
+            self._show_more(socket, socket.desk)
+
+    # --- an agent's conversations ------------------------------------------------------------------------------------
+
+    def _show_more(self, socket: "Socket", desk: Desk) -> None:
+        """Ask for first pages, a few at a time, and none while the client has not read what it got."""
+        if desk.asking:  # an answer came at once, in the loop below
+            return
+        desk.asking = True
+        while desk.to_show and desk.asked < PAGES_AT_ONCE and not socket.paused:
+            conversation = desk.to_show.pop(0)
+            desk.asked += 1
+            after = desk.seen.get(conversation, 0)
+            watch = self._watch(socket, conversation, "agent")
+            shown = partial(self._show, socket, desk, watch, after)
+            self._calls.watch(conversation, "agent", after, desk.epoch if after else 0, shown)
+        desk.asking = False
+
+    def _show(self, socket: "Socket", desk: Desk, watch: Watch, after: int, page: Page | Denied) -> None:
+        desk.asked -= 1
+        if socket.desk is not desk:
+            return
+        if isinstance(page, Denied):
+            self._again.put(watch, RETRY_S)  # what it lacks is then pushed
+        elif watch in socket.watches:
+            self._note_page(watch, page)
+            socket.send(first_page(page, after))
+        self._show_more(socket, desk)
+
+    def _note_serving(self, agent: Watch, page: Page) -> None:
+        """Make what we know of an agent's conversations what the page says."""
+        known = agent.serving or set()
+        for conversation in known.difference(page.serving):
+            self.serving(agent.entity, conversation, False)
+        for conversation in page.serving:
+            if conversation not in known:
+                self.serving(agent.entity, conversation, True)
+
+    # --- watching ----------------------------------------------------------------------------------------------------
+
+    def _watch(self, socket: "Socket", entity: str, audience: Audience) -> Watch:
+        watches = self._watches[audience]
+        watch = watches.get(entity)
+        if watch is None:
+            watch = watches[entity] = Watch(entity, audience)
+            self._again.put(watch, WATCH_AGAIN_S)
+        if socket not in watch.sockets:
+            watch.sockets.append(socket)
+            socket.watches.append(watch)
+        return watch
+
+    def _unwatch(self, socket: "Socket", watch: Watch) -> None:
+        watch.sockets.remove(socket)
+        if not watch.sockets:
+            del self._watches[watch.audience][watch.entity]
+            self._again.drop(watch)
+            self._calls.unwatch(watch.entity, watch.audience)
+
+    def _watch_again(self, watch: Watch) -> None:
+        self._again.put(watch, WATCH_AGAIN_S)
+        self._calls.watch(watch.entity, watch.audience, watch.seq, watch.epoch, partial(self._catch_up, watch))
+
+    def _catch_up(self, watch: Watch, page: Page | Denied) -> None:
+        """Hand to all sockets what they may have missed; what they have they ignore."""
+        if not watch.sockets:
+            return
+        if isinstance(page, Denied):
+            self._again.put(watch, RETRY_S if page.code == UNAVAILABLE else WATCH_AGAIN_S)
+        elif watch.epoch and not page.resumed:
+            for socket in list(watch.sockets):
+                socket.close(codes.LET_GO, "the log has begun anew")
+        else:
+            for frame in page.frames:
+                data = text_frame(bytes(frame))
+                for socket in list(watch.sockets):
+                    socket.write(data)
+            watch.epoch, watch.seq = page.epoch, max(watch.seq, page.seq)
+            if watch.serving is not None:
+                self._note_serving(watch, page)
+
+    def _note_page(self, watch: Watch, page: Page) -> None:
+        """The first page says from where on pushes count; later ones are one socket's own."""
+        if not watch.epoch:
+            watch.epoch, watch.seq = page.epoch, max(watch.seq, page.seq)
+
+    # --- Pushes: what the engine says --------------------------------------------------------------------------------
+
+    def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
+        """A committed event's frame for all sockets that watch the entity as `audience`, except the socket `but`."""
+        watch = self._watches[audience].get(entity)
+        if watch is None:
+            return
+        watch.seq = max(watch.seq, seq)
+        data = text_frame(frame)
+        for socket in watch.sockets[:]:  # one that is closed for being slow leaves the list
+            if socket is not but:
+                socket.write(data)
+
+    def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
+        """A frame that takes no seq (typing, read) for the sockets of `audience`."""
+        watch = self._watches[audience].get(entity)
+        if watch is not None:
+            data = text_frame(frame)
+            for socket in watch.sockets[:]:
+                socket.write(data)
+
+    def serving(self, agent: str, conversation: str, on: bool) -> None:
+        """A conversation became this agent's, or stopped being theirs."""
+        watch = self._watches["agent"].get(agent)
+        if watch is None or watch.serving is None or (conversation in watch.serving) == on:
+            return
+        (watch.serving.add if on else watch.serving.discard)(conversation)
+        data = text_frame(encode(Serving(conversation, on)))
+        for socket in watch.sockets[:]:
+            if socket.session.phase == "open":
+                socket.write(data)
+            if socket.session.phase == "open" and socket.desk is not None:  # not closed by the write
+                if on:
+                    socket.desk.to_show.append(conversation)
+                    self._show_more(socket, socket.desk)
+                else:
+                    self._hide(socket, socket.desk, conversation)
+
+    def _hide(self, socket: "Socket", desk: Desk, conversation: str) -> None:
+        desk.to_show = [waiting for waiting in desk.to_show if waiting != conversation]
+        watch = self._watches["agent"].get(conversation)
+        if watch is not None and watch in socket.watches:
+            socket.watches.remove(watch)
+            self._unwatch(socket, watch)
+
+    def owner_changed(self, partition: int) -> None:
+        """A new owner has taken the partition: watch again all that lives there."""
+        found = [w for watches in self._watches.values() for w in watches.values() if w.partition == partition]
+        for place, watch in enumerate(found):
+            self._again.put(watch, TICK_S * (place // WATCHES_A_TICK))

@@ -1,0 +1,101 @@
+"""The tokens that let a visitor or an agent in: JWTs, HS256, signed by the hub (docs/protocol.md, Tokens)."""
+
+from typing import Any, NamedTuple
+
+import jwt
+import msgspec
+
+from hub.domain.messages import Profile
+
+VISITOR_TOKEN_S = 7 * 24 * 3600
+AGENT_TOKEN_S = 12 * 3600
+RENEWABLE_S = 30 * 24 * 3600
+"""So long after its end a visitor's token can be exchanged for a new one."""
+MAX_TOKEN_CHARS = 32_768
+"""Longer ones are refused unread; it leaves room for two addresses of 2,048 characters, and fits into a frame."""
+_ALGORITHM = "HS256"
+_jws = jwt.PyJWS([_ALGORITHM])
+
+
+class Visitor(msgspec.Struct, frozen=True, gc=False):
+    """Who may see and write one conversation, until `expires_at_s` (Unix seconds)."""
+
+    conversation: str
+    profile: Profile
+    expires_at_s: int
+
+
+class AgentIdentity(msgspec.Struct, frozen=True, gc=False):
+    """An agent, by entity id; may see and answer what the queue gives them, until `expires_at_s` (Unix seconds)."""
+
+    agent: str
+    expires_at_s: int
+
+
+Identity = Visitor | AgentIdentity
+
+
+class Minted(NamedTuple):
+    """A new token, and until when it is good (Unix seconds)."""
+
+    token: str
+    expires_at_s: int
+
+
+class Invalid(Exception):
+    """The token was not signed by this hub, or says nothing that can be used."""
+
+
+class Expired(Exception):
+    """The token was good, until it expired."""
+
+
+class Tokens:
+    """Signs and reads tokens. All workers of a hub share one `secret` of at least 32 bytes."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 32:
+            raise ValueError(f"the token secret has {len(secret)} bytes; HS256 needs at least 32 random ones")
+        self._secret = secret
+
+    def mint_visitor(self, conversation: str, profile: Profile, now_s: float) -> Minted:
+        """A token for the visitor of `conversation`."""
+        return self._sign("visitor", conversation, int(now_s) + VISITOR_TOKEN_S, msgspec.to_builtins(profile))
+
+    def mint_agent(self, agent: str, now_s: float) -> Minted:
+        """A token for the agent with this entity id."""
+        return self._sign("agent", agent, int(now_s) + AGENT_TOKEN_S, {})
+
+    def read(self, token: str, now_s: float, grace_s: int = 0) -> Identity:
+        """Whose token it is; up to `grace_s` past its end. Raises Invalid or Expired."""
+        if len(token) > MAX_TOKEN_CHARS:
+            raise Invalid(f"a token of {len(token)} characters exceeds the limit of {MAX_TOKEN_CHARS}")
+        try:
+            # The clock is ours (an argument), so PyJWT must not judge `exp` by its own.
+            claims = jwt.decode(token, self._secret, [_ALGORITHM], options={"verify_exp": False, "require": ["exp"]})
+            identity = _identity(claims)
+        except (jwt.PyJWTError, msgspec.ValidationError, ValueError) as error:
+            raise Invalid("the token was not made by this hub") from error
+        if now_s >= identity.expires_at_s + grace_s:
+            raise Expired("the token has expired")
+        return identity
+
+    def _sign(self, role: str, subject: str, expires_at_s: int, fields: dict[str, Any]) -> Minted:
+        # PyJWT's own JSON would write a Chinese address six times as long.
+        claims = msgspec.json.encode({"role": role, "sub": subject, "exp": expires_at_s} | fields)
+        return Minted(_jws.encode(claims, self._secret, _ALGORITHM), expires_at_s)
+
+
+def _identity(claims: dict[str, Any]) -> Identity:
+    known = msgspec.convert({"subject": claims.get("sub"), "expires_at_s": claims.get("exp")}, _Claims)
+    match claims.get("role"):
+        case "visitor":
+            return Visitor(known.subject, msgspec.convert(claims, Profile), known.expires_at_s)
+        case "agent":
+            return AgentIdentity(known.subject, known.expires_at_s)
+    raise Invalid("the token was not made by this hub")
+
+
+class _Claims(msgspec.Struct):
+    subject: str
+    expires_at_s: int

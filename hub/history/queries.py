@@ -1,0 +1,65 @@
+"""Reading the history, from any process: it disturbs nobody, and nobody disturbs it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Select, select
+from sqlalchemy.exc import OperationalError
+
+from hub.history import database
+from hub.history.models import CONVERSATIONS, EVENTS, POSITIONS, ConversationRow, PositionRow
+
+logger = structlog.get_logger("history")
+
+
+class History:
+    """The history of a data folder, as far as the follower has written it.
+
+    While it cannot be read (it is not made yet, or locked) the answers are those of an empty one: a reader who knows
+    which seq must be there sees that it is not, and asks again.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._engine = database.reader(data)
+
+    async def events(self, entity: str, after: int, before: int, limit: int) -> list[bytes]:
+        """The latest `limit` records of the entity with after < seq < before, in ascending order.
+
+        Each as it stands in the log, for hub.domain.batch.decode_record.
+        """
+        found = await self._all(
+            select(EVENTS.c.body)
+            .where(EVENTS.c.entity == entity, EVENTS.c.seq > after, EVENTS.c.seq < before)
+            .order_by(EVENTS.c.seq.desc())
+            .limit(limit)
+        )
+        return [row.body for row in reversed(found)]
+
+    async def conversations(self, limit: int) -> list[ConversationRow]:
+        """The `limit` conversations in which something happened last, the latest first."""
+        latest = CONVERSATIONS.select().order_by(CONVERSATIONS.c.at_ms.desc(), CONVERSATIONS.c.entity).limit(limit)
+        return [ConversationRow(**row._mapping) for row in await self._all(latest)]
+
+    async def positions(self) -> dict[int, PositionRow]:
+        """How far each partition's log has been read, and why no further; partitions never read are left out."""
+        return {row.partition: PositionRow(**row._mapping) for row in await self._all(POSITIONS.select())}
+
+    async def position(self, partition: int) -> int:
+        """Up to which sequence the partition's log has been read; 0: not at all."""
+        row = (await self.positions()).get(partition)
+        return row.seq if row else 0
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        await self._engine.dispose()
+
+    async def _all(self, query: Select[Any]) -> Sequence[Any]:
+        try:
+            async with self._engine.connect() as connection:
+                found: Sequence[Any] = (await connection.execute(query)).all()
+                return found
+        except OperationalError as error:
+            logger.warning("the history cannot be read at this moment", because=str(error.orig))
+            return []

@@ -1,0 +1,104 @@
+"""The shape of the rule files: which keys there are, and which values they take."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import pydantic
+from pydantic import BeforeValidator, Field
+
+from hub.rules.detect import Detector
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+"""Of a rule, a team or an agent."""
+
+
+def _alternative(value: Any) -> list[str]:
+    words = value if isinstance(value, list) else [value]
+    if not words:
+        raise ValueError("an empty list: name the words that must all occur, or remove it")
+    for word in words:
+        if not isinstance(word, str):
+            kind = "nothing" if word is None else f"the {type(word).__name__} {word}"
+            raise ValueError(f"a word must be text, not {kind}: put it in quotes")  # noqa: TRY004 (pydantic reports only these)
+    return words
+
+
+Alternative = Annotated[list[str], BeforeValidator(_alternative)]
+"""One word, or a list of words that must all occur."""
+
+
+class Lines(pydantic.BaseModel):
+    """Base of all that stands in a file: no unknown keys, no value read as something else."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Rule(Lines):
+    """What every rule has. It matches where one of its words occurs, but for those inside a phrase of `not_in`."""
+
+    SOURCES: ClassVar[str] = "words"
+    """The keys of which a rule needs one, to match at all."""
+
+    id: Name
+    words: list[Alternative] = []
+    not_in: list[str] = []
+
+
+class RoutingRule(Rule):
+    """Keywords that choose a team, or an automatic reply, or both. The first rule that matches counts."""
+
+    team: str | None = None
+    priority: int = Field(0, ge=0, le=100)
+    """Higher is served earlier."""
+    reply: str | None = Field(None, min_length=1, max_length=1000)
+
+
+class FilterRule(Rule):
+    """Words and forms that are masked, held for a person, blocked, or only flagged with the rule's id."""
+
+    SOURCES: ClassVar[str] = "words, lexicons or detect"
+
+    action: Literal["mask", "hold", "block", "flag"]
+    lexicons: list[str] = []
+    """Files in lexicons/, without .txt."""
+    detect: list[Detector] = []
+
+
+class Routing(Lines):
+    """routing.yaml: which team gets a conversation."""
+
+    default: str
+    """The team for what no keyword has sent anywhere."""
+    rules: list[RoutingRule] = []
+
+
+class Filters(Lines):
+    """filters.yaml: what others may not read as it was written."""
+
+    rules: list[FilterRule] = []
+
+
+class TeamLine(Lines):
+    """A skill group, as people see it."""
+
+    display: str = Field(min_length=1, max_length=40)
+    display_en: str = Field("", max_length=40)
+
+
+class AgentLine(Lines):
+    """Somebody who answers."""
+
+    display: str = Field(min_length=1, max_length=40)
+    teams: list[str] = Field(min_length=1)
+    capacity: int = Field(5, ge=1, le=1000)
+    """How many conversations at once."""
+    channel: str = ""
+    """Where the agent is written to; empty: only at a desk."""
+    address: str = ""
+    """Who the agent is on that channel, at WeCom the userid."""
+
+
+class Roster(Lines):
+    """teams.yaml: who answers."""
+
+    teams: dict[Name, TeamLine] = Field(min_length=1)
+    agents: dict[Name, AgentLine] = {}

@@ -1,0 +1,243 @@
+"""config/hub.yaml and HUB_* variables as one frozen `Settings`, and the connectors that they name.
+
+A variable wins over the file. It is named after the setting, with `__` between levels (HUB_WORKERS,
+HUB_CHANNELS__WECOM__SECRET); its value is taken as text. A wrong key or value is a SettingsError that says
+file:line (or the variable), the setting and the cure, one line each.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import ipaddress
+import os
+import types
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from hub import marked_yaml
+from hub.contract import Connector
+from hub.errors import SettingsError
+from hub.marked_yaml import Document
+
+FILE = Path("config/hub.yaml")
+PREFIX = "HUB_"
+NO_SETTINGS = frozenset({"HUB_CONFIG"})
+"""Variables that are no settings: HUB_CONFIG names the file."""
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "host:port"; an IPv6 address stands in brackets. Raises ValueError."""
+    host, colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not colon or not host or not port.isdecimal() or int(port) > 65535 or (":" in host and address[0] != "["):
+        raise ValueError(f'"{address}" is no address; one looks like 127.0.0.1:8080')
+    return host, int(port)
+
+
+def _address(value: str) -> str:
+    split_address(value)
+    return value
+
+
+def _url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f'"{value}" is no address of a page; one looks like https://chat.example.com')
+    return value.rstrip("/")
+
+
+def _url_of(data: dict[str, Any]) -> str:
+    host, port = split_address(data["listen"])
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _words(value: object) -> object:
+    """A variable's text as a list."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _network(value: str) -> str:
+    ipaddress.ip_network(value)
+    return value
+
+
+def _mapping(value: object) -> object:
+    """`h5:` with nothing after it switches the channel on."""
+    return {} if value is None else value
+
+
+class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """All that can be set. `model_dump(mode="json")` can be sent to another process and read by `model_validate`."""
+
+    data: Path = Path("data")
+    """Folder of everything the hub keeps."""
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    """Address and port for pages, API and sockets; port 0 takes a free one."""
+    public_url: Annotated[str, AfterValidator(_url)] = Field(default_factory=_url_of)
+    """Where visitors and platforms reach the hub; without it: http:// and `listen`."""
+    workers: int = Field(0, ge=0, le=256)
+    """Worker processes; 0 takes one for each core."""
+    partitions: int = Field(32, ge=1, le=1024)
+    """Partitions of the log; fixed at the first start."""
+    rules: Path = Path("rules")
+    """Folder of the rule files."""
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)
+    ] = ()  # fmt: skip
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
+    log_max_bytes: int = Field(10_737_418_240, ge=16_777_216)
+    """The log takes no more than this many bytes; beyond it nothing is accepted until there is room."""
+    channels: dict[str, Annotated[dict[str, Any], BeforeValidator(_mapping)]] = Field(default={}, repr=False)
+    """The channels that are on, by name, each with its connector's own settings."""
+
+    _sources: _Sources | None = None
+
+    @property
+    def host(self) -> str:
+        """The host of `listen`."""
+        return split_address(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        """The port of `listen`."""
+        return split_address(self.listen)[1]
+
+    def listening_on(self, port: int) -> Settings:
+        """The same with the port that was found free."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        values = self.model_dump(exclude_unset=True) | {"listen": f"{host}:{port}"}
+        return Settings.model_validate(values)
+
+
+def load(file: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `file` and of HUB_* in `environ`. Raises SettingsError; connectors' parts are not looked at."""
+    sources = _Sources(file, _read(file), {})
+    values = sources.document.value
+    if not isinstance(values, dict | None):
+        raise SettingsError(f'{file}:1: must be settings of the form "name: value"')
+    values = values or {}
+    for variable, text in sorted(environ.items()):
+        if variable.startswith(PREFIX) and variable not in NO_SETTINGS:
+            path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+            sources.variables[path] = variable
+            _put(values, path, text, variable)
+    try:
+        settings = Settings.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise SettingsError(sources.explain(error, Settings)) from None
+    settings._sources = sources
+    return settings
+
+
+def load_connectors(settings: Settings) -> dict[str, Connector]:
+    """A connector for each channel that is on, with its own settings checked; nothing is started.
+
+    Raises SettingsError for a channel that nobody wrote and for what its connector does not take.
+    """
+    sources = settings._sources or _Sources(FILE, Document(None, {(): (1, 1)}, {}), {})
+    connectors: dict[str, Connector] = {}
+    findings: list[str] = []
+    for name, values in settings.channels.items():
+        try:
+            connector = _connector_class(name, sources)
+            connectors[name] = connector(connector.Settings.model_validate(values, extra="forbid"))
+        except SettingsError as error:
+            findings.append(str(error))
+        except pydantic.ValidationError as error:
+            findings.append(sources.explain(error, connector.Settings, ("channels", name)))
+    if findings:
+        raise SettingsError("\n".join(findings))
+    return connectors
+
+
+def _connector_class(name: str, sources: _Sources) -> type[Connector]:
+    package = importlib.import_module("connectors")
+    found = [file.parent.name for folder in package.__path__ for file in Path(folder).glob("*/connector.py")]
+    if name not in found:
+        where = sources.where(("channels", name), key=True)
+        raise SettingsError(f"{where}: channels.{name}: no such channel{_nearest(name, found)}")
+    return cast(type[Connector], importlib.import_module(f"connectors.{name}.connector").CONNECTOR)
+
+
+def _read(file: Path) -> Document:
+    try:
+        return marked_yaml.read(file.read_text(encoding="utf-8"))
+    except marked_yaml.Malformed as error:
+        raise SettingsError(f"{file}:{error.line}: {error.what}") from None
+    except FileNotFoundError:
+        raise SettingsError(f"{file}: no such file; name the right one with --config or HUB_CONFIG") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}") from None
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], text: str, variable: str) -> None:
+    for name in path[:-1]:
+        if values.get(name) is None:
+            values[name] = {}
+        values = values[name]
+        if not isinstance(values, dict):
+            raise SettingsError(f"{variable}: {name} is a single value, nothing can stand below it")
+    values[path[-1]] = text
+
+
+class _Sources:
+    """Where each value came from."""
+
+    def __init__(self, file: Path, document: Document, variables: dict[tuple[str, ...], str]) -> None:
+        self.file = file
+        self.document = document
+        self.variables = variables
+
+    def where(self, path: marked_yaml.Path, *, key: bool = False) -> str:
+        names = tuple(str(part).lower() for part in path)
+        for end in range(len(names), 0, -1):
+            if names[:end] in self.variables:
+                return self.variables[names[:end]]
+        return f"{self.file}:{self.document.place(path, key=key)[0]}"
+
+    def explain(
+        self, error: pydantic.ValidationError, model: type[pydantic.BaseModel], above: marked_yaml.Path = ()
+    ) -> str:
+        """A line for each finding; values are shown only where they are no secrets."""
+        lines = []
+        for finding in error.errors(include_url=False):
+            loc, kind = finding["loc"], finding["type"]
+            path, key = (*above, *loc), kind in ("extra_forbidden", "missing")
+            if kind == "default_factory_not_called":
+                continue  # follows from another finding
+            match kind:
+                case "extra_forbidden":
+                    what = f"unknown setting{_nearest(str(loc[-1]), _names(model, loc[:-1]))}"
+                case "missing":
+                    what = "must be set"
+                case _:
+                    what = finding["msg"].removeprefix("Value error, ")
+                    what = what[:1].lower() + what[1:]
+            lines.append(f"{self.where(path, key=key)}: {'.'.join(map(str, path))}: {what}")
+        return "\n".join(lines)
+
+
+def _names(model: type[pydantic.BaseModel], loc: Iterable[str | int]) -> list[str]:
+    """The settings that there are at `loc` inside `model`."""
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type) or isinstance(field.annotation, types.GenericAlias):
+            return []
+        if not issubclass(field.annotation, pydantic.BaseModel):
+            return []
+        model = field.annotation
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _nearest(word: str, names: Iterable[str]) -> str:
+    known = sorted(names)
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f', did you mean "{close[0]}"?'
+    return f"; there are {', '.join(known)}" if known else ""

@@ -1,0 +1,195 @@
+"""The comparison of the ledgers: each counter moves for its own fault and for no other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger, compare, percentile
+from hub.demo.serials import serial
+
+ZEROS = {"lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0}
+
+
+def block(no: int, seq: int, one: Sent) -> str:
+    return f"【#{no}·{seq} 顾客】{one.text}"
+
+
+def sent(n: int, sentence: str, label: str = "") -> Sent:
+    return Sent(serial(n), f"{sentence} {serial(n)}", label)  # type: ignore[arg-type]
+
+
+@dataclass
+class Shop:
+    """Two visitors, two agents of different teams, two answers to each visitor: a run without a fault."""
+
+    visitors: list[VisitorLedger]
+    agents: list[AgentLedger]
+
+
+@pytest.fixture
+def shop() -> Shop:
+    first = [sent(1, "退款到哪了"), sent(2, "在吗"), sent(3, "你好")]
+    second = [sent(4, "我的电话 13922334455", "masked"), sent(5, "刷单", "blocked"), sent(6, "投诉", "held")]
+    visitors = [VisitorLedger("billing", first), VisitorLedger("presale", second)]
+    starred = replace(second[0], text=f"我的电话 *********** {serial(4)}")
+    for visitor in visitors:
+        visitor.acked_ms = {one.serial: float(n) for n, one in enumerate(visitor.sent, 1)}
+    visitors[0].shown = [f"您好 {serial(101)}", f"已退 {serial(102)}"]
+    visitors[1].shown = [f"您好 {serial(103)}", f"好的 {serial(104)}"]
+    folded = "\n".join([block(7, 3, first[1]), block(7, 4, first[2])])
+    agents = [
+        AgentLedger(
+            frozenset({"billing"}),
+            ["新会话 #7 顾客（财务）\n" + block(7, 2, first[0]), folded],
+            [Typed(serial(101), serial(1), by_number=True), Typed(serial(102), serial(3), by_number=False)],
+        ),
+        AgentLedger(
+            frozenset({"presale"}),
+            [block(8, 2, starred), "【#8·4 顾客】[待审核]"],
+            [Typed(serial(103), serial(4), by_number=False), Typed(serial(104), serial(4), by_number=True)],
+        ),
+    ]
+    return Shop(visitors, agents)
+
+
+def judged(shop: Shop) -> tuple[dict[str, int | float], list[str]]:
+    result, faults = compare(shop.visitors, shop.agents, seconds=12.34)
+    return result.fields(), faults
+
+
+def test_a_run_without_a_fault(shop: Shop) -> None:
+    assert judged(shop) == (
+        {
+            "visitors": 2, "agents": 2, "sent": 6, "delivered": 4, "held": 1, "blocked": 1, "answered": 2,
+            "lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0,
+            "masked": 1, "p50_ms": 2.0, "p99_ms": 3.0, "seconds": 12.3,
+        },
+        [],
+    )  # fmt: skip
+
+
+def lose_a_block(shop: Shop) -> None:
+    shop.agents[0].texts[1] = shop.agents[0].texts[1].split("\n")[1]
+
+
+def lose_an_answer(shop: Shop) -> None:
+    del shop.visitors[0].shown[1]
+
+
+def show_a_text_twice(shop: Shop) -> None:
+    shop.agents[1].texts.append(shop.agents[1].texts[0])
+
+
+def show_an_answer_twice(shop: Shop) -> None:
+    shop.visitors[1].shown.append(shop.visitors[1].shown[-1])
+
+
+def store_a_message_twice(shop: Shop) -> None:
+    shop.agents[0].texts.append(block(7, 9, shop.visitors[0].sent[2]))
+
+
+def repeat_a_part(shop: Shop) -> None:
+    whole = shop.visitors[0].sent[0].text
+    shop.agents[0].texts[0] = f"【#7·2 1/2 顾客】{whole[:3]}"
+    shop.agents[0].texts.insert(1, f"【#7·2 1/2 顾客】{whole[:3]}")
+    shop.agents[0].texts.insert(2, f"【#7·2 2/2 顾客】{whole[3:]}")
+
+
+def swap_blocks(shop: Shop) -> None:
+    shop.agents[0].texts[1] = "\n".join(reversed(shop.agents[0].texts[1].split("\n")))
+
+
+def swap_answers(shop: Shop) -> None:
+    shop.visitors[0].shown.reverse()
+
+
+def show_it_to_the_other_team(shop: Shop) -> None:
+    shop.agents[1].texts.append(shop.agents[0].texts.pop())
+
+
+def answer_the_other_visitor(shop: Shop) -> None:
+    shop.visitors[1].shown.insert(0, shop.visitors[0].shown.pop())
+
+
+@pytest.mark.parametrize(
+    ("harm", "counter"),
+    [
+        (lose_a_block, "lost"),
+        (lose_an_answer, "lost"),
+        (show_a_text_twice, "duplicated"),
+        (show_an_answer_twice, "duplicated"),
+        (store_a_message_twice, "duplicated"),
+        (repeat_a_part, "duplicated"),
+        (swap_blocks, "reordered"),
+        (swap_answers, "reordered"),
+        (show_it_to_the_other_team, "misrouted"),
+        (answer_the_other_visitor, "wrong_visitor"),
+    ],
+)
+def test_a_fault_moves_its_own_counter_and_no_other(shop: Shop, harm: Callable[[Shop], None], counter: str) -> None:
+    harm(shop)
+    fields, faults = judged(shop)
+    assert {name: fields[name] for name in ZEROS} == ZEROS | {counter: 1}
+    assert f"{counter} is 1 and must be 0" in faults
+
+
+def hold_what_nobody_labelled(shop: Shop) -> str:
+    shop.visitors[0].sent[2] = replace(shop.visitors[0].sent[2], label="held")
+    return "delivered 4 + held 2 + blocked 1 is not sent 6"
+
+
+def answer_nobody(shop: Shop) -> str:
+    shop.visitors[1].shown = []
+    shop.agents[1].typed = []
+    return "answered 1 of 2 visitors"
+
+
+def acknowledge_too_little(shop: Shop) -> str:
+    shop.visitors[0].acked_ms.popitem()
+    return "5 of 6 sent texts were acknowledged"
+
+
+def mask_nothing(shop: Shop) -> str:
+    shop.agents[1].texts[0] = block(8, 2, shop.visitors[1].sent[0])
+    return f"should be masked and was not: 我的电话 13922334455 {serial(4)}"
+
+
+def mask_too_much(shop: Shop) -> str:
+    shop.agents[0].texts[0] = shop.agents[0].texts[0].replace("退款", "**")
+    return f"was changed and should not be: 退款到哪了 {serial(1)}"
+
+
+def type_numbers_only(shop: Shop) -> str:
+    for agent in shop.agents:
+        agent.typed = [replace(one, by_number=True) for one in agent.typed]
+    return "4 of 4 answers were typed by number, which is not half"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        hold_what_nobody_labelled, answer_nobody, acknowledge_too_little, mask_nothing, mask_too_much,
+        type_numbers_only,
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said(shop: Shop, harm: Callable[[Shop], str]) -> None:
+    said = harm(shop)
+    fields, faults = judged(shop)
+    assert {name: fields[name] for name in ZEROS} == ZEROS
+    assert faults == [said]
+
+
+def test_an_answer_that_the_platform_gave_up_need_not_arrive(shop: Shop) -> None:
+    shop.agents[0].typed.append(Typed(serial(105), serial(3), by_number=True, taken=False))
+    assert judged(shop)[1] == []
+    shop.visitors[1].shown.append(f"已退 {serial(105)}")
+    assert judged(shop)[0]["wrong_visitor"] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"),
+    [([], 50, 0.0), ([7.0], 99, 7.0), ([1.0, 2.0], 50, 1.0), ([float(n) for n in range(1, 101)], 99, 99.0)],
+)
+def test_percentiles_are_values_that_occurred(values: list[float], percent: float, expected: float) -> None:
+    assert percentile(values, percent) == expected

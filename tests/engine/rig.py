@@ -1,0 +1,133 @@
+"""An engine of one or more workers inside one test process, on a real nats-server."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterable
+
+from hub.bus.connection import Connection, connect
+from hub.bus.server import EmbeddedServer
+from hub.contract import Connector
+from hub.domain import ids
+from hub.domain.commands import AnyCommand, PostMessage
+from hub.domain.messages import Judgement, Profile
+from hub.domain.views import Audience
+from hub.engine.calls import Denied, Outcome, Page
+from hub.engine.kinds import kinds
+from hub.engine.partitions import Partitions
+from hub.engine.pipeline import Pipeline
+from hub.engine.router import Router
+
+EPOCH = 7
+ZHANG = Profile(channel="h5", name="张三")
+_names = itertools.count(1)
+
+
+class PassAll:
+    """Rules that let everything through."""
+
+    def judge(self, text: str, routed: bool) -> Judgement:
+        return Judgement(text)
+
+
+class EmptyHistory:
+    """A history that has nothing yet."""
+
+    async def events(self, entity: str, after: int, before: int, limit: int) -> list[bytes]:
+        return []
+
+
+class Heard:
+    """A gateway that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[str, Audience, int, bytes, object]] = []
+        self.signals: list[tuple[str, Audience, bytes]] = []
+        self.served: list[tuple[str, str, bool]] = []
+        self.changed: list[int] = []
+
+    def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
+        self.frames.append((entity, audience, seq, frame, but))
+
+    def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
+        self.signals.append((entity, audience, frame))
+
+    def serving(self, agent: str, conversation: str, on: bool) -> None:
+        self.served.append((agent, conversation, on))
+
+    def owner_changed(self, partition: int) -> None:
+        self.changed.append(partition)
+
+
+class Rig:
+    """One worker: its connection, router and partitions."""
+
+    def __init__(self, connection: Connection, connectors: dict[str, Connector]) -> None:
+        self.heard = Heard()
+        self.lost: list[tuple[int, str]] = []
+        self.connection = connection
+        self.router = Router(f"w{next(_names)}", connection, EmptyHistory(), EPOCH)
+        self.router.pushes = self.heard
+        self.partitions = Partitions(
+            connection,
+            self.router,
+            kinds(Pipeline(PassAll()).decide),
+            connectors,
+            epoch=EPOCH,
+            log_bytes=64 << 20,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+            on_lost=lambda partition, why: self.lost.append((partition, why)),
+        )
+
+    @classmethod
+    async def start(
+        cls, nats: EmbeddedServer, partitions: Iterable[int], connectors: dict[str, Connector] | None = None
+    ) -> "Rig":
+        rig = cls(await connect(nats.url, "rig"), connectors or {})
+        await rig.partitions.listen()
+        await rig.partitions.take(partitions)
+        return rig
+
+    async def kill(self) -> None:
+        """End as SIGKILL would: nothing is drained, what is in flight may or may not have been stored."""
+        for partition in list(self.partitions._owned.values()):
+            partition.relay.close()
+            await partition.sender.close()
+            partition.owner.close("killed")
+        await self.connection.close()
+
+    async def stop(self) -> None:
+        await self.partitions.drain()
+        await self.connection.close()
+
+    async def submit(self, entity: str, command: AnyCommand, sender: object = None) -> Outcome:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.router.submit(entity, command, future.set_result, sender)
+        return await asyncio.wait_for(future, 20)
+
+    async def post(self, entity: str, tab: str, n: int, text: str = "在吗") -> Outcome:
+        return await self.submit(entity, PostMessage(tab, n, text, ZHANG))
+
+    async def watch(self, entity: str, audience: Audience, after: int = 0, epoch: int = EPOCH) -> Page:
+        future: asyncio.Future[Page | Denied] = asyncio.get_running_loop().create_future()
+        self.router.watch(entity, audience, after, epoch, future.set_result)
+        page = await asyncio.wait_for(future, 20)
+        assert isinstance(page, Page)
+        return page
+
+    async def page(self, entity: str, audience: Audience, after: int, before: int) -> Page | Denied:
+        future: asyncio.Future[Page | Denied] = asyncio.get_running_loop().create_future()
+        self.router.page(entity, audience, after, before, future.set_result)
+        return await asyncio.wait_for(future, 20)
+
+
+def conversation(partition: int, name: str = "test") -> str:
+    """An id in that partition."""
+    return ids.new_conversation_id(partition, name.encode().ljust(16, b"."))
+
+
+async def until(true: object, seconds: float = 20) -> None:
+    """Wait until `true()` holds; fails the test when it does not."""
+    async with asyncio.timeout(seconds):
+        while not true():  # type: ignore[operator]
+            await asyncio.sleep(0.01)

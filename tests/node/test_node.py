@@ -1,0 +1,231 @@
+"""A whole hub with the real nats-server and stand-ins for worker and follower: start, heal, refuse, drain."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hub.bus.connection import connect
+from hub.data_folder import hash_token
+from hub.errors import HubError, LogWentBack, SettingsError
+from hub.node import Node, reserve
+from hub.settings import Settings
+
+CHILD = "tests.node.child"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("CHILD_ORDERS", str(tmp_path / "orders"))
+    return Settings(data=tmp_path / "data", listen="127.0.0.1:0", workers=2, partitions=4)
+
+
+class Said(list[str]):
+    """The lines that a person got to read."""
+
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+def new_node(settings: Settings) -> Node:
+    return Node(settings, Said(), worker=CHILD, follower=CHILD)
+
+
+@pytest.fixture
+async def node(settings: Settings) -> AsyncIterator[Node]:
+    node = new_node(settings)
+    await node.start()
+    await asyncio.wait_for(node.ready(), 30)
+    yield node
+    await node.stop()
+
+
+async def write(node: Node, stream: str = "LOG-0") -> int:
+    """Put one message into a stream of the running server."""
+    connection = await connect(node.nats.url, "test")
+    js = connection.jetstream()
+    await js.add_stream(name=stream, subjects=[f"to.{stream}"])
+    sequence = (await js.publish(f"to.{stream}", b"x")).seq
+    await connection.close()
+    return sequence
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def pids(node: Node) -> list[int]:
+    return [node.nats.pid, *(kept.pid for kept in (*node.workers, *node.followers))]
+
+
+async def test_workers_share_the_partitions_and_know_the_port(node: Node, tmp_path: Path) -> None:
+    started = (tmp_path / "notes").read_text().splitlines()
+    assert sorted(re.sub(r" \d+ \[", " [", line) for line in started) == [
+        "started 0 [0, 1, 2, 3]", "started 0 [0, 2]", "started 1 [1, 3]",
+    ]  # fmt: skip
+    assert node.settings.port != 0
+    assert node.settings.public_url == f"http://127.0.0.1:{node.settings.port}"
+
+
+async def test_secrets_are_made_once_and_the_admin_token_is_said_once(settings: Settings) -> None:
+    said = []
+    for _ in range(2):
+        node = new_node(settings)
+        await node.start()
+        await node.stop()
+        said.append(node._say)
+    (line,) = said[0]
+    assert line.startswith("admin token, shown only this once: ")
+    assert hash_token(line.split()[-1]) == (settings.data / "admin.hash").read_text()
+    assert len((settings.data / "secret.key").read_bytes()) == 32
+    assert (settings.data / "secret.key").stat().st_mode & 0o077 == 0
+    assert said[1] == []
+
+
+async def test_a_second_hub_on_the_same_folder_is_told_who_has_it(node: Node) -> None:
+    with pytest.raises(HubError, match=f"data: in use by pid {os.getpid()}; stop that hub first"):
+        await new_node(node.settings).start()
+
+
+async def test_a_used_port_is_refused_before_anything_starts(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        port = other.getsockname()[1]
+        node = new_node(settings.listening_on(port))
+        with pytest.raises(HubError, match=f"listen 127.0.0.1:{port}: address already in use; stop what uses it"):
+            await node.start()
+        await node.stop()
+    assert not (settings.data / "admin.hash").exists()
+
+
+def test_a_reserved_port_is_ours_to_share_and_nobody_elses() -> None:
+    with reserve("127.0.0.1", 0) as ours, socket.socket() as worker, socket.socket() as stranger:
+        worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        worker.bind(ours.getsockname())
+        with pytest.raises(OSError, match="in use"):
+            stranger.bind(ours.getsockname())
+
+
+async def test_another_number_of_partitions_is_refused(settings: Settings) -> None:
+    first = new_node(settings)
+    await first.start()
+    await first.stop()
+    second = new_node(settings.model_copy(update={"partitions": 5}))
+    with pytest.raises(SettingsError, match="partitions: 5 does not fit .* begun with 4; set it back to 4"):
+        await second.start()
+    await second.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_nats_server_is_started_again_where_it_was(node: Node, number: signal.Signals) -> None:
+    running = asyncio.create_task(node.run())
+    first, url = node.nats.pid, node.nats.url
+    workers = [worker.pid for worker in node.workers]
+    sequence = await write(node)
+    os.kill(first, number)
+    async with asyncio.timeout(30):
+        while node.nats.pid in (0, first) or await node.nats.healthz():
+            await asyncio.sleep(0.02)
+    assert node.nats.url == url
+    assert await write(node) == sequence + 1
+    assert [worker.pid for worker in node.workers] == workers
+    assert not running.done()
+    running.cancel()
+
+
+async def test_a_log_that_went_back_stops_the_hub(node: Node) -> None:
+    running = asyncio.create_task(node.run())
+    await write(node)
+    async with asyncio.timeout(10):
+        while node.watermark.marks.get("LOG-0") != 1:
+            await asyncio.sleep(0.05)
+    shutil.rmtree(next(node.nats.store.rglob("LOG-0")))
+    os.kill(node.nats.pid, signal.SIGKILL)
+    with pytest.raises(LogWentBack, match="LOG-0 is missing, it is known to have reached sequence 1"):
+        await asyncio.wait_for(running, 30)
+
+
+async def test_the_watermark_outlives_the_hub(settings: Settings) -> None:
+    node = new_node(settings)
+    await node.start()
+    await write(node)
+    await node.stop()
+    shutil.rmtree(next(node.nats.store.rglob("LOG-0")))
+    second = new_node(settings)
+    with pytest.raises(LogWentBack, match="LOG-0 is missing"):
+        await second.start()
+    assert second.workers == []
+    await second.stop()
+
+
+async def test_a_drain_leaves_nothing_running(settings: Settings, tmp_path: Path) -> None:
+    node = new_node(settings)
+    await node.start()
+    await asyncio.wait_for(node.ready(), 30)
+    running = pids(node)
+    await node.stop()
+    assert not any(map(lives, running))
+    stops = [line for line in (tmp_path / "notes").read_text().splitlines() if line.startswith("stopped")]
+    assert len(stops) == 3
+    assert "Exiting" in (settings.data / "nats" / "nats.log").read_text()
+
+
+class Up:
+    """`hub up` as a process of its own."""
+
+    process: asyncio.subprocess.Process
+
+    async def start(self, settings: Settings) -> list[int]:
+        """Start it, wait until it is ready, and return the pids of its children."""
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.node.up", str(settings.data), stdout=asyncio.subprocess.PIPE
+        )
+        await self.line("Ctrl-C stops the hub")
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    async def line(self, starts: str) -> None:
+        assert self.process.stdout
+        async with asyncio.timeout(30):
+            while not (await self.process.stdout.readline()).decode().startswith(starts):
+                assert not self.process.stdout.at_eof()
+
+
+async def test_hub_up_drains_on_ctrl_c_and_exits_with_0(settings: Settings, tmp_path: Path) -> None:
+    up = Up()
+    children = await up.start(settings)
+    assert len(children) == 4
+    up.process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(up.process.wait(), 30) == 0
+    assert not any(map(lives, children))
+    assert (tmp_path / "notes").read_text().count("stopped") == 3
+
+
+async def test_a_second_ctrl_c_hurries(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "orders").write_text("linger")
+    up = Up()
+    children = await up.start(settings)
+    up.process.send_signal(signal.SIGINT)
+    await up.line("stopping")
+    up.process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(up.process.wait(), 8) == 0  # a drain would take 10 s and more
+    assert not any(map(lives, children))
+
+
+async def test_nothing_outlives_a_killed_hub(settings: Settings) -> None:
+    up = Up()
+    children = await up.start(settings)
+    up.process.kill()
+    await up.process.wait()
+    async with asyncio.timeout(15):
+        while any(map(lives, children)):
+            await asyncio.sleep(0.05)
