@@ -35,6 +35,21 @@ def keep(store: Path, kept: Path) -> None:
     fresh.rename(newest)
 
 
+def drop_half_made(store: Path) -> list[str]:
+    """Remove streams whose making was cut short, and name them; the server must not run.
+
+    Killed between a new stream's first files, nats-server leaves one without checksum that it refuses at every later
+    start. Such a stream has never held a message: it has no block with content and no index.
+    """
+    dropped = []
+    for stream in store.glob("jetstream/*/streams/*"):
+        messages = [file for file in stream.glob("msgs/*") if file.name == "index.db" or file.stat().st_size]
+        if not (stream / "meta.sum").exists() and not messages:
+            shutil.rmtree(stream)
+            dropped.append(stream.name)
+    return dropped
+
+
 def confirm(kept: Path) -> None:
     """Say that the last start lost nothing (watermark.check): the next start may make a new generation."""
     with contextlib.suppress(FileNotFoundError):  # nothing was there to keep before the very first start

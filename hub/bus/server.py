@@ -94,6 +94,7 @@ class EmbeddedServer:
             self._ports = self._choose_ports()
             self._token = self._read_or_make_token()
             await asyncio.to_thread(guard.keep, self.store, self.kept)
+            await asyncio.to_thread(guard.drop_half_made, self.store)
             self._process = self._spawn(self._write_config(), lock)
         finally:
             os.close(lock)  # the server holds it from now on, as long as it lives

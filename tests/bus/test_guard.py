@@ -105,3 +105,28 @@ async def test_log_that_lost_its_last_block_is_noticed(
     await nats.start()
     with pytest.raises(LogWentBack, match=rf"LOG-3 ends at sequence 1\d, it is known to have reached {last}"):
         await watermark.check(connection, {"LOG-3": last})
+
+
+async def test_a_stream_whose_making_was_cut_short_does_not_stop_the_next_start(
+    nats: EmbeddedServer, connection: Connection
+) -> None:
+    await PartitionLog(connection, 0).open()
+    await PartitionLog(connection, 0).append(b"kept", "a:1", 0)
+    await PartitionLog(connection, 1).open()
+    await nats.stop()
+    (half,) = nats.store.glob("jetstream/*/streams/LOG-1")
+    (half / "meta.sum").unlink()
+    (half / "msgs" / "index.db").unlink()
+    await nats.start()
+    assert not half.exists()
+    assert [stored.data async for stored in PartitionLog(connection, 0).read(0)] == [b"kept"]
+
+
+async def test_a_stream_that_held_messages_is_never_dropped(nats: EmbeddedServer, connection: Connection) -> None:
+    await PartitionLog(connection, 0).open()
+    await PartitionLog(connection, 0).append(b"kept", "a:1", 0)
+    await nats.stop()
+    (stream,) = nats.store.glob("jetstream/*/streams/LOG-0")
+    (stream / "meta.sum").unlink()
+    assert guard.drop_half_made(nats.store) == []
+    assert stream.exists()
