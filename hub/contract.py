@@ -8,7 +8,6 @@ it reads `can`.
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol
@@ -176,7 +175,7 @@ class NoSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Of a connector that has nothing to set."""
 
 
-class Connector(abc.ABC):
+class Connector:
     """A channel. The class is found by `channels.<name>` in config/hub.yaml: connectors/<name>/connector.py, CONNECTOR.
 
     `Settings` is checked by the hub, wrong keys and values are named with file and line.
@@ -208,6 +207,9 @@ class Connector(abc.ABC):
 
     async def stop(self) -> None:
         """Close it again."""
+
+    async def upkeep(self) -> None:
+        """Called every minute in every worker: renew what is about to expire, so that no message waits for it."""
 
     def parse(self, route: str, raw: Raw) -> Parsed:
         """What a request means. Pure: no I/O, no clock. Raises Forbidden for one that is not the platform's."""

@@ -65,7 +65,7 @@ def hash_token(token: str) -> str:
 
 def running(path: Path) -> str:
     """Which process has the folder, as "pid 1234"; an empty text when nobody has. Takes nothing."""
-    with contextlib.suppress(FileNotFoundError), (path / LOCK).open("rb") as lock:
+    with contextlib.suppress(OSError), (path / LOCK).open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -10,10 +10,10 @@ from structlog.typing import EventDict, Processor
 
 HIDDEN = "***"
 SECRET_NAMES = re.compile(r"secret|token|password|authorization|aes_key|cookie", re.IGNORECASE)
-SECRET_VALUES = re.compile(
-    r"((?:[a-z_]*token|[a-z]*secret|signature)=|\bBearer |://)(?:(?<!://)[^&\s\"']+|(?<=://)[^@/\s]+(?=@))", re.IGNORECASE
-)
-"""A value in a query or form, an Authorization header, user and password in a URL."""
+SECRET_VALUES = re.compile(r"((?:[a-z_]*token|[a-z]*secret|signature)=|\bBearer )[^&\s\"']+", re.IGNORECASE)
+"""A value in a query or form, and an Authorization header."""
+SECRET_USERS = re.compile(r"(://)[^@/\s]+@")
+"""User and password in a URL."""
 
 
 def configure(process: str, level: int = logging.INFO) -> None:
@@ -59,5 +59,5 @@ def hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
         if SECRET_NAMES.search(name):
             event[name] = HIDDEN
         elif isinstance(value, str):
-            event[name] = SECRET_VALUES.sub(rf"\1{HIDDEN}", value)
+            event[name] = SECRET_USERS.sub(rf"\1{HIDDEN}@", SECRET_VALUES.sub(rf"\1{HIDDEN}", value))
     return event

@@ -73,7 +73,8 @@ def _check_depth(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             if depth > MAX_DEPTH:
                 mark = event.start_mark
-                raise Malformed(f"nested deeper than {MAX_DEPTH} levels", (mark.line + 1, mark.column + 1))
+                place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+                raise Malformed(f"nested deeper than {MAX_DEPTH} levels", place)
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

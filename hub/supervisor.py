@@ -15,7 +15,7 @@ from hub.process import READY
 
 SILENCE_S = 3.0
 """So long a process that has ever beaten may be silent."""
-START_S = 60.0
+START_S = 30.0
 """So long a new process may take until its first beat."""
 TICK_S = 0.25
 CRASH_LOOP = 3
@@ -133,7 +133,7 @@ class Kept:
             self.child.signal(signal.SIGTERM)
         await asyncio.wait({self._running}, timeout=within_s)
         if not self._running.done():
-            log.warning("killed: it did not stop in time", process=self.name, within_s=within_s)
+            log.warning("killed: it did not stop in time", child=self.name, within_s=within_s)
             self.kill()
         await self._running
 
@@ -152,11 +152,11 @@ class Kept:
                 return
             pause_s = restarts.pause_after(clock() - started)
             if restarts.young < CRASH_LOOP:
-                log.warning("replaced", process=self.name, how=how)
+                log.warning("replaced", child=self.name, how=how)
             elif restarts.young == CRASH_LOOP:
                 log.error(
                     "dies again and again right after its start; its own lines above say why",
-                    process=self.name, how=how, next_try_in_s=pause_s,
+                    child=self.name, how=how, next_try_in_s=pause_s,
                 )  # fmt: skip
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import structlog
 import uvicorn
@@ -47,6 +48,7 @@ from hub.settings import load_connectors
 logger = structlog.get_logger("worker")
 
 DRAIN_S = 5
+UPKEEP_S = 60
 
 
 def now_ms() -> int:
@@ -143,11 +145,19 @@ class Worker:
             await connector.start(surroundings)
         await self.partitions.take(self.config.partitions)
         self._announce_teams()
-        self.scheduler.add_job(self.partitions.upkeep, "interval", seconds=60)
+        self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
         gc.collect()
         gc.freeze()  # what stands now stays: the collector need not look at it again
+
+    async def _upkeep(self) -> None:
+        self.partitions.upkeep()
+        for channel, connector in self.connectors.items():
+            try:
+                await connector.upkeep()
+            except Exception as error:  # one channel's trouble is not the others'
+                logger.warning("upkeep failed", channel=channel, because=str(error))
 
     async def finish(self) -> None:
         """Let everything decided reach the disk, then close."""

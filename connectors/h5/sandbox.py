@@ -118,6 +118,8 @@ class Robot:
         self._range: tuple[int, int] | None = None
         self._socket: ClientConnection | None = None
         self._live = False
+        self._welcomed = False
+        """Whether the last socket got that far: then the waits start from the shortest again."""
         self._running: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._pausing: asyncio.TimerHandle | None = None
@@ -139,6 +141,17 @@ class Robot:
         with contextlib.suppress(asyncio.CancelledError):
             await self._running
 
+    async def reload(self) -> None:
+        """Load the page anew, in the middle of whatever is under way: the token and the outbox come from the browser's
+        storage, what was on the page from the hub.
+        """
+        self.cut()
+        await self.stop()
+        self.history, self._epoch = History(), 0
+        self._live, self._socket, self._range, self._pausing, self._again_from = False, None, None, None, None
+        self._flying.clear()
+        self._running = asyncio.create_task(self._run(), name=f"robot {self.name}")
+
     def say(self, text: str) -> SentText:
         """Write a text: it is sent as soon as that is possible, and again until it is acknowledged."""
         entry = SentText(f"{self._tab}.{len(self.sent) + 1}", text, time.monotonic())
@@ -151,6 +164,7 @@ class Robot:
         """The network goes away in the middle of whatever is under way: no close frame, nothing is flushed."""
         if self._socket:
             self._socket.transport.abort()
+            self._live, self._socket = False, None
 
     def type(self, on: bool = True) -> None:
         """Tell the agent that the visitor is writing; lost where there is no connection."""
@@ -205,7 +219,7 @@ class Robot:
                         f"{address.geturl()}/ws", compression=None, ping_interval=None, proxy=None, logger=QUIET
                     ) as socket:
                         code = await self._talk(socket)
-                tries = 0 if self._live else tries + 1
+                tries = 0 if self._welcomed else tries + 1
                 await self._lost(code, tries)
         except InvalidURI as error:
             raise RobotStopped(f"{self.url} is no address of a hub: {error}") from error
@@ -219,22 +233,24 @@ class Robot:
         self._write({"t": "hello", "v": 1, "token": self._token, "epoch": self._epoch, "seq": self.history.solid})
         silence = PING_AFTER_S
         with contextlib.suppress(WebSocketException):
-            while True:
+            while self._socket is socket:
                 try:
                     text = await asyncio.wait_for(socket.recv(), silence)
                 except TimeoutError:
                     if silence == PONG_WITHIN_S:
                         self.cut()
+                        break
                     self._write({"t": "ping"})
                     silence = PONG_WITHIN_S
                     continue
                 silence = PING_AFTER_S
-                self._hear(json.loads(text))
-                self._changed.set()
+                if self._socket is socket:  # what was under way when the network went is lost
+                    self._hear(json.loads(text))
+                    self._changed.set()
         return socket.close_code or 1006
 
     async def _lost(self, code: int, tries: int) -> None:
-        self._live, self._socket, self._range = False, None, None
+        self._live, self._welcomed, self._socket, self._range = False, False, None, None
         self._flying.clear()
         if code == 1009 or 4500 <= code < 5000:
             raise RobotStopped(f"the hub closed the socket of {self.name} with {code}: coming back will not help")
@@ -249,7 +265,7 @@ class Robot:
     def _hear(self, frame: dict[str, Any]) -> None:
         match frame["t"]:
             case "welcome":
-                self._welcomed(frame)
+                self._welcome(frame)
             case "ack":
                 self._acked(frame)
             case "event":
@@ -267,10 +283,11 @@ class Robot:
         self._fetch()
         self._flush()
 
-    def _welcomed(self, frame: dict[str, Any]) -> None:
+    def _welcome(self, frame: dict[str, Any]) -> None:
         if not frame["resumed"]:
             self.history = History()
-        self._live, self._epoch, self._window = True, frame["epoch"], frame["window"]
+        self._live = self._welcomed = True
+        self._epoch, self._window = frame["epoch"], frame["window"]
         self.history.expect(frame["seq"])
         self.history.merge(frame["events"])
         for event in frame["events"]:

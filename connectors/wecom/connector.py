@@ -80,6 +80,9 @@ class WeCom(Connector):
     async def stop(self) -> None:
         await self._http.aclose()
 
+    async def upkeep(self) -> None:
+        await self._token()
+
     def parse(self, route: str, raw: Raw) -> Parsed:
         if raw.method == "GET":
             return codec.parse_check(raw, self._envelope)

@@ -214,6 +214,10 @@ class WeComSandbox:
             setattr(self.faults, name, getattr(checked, name))
 
 
+SANDBOX = WeComSandbox
+"""By this name the demo finds the stand-in of the channel on which agents answer."""
+
+
 async def _run(members: Mapping[str, str], port: int, callback_url: str) -> None:
     async with WeComSandbox(members, port=port) as wecom:
         print(f"WeCom's stand-in: {wecom.url}/   channels.wecom in config/hub.yaml:")

@@ -1,11 +1,17 @@
-"""POST /api/v1/agents/{name}/token: lets an agent open a desk."""
+"""POST /api/v1/agents/{name}/token and /duty: lets an agent open a desk, and be given conversations."""
+
+from typing import Any
 
 import msgspec
-from litestar import post
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
-from hub.api.auth import may
+from hub.api import answers
+from hub.api.auth import Caller, agent_of, may
 from hub.api.needs import Needs
 from hub.api.problems import problem
+from hub.domain.commands import SetDuty
 
 
 class AgentToken(msgspec.Struct):
@@ -16,11 +22,35 @@ class AgentToken(msgspec.Struct):
     expires_at: int
 
 
+class Duty(msgspec.Struct):
+    """Whether an agent is on duty: only then the queue gives them conversations."""
+
+    on: bool
+
+
 @post("/api/v1/agents/{name:str}/token", opt=may("admin"), tags=["agents"])
-async def mint_agent_token(name: str, needs: Needs) -> AgentToken:
+async def mint_agent_token(name: FromPath[str], needs: NamedDependency[Needs]) -> AgentToken:
     """A token for the agent whom rules/teams.yaml calls `name`, for one working day."""
+    agent = _known(needs, name)
+    minted = needs.tokens.mint_agent(agent, needs.now_s())
+    return AgentToken(minted.token, agent, minted.expires_at_s * 1000)
+
+
+@post("/api/v1/agents/{name:str}/duty", opt=may("agent", "admin"), status_code=200, tags=["agents"])
+async def set_duty(
+    request: Request[Any, Caller, Any], name: FromPath[str], data: JSONBody[Duty], needs: NamedDependency[Needs]
+) -> Duty:
+    """Put the agent on duty or off; an agent only themself. Saying it twice changes nothing."""
+    if request.auth.role == "agent" and agent_of(request.auth) != needs.agent_id(name):
+        raise problem(403, f'You are not the agent "{name}".', "not_yours")
+    agent = _known(needs, name)
+    await answers.carry_out(needs.calls, agent, SetDuty(agent, data.on))
+    return data
+
+
+def _known(needs: Needs, name: str) -> str:
+    """The entity id of the agent; raises 404."""
     agent = needs.agent_id(name)
     if agent is None:
         raise problem(404, f'rules/teams.yaml names no agent "{name}".', "not_found")
-    minted = needs.tokens.mint_agent(agent, needs.now_s())
-    return AgentToken(minted.token, agent, minted.expires_at_s * 1000)
+    return agent

@@ -13,7 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.api import pages
-from hub.api.agents import mint_agent_token
+from hub.api.agents import mint_agent_token, set_duty
 from hub.api.auth import check_rights
 from hub.api.callbacks import call_back
 from hub.api.clients import ClientRate
@@ -39,6 +39,7 @@ def create_app(needs: Needs) -> Litestar:
             health,
             VisitorController,
             mint_agent_token,
+            set_duty,
             ConversationController,
             call_back,
             pages.root,

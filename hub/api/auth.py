@@ -23,7 +23,7 @@ PUBLIC = frozenset(
         "/api/v1/visitors",
         "/api/v1/visitors/renew",
         "/callbacks/{channel}",
-        "/callbacks/{channel}/{route}",
+        "/callbacks/{channel}/{rest}",
     }
 )
 """Pages; what mints tokens (rate-limited); and what platforms call (they sign what they send)."""

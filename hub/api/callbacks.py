@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response, route
-from litestar.exceptions import ClientException
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from hub.api import answers
 from hub.api.needs import Needs
-from hub.api.problems import denied_problem, problem
-from hub.contract import Answer, Connector, Forbidden, Inbound, Parsed, Raw, Route
-from hub.engine.calls import Denied
+from hub.api.problems import denied_problem, is_final, problem
+from hub.contract import Answer, Connector, Forbidden, Parsed, Raw, Route
 
 MAX_BODY_BYTES = 262_144
 _UNKEPT = frozenset({"authorization", "cookie"})
@@ -29,9 +29,12 @@ logger = structlog.get_logger("api")
     include_in_schema=False,
     status_code=200,
 )
-async def call_back(request: Request[Any, Any, Any], channel: str, needs: Needs, rest: str = "") -> Response[bytes]:
+async def call_back(
+    request: Request[Any, Any, Any], channel: FromPath[str], needs: NamedDependency[Needs]
+) -> Response[bytes]:
     """What the connector makes of the request is committed, then the platform gets the connector's answer."""
-    connector, declared = _find(needs, channel, rest.removeprefix("/"), request.method)
+    name = str(request.path_params.get("rest", "")).removeprefix("/")
+    connector, declared = _find(needs, channel, name, request.method)
     raw = await _read(request, declared, needs)
     try:
         parsed = connector.parse(declared.name, raw)
@@ -43,7 +46,8 @@ async def call_back(request: Request[Any, Any, Any], channel: str, needs: Needs,
         parsed = Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
     await _commit(needs, channel, parsed, raw)
     answer = parsed.answer
-    return Response(answer.body.encode(), status_code=answer.status, media_type=answer.content_type)
+    # As a header, because Litestar would add a second charset to a media type.
+    return Response(answer.body.encode(), status_code=answer.status, headers={"content-type": answer.content_type})
 
 
 def _find(needs: Needs, channel: str, name: str, method: str) -> tuple[Connector, Route]:
@@ -62,7 +66,7 @@ async def _read(request: Request[Any, Any, Any], declared: Route, needs: Needs) 
     body = await request.body()
     if len(body) > declared.body_limit:
         raise problem(413, f"A body of {len(body)} bytes exceeds the limit of {declared.body_limit}.", "too_big")
-    query = {name: value for name, value in request.query_params.multi_items()}  # noqa: C416, the last one counts
+    query = dict(request.query_params.multi_items())
     return Raw(request.method, query, dict(request.headers), body, int(needs.now_s() * 1000))
 
 
@@ -71,13 +75,16 @@ async def _commit(needs: Needs, channel: str, parsed: Parsed, raw: Raw) -> None:
     if not parsed.inbounds and not parsed.unparsed:
         return
     text = encode_raw(raw)
-    outcomes = [answers.submit(needs.calls, *needs.command_for(channel, inbound, text)) for inbound in parsed.inbounds]
+    asked = [answers.submit(needs.calls, *needs.command_for(channel, inbound, text)) for inbound in parsed.inbounds]
     if parsed.unparsed:
-        outcomes.append(answers.submit(needs.calls, *needs.unparsed(channel, parsed.unparsed, text)))
-    refusals = [outcome.denied for outcome in await asyncio.gather(*outcomes) if outcome.denied]
-    for refusal in refusals:
-        if refusal.code != "repeated":
-            raise denied_problem(refusal)
+        asked.append(answers.submit(needs.calls, *needs.unparsed(channel, parsed.unparsed, text)))
+    for denied in [outcome.denied for outcome in await asyncio.gather(*asked)]:
+        if denied is None or denied.code == "repeated":
+            continue
+        if not is_final(denied):
+            raise denied_problem(denied)
+        # The platform would send the same again and again: it is kept for a person instead.
+        await answers.carry_out(needs.calls, *needs.unparsed(channel, f"refused: {denied.message}", text))
 
 
 def encode_raw(raw: Raw) -> str:

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from hub.api import answers
 from hub.api.auth import Caller, agent_of, may, owns
@@ -13,8 +14,9 @@ from hub.api.problems import problem
 from hub.domain.commands import RejectMessage, ReleaseMessage
 from hub.domain.ids import CONVERSATION, kind_of, partition_of
 from hub.domain.views import Audience
+from hub.engine.calls import Outcome
 
-Seq = Annotated[int, Parameter(ge=0, le=answers.END)]
+Seq = Annotated[int, QueryParameter(ge=0, le=answers.END)]
 
 
 class Messages(msgspec.Struct):
@@ -42,7 +44,12 @@ class ConversationController(Controller):
 
     @get("/", opt=may("visitor", "agent", "admin"))
     async def history(
-        self, request: Request[Any, Caller, Any], id: str, needs: Needs, after: Seq = 0, before: Seq = answers.END
+        self,
+        request: Request[Any, Caller, Any],
+        id: FromPath[str],
+        needs: NamedDependency[Needs],
+        after: Seq = 0,
+        before: Seq = answers.END,
     ) -> Messages:
         """The latest at most 50 events with after < seq < before: a visitor's own, an agent's whom it is with."""
         audience: Audience = "visitor" if owns(request.auth, id) else "agent"
@@ -53,13 +60,13 @@ class ConversationController(Controller):
         return Messages(id, page.epoch, page.frames, page.more)
 
     @post("/{seq:int}/release", opt=may("admin"), status_code=200)
-    async def release(self, id: str, seq: int, needs: Needs) -> Decided:
+    async def release(self, id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]) -> Decided:
         """The held message may be read, and is delivered now."""
         _check_id(id)
         return _decided(await answers.carry_out(needs.calls, id, ReleaseMessage(seq, "admin")), id)
 
     @post("/{seq:int}/reject", opt=may("admin"), status_code=200)
-    async def reject(self, id: str, seq: int, needs: Needs) -> Decided:
+    async def reject(self, id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]) -> Decided:
         """The held message stays unread."""
         _check_id(id)
         return _decided(await answers.carry_out(needs.calls, id, RejectMessage(seq, "admin")), id)
@@ -81,6 +88,6 @@ def _check_id(id: str) -> None:
         raise problem(404, f"{id} is no conversation; one looks like c7-k3v9.", "not_found")
 
 
-def _decided(outcome: answers.Outcome, conversation: str) -> Decided:
+def _decided(outcome: Outcome, conversation: str) -> Decided:
     record = outcome.records[0]
     return Decided(conversation, record.seq, record.at_ms)

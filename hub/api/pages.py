@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from hub.api.problems import problem
@@ -66,7 +68,7 @@ class StaticFiles:
 
 
 @get("/", include_in_schema=False)
-async def root(files: StaticFiles) -> Redirect:
+async def root(files: NamedDependency[StaticFiles]) -> Redirect:
     """There is no page of the hub's own: whoever comes here wants to chat."""
     if files.chat is None:
         raise problem(404, "No channel with a chat page is on; config/hub.yaml names the channels.", "not_found")
@@ -74,13 +76,15 @@ async def root(files: StaticFiles) -> Redirect:
 
 
 @get("/chat", include_in_schema=False)
-async def chat(request: Request[Any, Any, Any], files: StaticFiles) -> Response[bytes]:
+async def chat(request: Request[Any, Any, Any], files: NamedDependency[StaticFiles]) -> Response[bytes]:
     """The stand-alone page. It may stand in a frame: sites without our script embed it so."""
     return _serve(request, files.chat)
 
 
 @get("/{channel:str}/{file:path}", include_in_schema=False)
-async def static_file(request: Request[Any, Any, Any], channel: str, file: str, files: StaticFiles) -> Response[bytes]:
+async def static_file(
+    request: Request[Any, Any, Any], channel: FromPath[str], file: FromPath[str], files: NamedDependency[StaticFiles]
+) -> Response[bytes]:
     """A connector's file."""
     return _serve(request, files.get(f"/{channel}{file}"))
 
@@ -88,12 +92,12 @@ async def static_file(request: Request[Any, Any, Any], channel: str, file: str, 
 def _serve(request: Request[Any, Any, Any], file: StaticFile | None) -> Response[bytes]:
     if file is None:
         raise problem(404, "There is no such page.", "not_found")
-    headers = _HEADERS | {"etag": file.etag}
+    headers = _HEADERS | {"etag": file.etag, "content-type": file.content_type}
     if file.content_type.startswith("text/html"):
         headers["content-security-policy"] = _POLICY
     if file.etag in request.headers.get("if-none-match", ""):
-        return Response(b"", status_code=304, headers=headers, media_type=file.content_type)
-    return Response(file.body, headers=headers, media_type=file.content_type)
+        return Response(b"", status_code=304, headers=headers)
+    return Response(file.body, headers=headers)
 
 
 def _content_type(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""The one form of all errors: application/problem+json (RFC 9457) with status, title, detail and, for programs, code."""
+"""The one form of all errors: application/problem+json (RFC 9457): status, title, detail and, for programs, code."""
 
 from http import HTTPStatus
 from typing import Any
@@ -22,8 +22,13 @@ def problem(status: int, detail: str, code: str = "", headers: dict[str, str] | 
     return ProblemDetailsException(detail=detail, status_code=status, title=title, extra=extra, headers=headers)
 
 
+def is_final(denied: Denied) -> bool:
+    """Whether it is a decision about the command; else nobody was there to decide, and it may be tried again."""
+    return denied.code in _STATUS
+
+
 def denied_problem(denied: Denied) -> ProblemDetailsException:
-    """The engine's refusal; what is not a decision about the command (nobody there to decide) may be tried again."""
+    """The engine's refusal; 503 for one that is not final."""
     status = _STATUS.get(denied.code, 503)
     return problem(status, denied.message, denied.code, {"retry-after": "1"} if status == 503 else None)
 

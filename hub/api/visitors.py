@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Request, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from hub.api.clients import ClientRate
 from hub.api.needs import Needs
@@ -33,7 +35,9 @@ class VisitorController(Controller):
     tags = ("visitors",)
 
     @post("/")
-    async def mint(self, request: Request[Any, Any, Any], needs: Needs, rate: ClientRate) -> VisitorToken:
+    async def mint(
+        self, request: Request[Any, Any, Any], needs: NamedDependency[Needs], rate: NamedDependency[ClientRate]
+    ) -> VisitorToken:
         """A new conversation and the token for it; the body says what the page knows of the visitor."""
         _check_origin(request, needs)
         rate.check(request)
@@ -46,7 +50,11 @@ class VisitorController(Controller):
 
     @post("/renew")
     async def renew(
-        self, request: Request[Any, Any, Any], data: Renewal, needs: Needs, rate: ClientRate
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[Renewal],
+        needs: NamedDependency[Needs],
+        rate: NamedDependency[ClientRate],
     ) -> VisitorToken:
         """A new token for the same conversation."""
         _check_origin(request, needs)

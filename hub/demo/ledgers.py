@@ -32,10 +32,12 @@ class VisitorLedger:
 
     team: str
     sent: list[Sent] = field(default_factory=list)
-    acked_ms: dict[str, float] = field(default_factory=dict)
-    """By serial: milliseconds from sending to the acknowledgement."""
+    acked: set[str] = field(default_factory=set)
+    """Serials of what was acknowledged."""
+    latencies_ms: list[float] = field(default_factory=list)
+    """From sending to the acknowledgement, of all texts that were not delayed by the visitor's own broken line."""
     shown: list[str] = field(default_factory=list)
-    """The texts of agents that the page showed, in order."""
+    """The texts of both sides that the page showed at the end, in order."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def compare(
     sent = {one.serial: one for visitor in visitors for one in visitor.sent}
     labels = Counter(one.label for one in sent.values())
     changed = {serial for serial, text in books.received.items() if text != sent[serial].text}
-    latencies = sorted(ms for visitor in visitors for ms in visitor.acked_ms.values())
+    acked = sum(len(visitor.acked) for visitor in visitors)
+    latencies = sorted(ms for visitor in visitors for ms in visitor.latencies_ms)
     result = Result(
         visitors=len(visitors),
         agents=len(agents),
@@ -126,7 +129,7 @@ def compare(
         seconds=round(seconds, 1),
     )
     masked = {one.serial for one in sent.values() if one.label == "masked"}
-    faults = [*_sums(result, len(latencies)), *_masks(sent, changed, masked & books.received.keys())]
+    faults = [*_sums(result, acked), *_masks(sent, changed, masked & books.received.keys())]
     return result, faults + _halves(agents)
 
 
@@ -178,16 +181,9 @@ class _Books:
         self._repeated_parts = 0
         for agent in agents:
             self._phones.append(self._read(agent))
-        self._typed = {
-            one.serial: (self._place[one.to][0], order)
-            for agent in agents
-            for order, one in enumerate(agent.typed)
-        }  # fmt: skip
-        """Of each answer: which visitor it is meant for, and its place among what that agent typed."""
-        self._pages = [
-            [serial for text in visitor.shown for serial in SERIAL.findall(text) if serial in self._typed]
-            for visitor in visitors
-        ]
+        self._meant_for = {one.serial: self._place[one.to][0] for agent in agents for one in agent.typed}
+        """Of each answer: for which visitor."""
+        self._pages = [[serial for text in visitor.shown for serial in SERIAL.findall(text)] for visitor in visitors]
 
     def _read(self, agent: AgentLedger) -> list[str]:
         reader, serials = Reader(), []
@@ -202,16 +198,16 @@ class _Books:
 
     def is_answered(self, visitor: int) -> bool:
         """Their page showed an answer that was meant for them."""
-        return any(self._typed[serial][0] == visitor for serial in self._pages[visitor])
+        return any(self._meant_for.get(serial) == visitor for serial in self._pages[visitor])
 
     def lost(self) -> int:
-        """Texts that no phone showed though the column lets them through, and taken answers that no page showed."""
+        """Texts that no phone showed though the column lets them through, or their own page; and taken answers."""
+        shown = {serial for page in self._pages for serial in page}
         unseen = sum(
-            one.label in ("", "masked") and one.serial not in self.received
+            (one.label in ("", "masked") and one.serial not in self.received) or one.serial not in shown
             for visitor in self._visitors
             for one in visitor.sent
         )
-        shown = {serial for page in self._pages for serial in page}
         typed = (one for agent in self._agents for one in agent.typed)
         return unseen + sum(one.taken and one.serial not in shown for one in typed)
 
@@ -222,11 +218,13 @@ class _Books:
 
     def reordered(self) -> int:
         """Texts that were shown after one of the same sender which was sent later."""
-        late = sum(_late(self._place[serial] for serial in dict.fromkeys(phone)) for phone in self._phones)
-        authors = {one.serial: n for n, agent in enumerate(self._agents) for one in agent.typed}
-        for page in self._pages:
-            late += _late((authors[serial], self._typed[serial][1]) for serial in dict.fromkeys(page))
-        return late
+        order = dict(self._place)
+        for author, agent in enumerate(self._agents, start=len(self._visitors)):
+            order |= {one.serial: (author, n) for n, one in enumerate(agent.typed)}
+        return sum(
+            _late(order[serial] for serial in dict.fromkeys(shown) if serial in order)
+            for shown in (*self._phones, *self._pages)
+        )
 
     def misrouted(self) -> int:
         """Conversations that were shown to an agent who is not of the opener's team."""
@@ -241,7 +239,11 @@ class _Books:
 
     def wrong_visitor(self) -> int:
         """Answers on a page of somebody for whom they were not meant."""
-        return sum(self._typed[serial][0] != n for n, page in enumerate(self._pages) for serial in set(page))
+        return sum(
+            self._meant_for.get(serial, n) != n
+            for n, page in enumerate(self._pages)
+            for serial in set(page)
+        )
 
 
 def _late(shown: Iterable[tuple[int, int]]) -> int:

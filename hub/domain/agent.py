@@ -121,7 +121,7 @@ def _stop(state: Agent, command: c.StopServing) -> list[AnyEvent]:
         any(one.no == command.no for one in state.attempt.blocks)
         or any(one.begins == command.no for one in state.attempt.notes)
     )
-    if under_way or command.no in state.seen:
+    if under_way or command.no in state.seen or command.conversation == state.sticky:
         events += _note(state, notes.stopped(served, command.because, command.to), ends=command.no)
     if len(state.serving) == 1:
         events += _drop_held(state, "你已没有会话")
@@ -130,7 +130,7 @@ def _stop(state: Agent, command: c.StopServing) -> list[AnyEvent]:
 
 def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:
     because = f"#{command.no} {command.because}" + (f"，现由 {command.now_with} 负责" if command.now_with else "")
-    events = _note(state, notes.given_back(because, command.text))
+    events = _give_back(state, because, command.text)
     served = state.serving.get(command.conversation)
     if served is not None and served.no not in state.seen:
         events += _note(state, notes.kept(served), begins=served.no)
@@ -166,7 +166,7 @@ def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int)
         case words.Switch(no=no):
             return _choose(state, no, command, now_ms)
         case words.Misspelt():
-            return _note(state, notes.given_back("# 后面要有会话的号，例如 #12 您好", command.text))
+            return _give_back(state, "# 后面要有会话的号，例如 #12 您好", command.text)
         case words.Close() | words.Transfer():
             return _give_away(state, said, command, now_ms)
         case words.Cancel():
@@ -187,13 +187,10 @@ def _answer_plain(state: Agent, text: str, command: c.ReceiveText, now_ms: int) 
         chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
         return [chosen, *_switch(state, conversation, command, now_ms)]
     if not state.serving:
-        return _note(state, notes.given_back("你现在没有会话", text))
+        return _give_back(state, "你现在没有会话", text)
     if len(state.held) >= MAX_HELD:
-        return _note(state, notes.given_back(f"已有 {MAX_HELD} 条文字在等你回复 #号", text))
-    held: list[AnyEvent] = [e.TextHeld(text, now_ms + HELD_MS)]
-    if state.sticky and not _late(state, command):
-        held.append(e.StickyChosen(""))
-    return held
+        return _give_back(state, f"已有 {MAX_HELD} 条文字在等你回复 #号", text)
+    return [e.TextHeld(text, now_ms + HELD_MS), *_doubt_sticky(state, command)]
 
 
 def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
@@ -215,16 +212,16 @@ def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.Rece
         return _not_yours(state, said.no)
     if conversation is None:
         verb, rest = ("结束", "") if isinstance(said, words.Close) else ("转接", f" @{said.target}")
-        return _note(state, notes.which(verb, f"{verb} #12{rest}"))
+        return [*_doubt_sticky(state, command), *_note(state, notes.which(verb, f"{verb} #12{rest}"))]
     no = state.serving[conversation].no
     if isinstance(said, words.Close):
         return [e.CloseAsked(conversation, no)]
     agent = state.directory.agents.get(said.target.lower(), "")
     team = "" if agent else state.directory.teams.get(said.target.lower(), "")
     if not agent and not team:
-        return _note(state, notes.given_back(f"没有叫 {said.target} 的同事或小组", command.text))
+        return _give_back(state, f"没有叫 {said.target} 的同事或小组", command.text)
     if agent == state.id:
-        return _note(state, notes.given_back("不能转给自己", command.text))
+        return _give_back(state, "不能转给自己", command.text)
     return [e.TransferAsked(conversation, no, agent, team)]
 
 
@@ -233,7 +230,7 @@ def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list
     text = f"[not supported yet: {command.unsupported}]"
     conversation = _meant(state, command, now_ms)
     if conversation is None:
-        return _note(state, text)
+        return [*_doubt_sticky(state, command), *_note(state, text)]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
     return [chosen, *_switch(state, conversation, command, now_ms), *_note(state, text)]
 
@@ -242,20 +239,20 @@ def _expire(state: Agent, now_ms: int) -> list[AnyEvent]:
     events: list[AnyEvent] = []
     for held in state.held:
         if held.until_ms <= now_ms:
-            events += [e.HeldDropped(held.text), *_note(state, notes.given_back("没有等到 #号", held.text))]
+            events += [e.HeldDropped(held.text), *_give_back(state, "没有等到 #号", held.text)]
     return events
 
 
 def _drop_held(state: Agent, because: str) -> list[AnyEvent]:
     events: list[AnyEvent] = []
     for held in state.held:
-        events += [e.HeldDropped(held.text), *_note(state, notes.given_back(because, held.text))]
+        events += [e.HeldDropped(held.text), *_give_back(state, because, held.text)]
     return events
 
 
 def _not_yours(state: Agent, no: int, text: str = "") -> list[AnyEvent]:
     """The agent meant a conversation that is not theirs: until they know it, what they write might be for it too."""
-    return [e.StickyChosen(""), *_note(state, notes.given_back(f"#{no} 不是你的会话", text), ends=no)]
+    return [e.StickyChosen(""), *_give_back(state, f"#{no} 不是你的会话", text, ends=no)]
 
 
 def _switch(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int, told: bool = False) -> list[AnyEvent]:
@@ -270,13 +267,23 @@ def _switch(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int
     return [e.StickyChosen(conversation, served.no), *_note(state, notes.switched(served))]
 
 
-def _note(state: Agent, text: str, begins: int = 0, ends: int = 0) -> list[AnyEvent]:
+def _doubt_sticky(state: Agent, command: c.ReceiveText) -> list[AnyEvent]:
+    """The agent is asked because the sticky conversation was not clear enough: from now on there is none."""
+    return [e.StickyChosen("")] if state.sticky and not _late(state, command) else []
+
+
+def _give_back(state: Agent, because: str, text: str, ends: int = 0) -> list[AnyEvent]:
+    """The agent's own text, which nobody got; "" when what they asked for was no text."""
+    return _note(state, notes.given_back(because, text), ends=ends, returns=bool(text))
+
+
+def _note(state: Agent, text: str, begins: int = 0, ends: int = 0, returns: bool = False) -> list[AnyEvent]:
     """The note in pieces that fit the phone; none where there is no phone. The last piece carries the news."""
     settings = state.settings
     if settings is None or not settings.channel:
         return []
     *first, last = pages(text, settings.max_text_bytes - BLOCK_MARGIN)
-    return [*map(e.NoteWaiting, first), e.NoteWaiting(last, begins, ends)]
+    return [*map(e.NoteWaiting, first), e.NoteWaiting(last, begins, ends, returns)]
 
 
 # --- whom a text without number is for -----------------------------------------------------------------------------
@@ -300,7 +307,9 @@ def _sticky(state: Agent, now_ms: int) -> str | None:
 
 def _only(state: Agent, command: c.ReceiveText, now_ms: int) -> str | None:
     """The one conversation there is, if the phone showed that one and no other when the text was written."""
-    if len(state.serving) != 1 or state.held:
+    if len(state.serving) != 1 or state.held or state.misled:
+        return None
+    if any(one.returns for one in [*state.notes, *(state.attempt.notes if state.attempt else ())]):
         return None
     ((conversation, served),) = state.serving.items()
     settled = min(command.sent_at_ms, now_ms) - state.unsettled_ms >= SETTLED_MS

@@ -43,11 +43,12 @@ class Held(msgspec.Struct):
 
 
 class Note(msgspec.Struct):
-    """What waits for the phone beside visitors' blocks; `begins` and `ends` as in NoteWaiting."""
+    """What waits for the phone beside visitors' blocks, with the news it brings as in NoteWaiting."""
 
     text: str
     begins: int = 0
     ends: int = 0
+    returns: bool = False
 
 
 class Carried(msgspec.Struct):
@@ -96,6 +97,8 @@ class Agent(msgspec.Struct):
     """When the sticky conversation was last chosen or answered."""
     unsettled_ms: int = 0
     """When a conversation last stopped, was given away or lost the sticky place, or when the phone showed that."""
+    misled: bool = False
+    """A text given back did not reach the phone: the agent thinks that somebody got it, until they choose again."""
     written_ms: int = 0
     """When the latest of the agent's texts was written, by the platform's clock."""
     held: list[Held] = []
@@ -154,7 +157,7 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
     if now is not None and now.channel and before is not None and before.max_text_bytes != now.max_text_bytes:
         state.part = 0
         limit = now.max_text_bytes - BLOCK_MARGIN
-        state.notes = [Note(page, n.begins, n.ends) for n in state.notes for page in pages(n.text, limit)]
+        state.notes = [Note(page, n.begins, n.ends, n.returns) for n in state.notes for page in pages(n.text, limit)]
 
 
 # --- conversations -------------------------------------------------------------------------------------------------
@@ -164,9 +167,9 @@ def _evolve_served(
     state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting, at_ms: int
 ) -> None:
     match event:
-        case e.NoteWaiting(text=text, begins=begins, ends=ends):
+        case e.NoteWaiting():
             if state.settings is not None and state.settings.channel:
-                state.notes.append(Note(text, begins, ends))
+                state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
         case e.Serving(conversation=conversation, no=no, name=name, team=team):
@@ -233,7 +236,9 @@ def _evolve_typed(state: Agent, record: Record) -> None:
         case e.StickyChosen(conversation=conversation):
             state.sticky, state.used_ms = conversation, at_ms
             _ask_anew(state)
-            if not conversation:
+            if conversation:
+                state.misled = False
+            else:
                 state.unsettled_ms = at_ms
         case e.CloseAsked(no=no) | e.TransferAsked(no=no):
             _unsee(state, no, at_ms)
@@ -282,6 +287,8 @@ def _evolve_attempt(
             state.ask = bool(state.held)
             if attempt.blocks:  # the notes only shared the text with what was refused
                 state.notes = attempt.notes + state.notes
+            elif any(lost.returns for lost in attempt.notes):
+                state.misled = True
 
 
 def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
@@ -321,6 +328,8 @@ def _show(state: Agent, attempt: Attempt, at_ms: int) -> None:
         if shown.ends:
             state.left_ms[shown.ends] = at_ms
             _unsee(state, shown.ends, at_ms)
+        elif shown.returns:
+            state.unsettled_ms = at_ms
         elif shown.begins and shown.begins not in state.seen:
             state.seen[shown.begins], state.seen_ms = False, at_ms
     for carried in attempt.blocks:

@@ -318,6 +318,8 @@ class NoteWaiting(Event, frozen=True):
     """Who reads it knows that the conversation with this number is theirs."""
     ends: int = 0
     """Who reads it knows that the conversation with this number is not theirs."""
+    returns: bool = False
+    """A text of the agent comes back with it: whom they thought to write to, the hub does not know."""
 
 
 class Attempted(Event, frozen=True):

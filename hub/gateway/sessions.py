@@ -212,7 +212,7 @@ class Sessions:
         watch = watches.get(entity)
         if watch is None:
             watch = watches[entity] = Watch(entity, audience)
-            self._again.put(watch, WATCH_AGAIN_S)
+            self._again.put(watch, WATCH_AGAIN_S * (1 + self._jitter()) / 2)
         if socket not in watch.sockets:
             watch.sockets.append(socket)
             socket.watches.append(watch)

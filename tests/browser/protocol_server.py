@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from litestar import Litestar, WebSocket, get, post, websocket
+from litestar import Litestar, Request, WebSocket, get, post, websocket
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import WebSocketDisconnect
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
 STATIC = Path(__file__).parents[2] / "connectors" / "h5" / "static"
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+"""As strict as it gets: the page has to work under it."""
 LOOKS = {"title": {"zh": "在线客服", "en": "Chat with us"}, "greeting": {"zh": "", "en": ""}, "colour": ""}
+
+
+SHOP = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>A shop</title>
+<style>* { font: 30px serif !important; color: red; } button, p { display: none; border: 9px solid blue; }</style>
+<h1>A shop</h1><script src="HUB/h5/widget.js" async data-lang="zh"></script>"""
+"""A host page whose own CSS would ruin everything that it could reach."""
 
 
 class Conversation:
@@ -52,9 +61,10 @@ class ProtocolServer:
     def __init__(self) -> None:
         self.conversations: dict[str, Conversation] = {}
         self.sent: list[str] = []  # the id of every `send` frame, repeats too
+        self.signals: list[dict[str, Any]] = []  # typing and read
         self.mute = False  # takes frames and answers nothing
         static = create_static_files_router(path="/h5", directories=[STATIC])
-        routes = [static, self._chat(), self._mint(), self._renew(), self._looks(), self._socket()]
+        routes = [static, self._chat(), self._shop(), self._mint(), self._renew(), self._looks(), self._socket()]
         app = Litestar(route_handlers=routes, cors_config=CORSConfig(allow_origins=["*"]), openapi_config=None)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -84,7 +94,16 @@ class ProtocolServer:
 
     def cut(self, code: int = 4000) -> None:
         """Closes every socket of the newest conversation."""
-        self._call(self._cut(code))
+        self.close(self._newest().sockets, code)
+
+    def close(self, sockets: list[Any], code: int) -> None:
+        self._call(self._close(list(sockets), code))
+
+    def forget_all(self) -> list[Any]:
+        """Every conversation is gone, and no token is good any more; the sockets that were open."""
+        sockets = [each for conversation in self.conversations.values() for each in conversation.sockets]
+        self.conversations = {}
+        return sockets
 
     def texts(self) -> list[str]:
         """What the visitor has posted, in the log's order."""
@@ -113,16 +132,23 @@ class ProtocolServer:
             if each is not but:
                 await each.send_text(json.dumps(frame))
 
-    async def _cut(self, code: int) -> None:
-        for each in list(self._newest().sockets):
+    async def _close(self, sockets: list[Any], code: int) -> None:
+        for each in sockets:
             await each.close(code=code)
 
     def _chat(self) -> Any:
-        @get("/chat")
+        @get("/chat", response_headers={"Content-Security-Policy": POLICY})
         async def chat() -> File:
             return File(STATIC / "chat.html", content_disposition_type="inline", media_type="text/html")
 
         return chat
+
+    def _shop(self) -> Any:
+        @get("/shop", media_type="text/html")
+        async def shop() -> str:
+            return SHOP.replace("HUB", self.url)
+
+        return shop
 
     def _looks(self) -> Any:
         @get("/callbacks/h5/looks")
@@ -142,8 +168,8 @@ class ProtocolServer:
 
     def _renew(self) -> Any:
         @post("/api/v1/visitors/renew")
-        async def renew(data: dict[str, str]) -> dict[str, Any]:
-            name = data["token"].partition("+")[0]
+        async def renew(request: Request[Any, Any, Any]) -> dict[str, Any]:
+            name = (await request.json())["token"].partition("+")[0]
             return {"token": f"{name}+", "conversation": name, "expires_at": time.time_ns() // 1_000_000 + 86_400_000}
 
         return renew
@@ -177,6 +203,8 @@ class ProtocolServer:
     async def _frame(self, conversation: Conversation, socket: Any, frame: dict[str, Any]) -> None:
         if frame["t"] == "send":
             self.sent.append(frame["id"])
+        elif frame["t"] in ("typing", "read"):
+            self.signals.append(frame)
         if self.mute:
             return
         answer: dict[str, Any] | None = None

@@ -34,9 +34,11 @@ def shop() -> Shop:
     visitors = [VisitorLedger("billing", first), VisitorLedger("presale", second)]
     starred = replace(second[0], text=f"我的电话 *********** {serial(4)}")
     for visitor in visitors:
-        visitor.acked_ms = {one.serial: float(n) for n, one in enumerate(visitor.sent, 1)}
-    visitors[0].shown = [f"您好 {serial(101)}", f"已退 {serial(102)}"]
-    visitors[1].shown = [f"您好 {serial(103)}", f"好的 {serial(104)}"]
+        visitor.acked = {one.serial for one in visitor.sent}
+        visitor.latencies_ms = [1.0, 2.0, 3.0]
+        visitor.shown = [one.text for one in visitor.sent]
+    visitors[0].shown += [f"您好 {serial(101)}", f"已退 {serial(102)}"]
+    visitors[1].shown += [f"您好 {serial(103)}", f"好的 {serial(104)}"]
     folded = "\n".join([block(7, 3, first[1]), block(7, 4, first[2])])
     agents = [
         AgentLedger(
@@ -74,7 +76,11 @@ def lose_a_block(shop: Shop) -> None:
 
 
 def lose_an_answer(shop: Shop) -> None:
-    del shop.visitors[0].shown[1]
+    del shop.visitors[0].shown[-1]
+
+
+def forget_a_text_on_the_page(shop: Shop) -> None:
+    del shop.visitors[1].shown[1]
 
 
 def show_a_text_twice(shop: Shop) -> None:
@@ -101,7 +107,7 @@ def swap_blocks(shop: Shop) -> None:
 
 
 def swap_answers(shop: Shop) -> None:
-    shop.visitors[0].shown.reverse()
+    shop.visitors[0].shown[-2:] = reversed(shop.visitors[0].shown[-2:])
 
 
 def show_it_to_the_other_team(shop: Shop) -> None:
@@ -117,6 +123,7 @@ def answer_the_other_visitor(shop: Shop) -> None:
     [
         (lose_a_block, "lost"),
         (lose_an_answer, "lost"),
+        (forget_a_text_on_the_page, "lost"),
         (show_a_text_twice, "duplicated"),
         (show_an_answer_twice, "duplicated"),
         (store_a_message_twice, "duplicated"),
@@ -140,13 +147,13 @@ def hold_what_nobody_labelled(shop: Shop) -> str:
 
 
 def answer_nobody(shop: Shop) -> str:
-    shop.visitors[1].shown = []
+    del shop.visitors[1].shown[-2:]
     shop.agents[1].typed = []
     return "answered 1 of 2 visitors"
 
 
 def acknowledge_too_little(shop: Shop) -> str:
-    shop.visitors[0].acked_ms.popitem()
+    shop.visitors[0].acked.pop()
     return "5 of 6 sent texts were acknowledged"
 
 

@@ -249,6 +249,9 @@ class World:
                     del thread.waiting[0]
         if self.choice in {by_no[no].id for no in ended} - self.visible:
             self.choice = ""
+        for serial in re.findall(r"^未发送：.*\n(t\d+t)$", text, re.MULTILINE):
+            if self.indexes[serial] > self.choice_index:
+                self.choice = ""
         if asked := re.search(r"^发给谁？(.*)$", text, re.MULTILINE):
             self.pending = set(SERIAL.findall(asked[1]))
             if any(self.indexes[serial] > self.choice_index for serial in self.pending):

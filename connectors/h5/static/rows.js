@@ -90,23 +90,22 @@ export function lastAnswer(session) {
   return session.timeline.events.reduce((seq, event) => (event.kind === "message" ? seq : event.seq), 0);
 }
 
+// A host and what may follow it; an address that hides its host behind user:password@ is no link.
+const LINK = /(?:https?:\/\/|www\.)[\w-]+(?:\.[\w-]+)*(?![\w-]|:?[^\s/]*@)(?::\d+)?(?:[/?#][\w\-.~:/?#[\]@!$&'()*+,;=%]*)?/gi;
+
 /** Pieces of a text: {text} or {text, url}. Only http, https and www are links, without what only ends a sentence. */
 export function linksIn(text) {
   const pieces = [];
   let from = 0;
-  for (const found of text.matchAll(/(?:https?:\/\/|www\.)[\w\-.~:/?#[\]@!$&'()*+,;=%]+/gi)) {
+  for (const found of text.matchAll(LINK)) {
     const link = found[0].replace(/[.,;:!?)\]'*]+$/, "");
-    const url = /^www\./i.test(link) ? `https://${link}` : link;
-    if (!URL_WITH_HOST.test(url)) continue;
     if (found.index > from) pieces.push({ text: text.slice(from, found.index) });
-    pieces.push({ text: link, url });
+    pieces.push({ text: link, url: /^www\./i.test(link) ? `https://${link}` : link });
     from = found.index + link.length;
   }
   if (from < text.length) pieces.push({ text: text.slice(from) });
   return pieces;
 }
-
-const URL_WITH_HOST = /^https?:\/\/[\w-]+(?:\.[\w-]+)*(?::\d+)?(?:[/?#]|$)/i;
 
 /** Black or white, whichever reads better on `colour` (#rrggbb): at least 4.5 to 1. */
 export function inkOn(colour) {

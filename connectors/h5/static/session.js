@@ -37,8 +37,9 @@ export class Session {
     this.conversation = "";
     this.epoch = 0;
     this.window = 64;
-    // What the outbox holds, with this page's view of it: sentAt (0: not on this socket), sendFrom, and stored: 0, or
-    // the seq up to which the event will be found (the bubble stays until then).
+    // What the outbox holds, with this page's view of it: sentAt (null: not under way), sendFrom, first (the lowest n of
+    // its tab id that was unsettled when it was sent on this socket), and stored: 0, or the seq up to which the event
+    // will be found (the bubble stays until then).
     this.entries = [];
     this.refused = []; // {text, because}: the hub takes these never
     this.agentTypingUntil = 0;
@@ -100,7 +101,7 @@ export class Session {
       const old = before.get(entry.place);
       if (old && old.tab === entry.tab && old.n === entry.n) return old;
       const sendFrom = old || mine.has(entry.place) ? now : now + OTHERS_MS;
-      return { ...entry, sentAt: 0, sendFrom, stored: 0 };
+      return { ...entry, sentAt: null, sendFrom, first: Infinity, stored: 0 };
     });
     const places = new Set(entries.map((entry) => entry.place));
     // Settled by another page: shown until the event itself arrives here.
@@ -188,10 +189,10 @@ export class Session {
     this.liveSince = 0;
     this.pausedUntil = 0;
     this.range = null; // the one range that is being fetched
-    this.comparing = ""; // the tab id whose entries are being compared with the history
+    this.comparing = null; // {floor, forgotten}: nothing is sent until the history from floor on is here
     this.resending = null; // {tab, from, until}: told once to send again from there; the rest of the window says it too
     this.wantsOlder = false;
-    for (const entry of this.entries) entry.sentAt = 0;
+    for (const entry of this.entries) Object.assign(entry, { sentAt: null, first: Infinity });
   }
 
   #upkeep(now) {
@@ -224,6 +225,8 @@ export class Session {
     this.#emit({ raise: tabs });
     this.#settle(this.entries.filter((entry) => entry.stored || entry.n <= (tabs[entry.tab] ?? 0)), frame.seq);
     for (const entry of this.entries) entry.sendFrom = 0;
+    // A tab id that the hub does not know is a new one, or a forgotten one whose first text may be stored long since.
+    this.#compare(this.entries.filter((entry) => !entry.stored && !(entry.tab in tabs)), "");
     this.#changed(now);
   }
 
@@ -251,8 +254,6 @@ export class Session {
 
   #happened(frames, now) {
     this.timeline.merge(frames);
-    const ids = new Set(frames.map((frame) => frame.id).filter(Boolean));
-    this.#settle(this.entries.filter((entry) => ids.has(idOf(entry))), this.timeline.known);
     if (frames.some((frame) => frame.kind === "answer")) this.agentTypingUntil = 0;
     this.#changed(now);
   }
@@ -265,7 +266,9 @@ export class Session {
   }
 
   #changed(now) {
-    const { ids, solid } = this.timeline;
+    const { ids, known, solid } = this.timeline;
+    // An event that came back says the same as its ack, which may have been lost.
+    this.#settle(this.entries.filter((entry) => !entry.stored && ids.has(idOf(entry))), known);
     this.entries = this.entries.filter((entry) => !entry.stored || (entry.stored > solid && !ids.has(idOf(entry))));
     this.#fetch(now);
     this.#flush(now);
@@ -279,7 +282,7 @@ export class Session {
       this.pausedUntil = now + RETRY_MS;
       this.#unsend(entry.tab, entry.n);
     } else if (frame.do === "resend") this.#resend(entry, frame.from, now);
-    else if (frame.do === "new_tab") this.#compare(entry.tab, now);
+    else if (frame.do === "new_tab") this.#resend(entry, 1, now); // its first text makes a tab id known
     else if (frame.do === "drop") {
       // Its number was not consumed, so those after it need other numbers.
       this.refused.push({ text: entry.text, because: frame.message });
@@ -288,14 +291,24 @@ export class Session {
     }
   }
 
+  /** The hub wants `from` of this tab id first. */
   #resend(entry, from, now) {
-    const again = this.resending;
-    if (again && again.tab === entry.tab && again.from === from && now < again.until) return;
-    this.resending = { tab: entry.tab, from, until: now + RETRY_MS };
-    if (this.#unsent(entry.tab).some((each) => each.n === from)) {
-      this.#unsend(entry.tab, from);
-      this.#flush(now);
-    } else this.#compare(entry.tab, now); // the hub misses what this storage no longer has: only new numbers help
+    const { tab } = entry;
+    // When this was sent, `from` had been settled: the hub has forgotten it, and nobody can send it again. In all
+    // other cases another page may just have had it stored, so that the refusal is old news.
+    if (from < entry.first) {
+      this.#forgotten(tab, now);
+      return;
+    }
+    const isRepeated = this.resending?.tab === tab && this.resending.from === from;
+    if (isRepeated && now < this.resending.until) return;
+    if (isRepeated && !this.#unsent(tab).some(({ n }) => n === from)) {
+      this.#drop(now); // on a new socket no refusal is old news
+      return;
+    }
+    this.resending = { tab, from, until: now + RETRY_MS };
+    this.#unsend(tab, from);
+    this.#flush(now);
   }
 
   // --- sending ---
@@ -306,19 +319,19 @@ export class Session {
 
   #unsend(tab, from) {
     for (const entry of this.#unsent(tab)) {
-      if (entry.n >= from) Object.assign(entry, { sentAt: 0, sendFrom: 0 });
+      if (entry.n >= from) Object.assign(entry, { sentAt: null, sendFrom: 0 });
     }
   }
 
   #sendDue() {
     if (this.comparing) return Infinity;
     const waiting = this.entries.filter((entry) => !entry.stored);
-    const full = waiting.filter((entry) => entry.sentAt).length >= this.window;
-    return Math.min(...waiting.filter((entry) => entry.sentAt || !full).map((entry) => this.#sendAt(entry)));
+    const full = waiting.filter(isFlying).length >= this.window;
+    return Math.min(...waiting.filter((entry) => isFlying(entry) || !full).map((entry) => this.#sendAt(entry)));
   }
 
   #sendAt(entry) {
-    return Math.max(this.pausedUntil, entry.sentAt ? entry.sentAt + AGAIN_MS : entry.sendFrom);
+    return Math.max(this.pausedUntil, isFlying(entry) ? entry.sentAt + AGAIN_MS : entry.sendFrom);
   }
 
   #flush(now) {
@@ -326,12 +339,13 @@ export class Session {
     const waiting = this.entries.filter((entry) => !entry.stored);
     // One that is due takes along those before it: the hub accepts no hole, and repeats are free.
     const last = waiting.reduce((found, entry, at) => (this.#sendAt(entry) <= now ? at : found), -1);
-    let flying = waiting.filter((entry) => entry.sentAt).length;
+    let flying = waiting.filter(isFlying).length;
     for (const entry of waiting.slice(0, last + 1)) {
-      if (entry.sentAt && now < entry.sentAt + AGAIN_MS) continue;
-      if (!entry.sentAt && flying >= this.window) break;
-      if (!entry.sentAt) flying += 1;
+      if (isFlying(entry) && now < entry.sentAt + AGAIN_MS) continue;
+      if (!isFlying(entry) && flying >= this.window) break;
+      if (!isFlying(entry)) flying += 1;
       entry.sentAt = now;
+      entry.first = Math.min(entry.first, ...this.#unsent(entry.tab).map(({ n }) => n));
       this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text } });
     }
   }
@@ -344,7 +358,7 @@ export class Session {
 
   /** New numbers for a tab id's entries; until the outbox has given them, none of them is sent. */
   #renumber(tab, dropped) {
-    for (const entry of this.#unsent(tab)) Object.assign(entry, { sentAt: 0, sendFrom: Infinity });
+    for (const entry of this.#unsent(tab)) Object.assign(entry, { sentAt: null, sendFrom: Infinity });
     this.#emit({ renumber: tab, dropped });
   }
 
@@ -352,31 +366,34 @@ export class Session {
 
   #fetch(now) {
     if (this.phase !== "live" || this.range) return;
-    if (this.comparing) this.#continueComparing();
-    const comparing = this.comparing && this.timeline.older();
-    const wanted = this.timeline.hole() ?? (comparing || this.wantsOlder ? this.timeline.older() : null);
+    if (this.comparing && this.#isCompared()) this.#endComparing();
+    const wanted = this.timeline.hole() ?? (this.comparing || this.wantsOlder ? this.timeline.older() : null);
     if (!wanted) return;
     this.range = { ...wanted, againAt: now + AGAIN_MS };
     this.#emit({ frame: { t: "range", ...wanted } });
   }
 
-  /** Which of a forgotten tab id's entries are stored shows in the history after what their writer had seen. */
-  #compare(tab, now) {
-    if (this.comparing) return;
-    this.comparing = tab;
-    this.#fetch(now);
-    this.#flush(now);
+  #forgotten(tab, now) {
+    this.#compare(this.#unsent(tab), tab);
+    this.#changed(now);
   }
 
-  #continueComparing() {
-    const entries = this.#unsent(this.comparing);
-    const starts = entries.map(({ seen }) => (this.#isHere(seen) ? seen.after : 0));
-    const reached = !this.timeline.older() || this.timeline.from <= Math.min(...starts);
-    if (this.timeline.hole() || !reached) return;
-    const dropped = entries.filter((entry) => this.timeline.ids.has(idOf(entry))).map((entry) => entry.place);
-    const tab = this.comparing;
-    this.comparing = "";
-    this.#renumber(tab, dropped);
+  /** Which of these are stored shows in the history after what their writer had seen. */
+  #compare(entries, forgotten) {
+    if (this.comparing || !entries.length) return;
+    const floor = Math.min(...entries.map(({ seen }) => (this.#isHere(seen) ? seen.after : 0)));
+    this.comparing = { floor, forgotten };
+  }
+
+  #isCompared() {
+    const { timeline, comparing } = this;
+    return !timeline.hole() && (!timeline.older() || timeline.from <= comparing.floor);
+  }
+
+  #endComparing() {
+    const { forgotten } = this.comparing;
+    this.comparing = null;
+    if (forgotten) this.#renumber(forgotten, []); // what was found in the history is settled by now
   }
 
   #isHere(seen) {
@@ -396,4 +413,8 @@ export class Session {
 
 function idOf(entry) {
   return `${entry.tab}.${entry.n}`;
+}
+
+function isFlying(entry) {
+  return entry.sentAt !== null;
 }

@@ -1,0 +1,112 @@
+// What is shown, for events and unsent texts as they may come.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { inkOn, linksIn, rowsOf, standingOf } from "../static/rows.js";
+import { Session } from "../static/session.js";
+import { stamp, textsFor } from "../static/texts.js";
+
+const MINUTE = 60_000;
+const NOW = new Date(2026, 10, 23, 14, 5).getTime();
+
+function sessionWith(events, entries = []) {
+  const session = new Session(() => 0.5);
+  session.timeline.open(events.map((event, at) => ({ at: NOW, seq: at + 2, prev: at && at + 1, ...event })), 0);
+  session.entries = entries;
+  session.phase = "live";
+  return session;
+}
+
+const kinds = (rows) => rows.map((row) => row.notice ?? row.note ?? row.kind);
+
+test("a time stamp stands after five silent minutes, and only there", () => {
+  const said = (at) => ({ kind: "answer", by: "小王", text: "a", at });
+  const rows = rowsOf(sessionWith([said(NOW), said(NOW + 2 * MINUTE), said(NOW + 8 * MINUTE)]));
+  assert.deepEqual(rows.map(({ kind }) => kind), ["time", "other", "other", "time", "other"]);
+  assert.deepEqual(rows.filter(({ kind }) => kind === "other").map(({ first }) => first), [true, false, true]);
+});
+
+test("an own text keeps its key when it is acknowledged", () => {
+  const unsent = rowsOf(sessionWith([], [{ tab: "k", n: 1, text: "a", at: NOW, stored: 0 }]));
+  const stored = rowsOf(sessionWith([{ kind: "message", id: "k.1", text: "a" }]));
+  assert.deepEqual(unsent.map(({ key }) => key), stored.map(({ key }) => key));
+  assert.equal(unsent[1].pending, true);
+});
+
+for (const [name, ruling, note] of [["is held", [], "held"], ["was released", ["released"], ""], ["was rejected", ["rejected"], "rejected"]]) {
+  test(`a held text that ${name}`, () => {
+    const rulings = ruling.map((kind) => ({ kind, ref: 2 }));
+    const [, row] = rowsOf(sessionWith([{ kind: "message", id: "k.1", text: "a", status: "held" }, ...rulings]));
+    assert.equal(row.note, note);
+  });
+}
+
+test("of the waiting notices only the last is shown, and none after an answer", () => {
+  const waiting = (position) => ({ kind: "waiting", position, on_duty: true });
+  const rows = rowsOf(sessionWith([waiting(3), waiting(2)]));
+  assert.deepEqual(rows.filter(({ kind }) => kind === "notice").map(({ position }) => position), [2]);
+  const answered = rowsOf(sessionWith([waiting(2), { kind: "answer", by: "小王", text: "a" }]));
+  assert.deepEqual(kinds(answered), ["time", "other"]);
+});
+
+test("only the newest own text can say that it was read", () => {
+  const session = sessionWith([{ kind: "message", id: "k.1", text: "a" }, { kind: "message", id: "k.2", text: "b" }]);
+  session.agentReadSeq = 3;
+  assert.deepEqual(rowsOf(session).map(({ note }) => note), [undefined, "", "read"]);
+});
+
+for (const [events, expected] of [
+  [[], "ready"],
+  [[{ kind: "waiting", position: 2, on_duty: true }], "inQueue"],
+  [[{ kind: "waiting", position: 1 }], "offDuty"],
+  [[{ kind: "waiting", position: 1, on_duty: true }, { kind: "answer", by: "小王" }], "served"],
+  [[{ kind: "answer", by: "小王" }, { kind: "closed" }], "ended"],
+]) {
+  test(`the line below the title says ${expected}`, () => assert.equal(standingOf(sessionWith(events), true).text, expected));
+}
+
+test("the line below the title says when there is no network, and when there is no hub", () => {
+  const session = sessionWith([]);
+  session.phase = "waiting";
+  assert.equal(standingOf(session, false).text, "offline");
+  assert.equal(standingOf(session, true).text, "connecting");
+  session.epoch = 1;
+  assert.equal(standingOf(session, true).text, "reconnecting");
+});
+
+for (const [text, urls] of [
+  ["看 https://shop.example.com/a?b=1。谢谢", ["https://shop.example.com/a?b=1"]],
+  ["(see http://a.example/x).", ["http://a.example/x"]],
+  ["www.example.com,and more", ["https://www.example.com"]],
+  ["https://a.example:8080/x?y#z: yes", ["https://a.example:8080/x?y#z"]],
+  ["javascript:alert(1) data:text/html,x", []],
+  ["https://", []],
+  ["https://u:p@evil.example/", []],
+]) {
+  test(`links in ${text}`, () => {
+    const pieces = linksIn(text);
+    assert.deepEqual(pieces.filter(({ url }) => url).map(({ url }) => url), urls);
+    assert.equal(pieces.map((piece) => piece.text).join(""), text, "no character is lost");
+  });
+}
+
+test("ink on any colour has a contrast of at least 4.5", () => {
+  assert.equal(inkOn("#ffffff"), "#000000");
+  assert.equal(inkOn("#087a4b"), "#ffffff");
+});
+
+test("both languages say the same things", () => {
+  const zh = textsFor("zh-TW");
+  const en = textsFor("fr");
+  assert.deepEqual(Object.keys(zh), Object.keys(en));
+  for (const name of Object.keys(zh)) assert.equal(typeof zh[name], typeof en[name], name);
+});
+
+test("times read as in a messenger", () => {
+  const zh = textsFor("zh");
+  assert.equal(stamp(NOW, NOW, zh), "14:05");
+  assert.equal(stamp(NOW - 1440 * MINUTE, NOW, zh), "昨天 14:05");
+  assert.equal(stamp(NOW - 3 * 1440 * MINUTE, NOW, zh), "星期五 14:05");
+  assert.equal(stamp(NOW - 300 * 1440 * MINUTE, NOW, textsFor("en")), "January 27 14:05");
+});

@@ -1,0 +1,79 @@
+"""`hub demo`: both sides of a conversation to try, or robots that play it and count."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def demo(
+    *,
+    script: bool = False,
+    visitors: int = 200,
+    messages: int = 10,
+    sabotage: str = "",
+    kills: int = 0,
+    seed: int | None = None,
+    port: int = 8088,
+    folder: Annotated[Path, Parameter(name="--data")] = Path("data/demo"),
+) -> None:
+    """Talk to yourself: a visitor's page beside an agent's phone. Needs no WeCom account; Ctrl-C ends it.
+
+    With --script robots play both sides and compare their ledgers; the last line of stdout is JSON, the exit status is
+    1 if anything was lost, doubled, out of order or with the wrong person.
+
+    Parameters
+    ----------
+    script
+        Let robots play both sides, in a temporary folder.
+    visitors
+        With --script: how many visitors.
+    messages
+        With --script: how many messages each of them writes.
+    sabotage
+        With --script: drop, double, swap, misroute or cross; damages what a robot reads or types, so that the run
+        must fail.
+    kills
+        With --script: kill a worker so many times with SIGKILL, and nats-server as often, with messages under way.
+    seed
+        With --script: repeats the random choices of an earlier run.
+    port
+        Of the page; the hub and the stand-in for WeCom take the next two.
+    folder
+        Folder of the page's hub; it keeps what was said.
+    """
+    if script:
+        sys.exit(_play(visitors, messages, sabotage, kills, seed))
+    from hub.demo.page import show
+
+    show(folder, port)
+
+
+def _play(visitors: int, messages: int, sabotage: str, kills: int, seed: int | None) -> int:
+    """Run the script; the exit status."""
+    import asyncio
+    import json
+    import random
+    import tempfile
+
+    from hub.demo.sabotage import kind_of
+    from hub.demo.script import CAPACITY, Plan, run
+    from hub.demo.stage import Stage
+
+    kind = kind_of(sabotage) if sabotage else None
+    plan = Plan(visitors, messages, kills, kind, random.randrange(1_000_000) if seed is None else seed)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    async def play() -> int:
+        with tempfile.TemporaryDirectory(prefix="hub-demo-") as folder:
+            async with Stage(Path(folder), capacity=CAPACITY) as stage:
+                result, faults = await run(stage, plan, say)
+        for fault in faults:
+            say(f"WRONG: {fault}")
+        print(json.dumps(result.fields()), flush=True)
+        return 1 if faults else 0
+
+    return asyncio.run(play())

@@ -1,0 +1,184 @@
+"""`hub demo --script`: robots play both sides of a whole hub, then their ledgers are compared with each other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from hub.demo.agents import Agent, Phones
+from hub.demo.kills import Kills
+from hub.demo.ledgers import Result, compare
+from hub.demo.sabotage import Kind, Sabotage
+from hub.demo.sentences import openers, small_talk
+from hub.demo.serials import serial
+from hub.demo.stage import Stage
+from hub.demo.visitors import Break, Visitor
+from hub.errors import HubError
+
+CAPACITY = 200
+"""Of each agent: the queue must never be what a run waits for."""
+TEXTS_PER_S, SHORTEST_S, LONGEST_S = 30.0, 5.0, 75.0
+"""Visitors write evenly over a time that follows from how much they write."""
+KILL_EVERY_S = 2.5
+SETTLE_S = 5.0
+"""When all is well, so long nothing more may come: a doubled text would."""
+QUIET_S = 12.0
+"""When something is missing, so long nothing has come before it counts as lost."""
+QUIET_AFTER_KILLS_S = 30.0
+LIMIT_S = 200.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to play. `kills`: so many of a worker, and so many of nats-server. `seed` chooses all that is random."""
+
+    visitors: int = 200
+    messages: int = 10
+    kills: int = 0
+    sabotage: Kind | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.visitors < 1:
+            raise HubError("--visitors: there must be at least 1")
+        if self.messages < 2:
+            raise HubError("--messages: at least 2 each, or a visitor whose opener is blocked could not be answered")
+        if self.kills < 0:
+            raise HubError("--kills: must not be less than 0")
+
+    @property
+    def over_s(self) -> float:
+        """For so long visitors write."""
+        wanted = max(self.visitors * self.messages / TEXTS_PER_S, SHORTEST_S, 2 * self.kills * KILL_EVERY_S)
+        return min(wanted, LONGEST_S)
+
+
+async def run(stage: Stage, plan: Plan, say: Callable[[str], None]) -> tuple[Result, list[str]]:
+    """Play the plan on a stage. What the ledgers say, and a sentence for each thing that is wrong; none: all is well.
+
+    `say` gets lines on how it goes. Raises HubError when a robot could not do its part.
+    """
+    try:
+        return await _Run(stage, plan, say).play()
+    except* (HubError, TimeoutError, OSError, httpx.HTTPError) as errors:
+        first = errors.exceptions[0]
+        raise HubError(f"the run broke off: {first or type(first).__name__}\n{stage.log_end()}") from first
+
+
+class _Run:
+    def __init__(self, stage: Stage, plan: Plan, say: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._plan = plan
+        self._say = say
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self._rng = random.Random(plan.seed)
+        self._sabotage = Sabotage(plan.sabotage, len(stage.agents))
+        self._agents = [Agent(who, stage.stand_in, self._sabotage, stage.serials) for who in stage.agents]
+        self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
+        self._visitors = self._make_visitors()
+        self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
+
+    def _make_visitors(self) -> list[Visitor]:
+        plan, labelled, talk = self._plan, openers(), small_talk()
+        self._rng.shuffle(labelled)
+        return [
+            Visitor(
+                n,
+                self._stage.url,
+                labelled[n % len(labelled)],
+                self._rng.choices(talk, k=plan.messages - 1),
+                [serial(next(self._stage.serials)) for _ in range(plan.messages)],
+                random.Random(self._rng.random()),
+            )
+            for n in range(plan.visitors)
+        ]
+
+    async def play(self) -> tuple[Result, list[str]]:
+        """Everybody does their part; what comes of it."""
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(part) for part in await self._readers()]
+            for agent in self._agents:
+                await agent.begin()
+            self._say(f"{len(self._agents)} agents are on duty (seed {self._plan.seed})")
+            background += [group.create_task(agent.answer()) for agent in self._agents]
+            background.append(group.create_task(self._tell()))
+            kills = group.create_task(self._kills.run(self._plan.over_s))
+            await asyncio.gather(*self._writing())
+            self._say(f"visitors have written all; {self._progress()}")
+            await self._drain()
+            for task in (*background, kills):
+                task.cancel()
+        for visitor in self._visitors:
+            await visitor.leave()
+        result, faults = self._compare()
+        return result, faults + self._not_killed()
+
+    async def _readers(self) -> list[Coroutine[Any, Any, None]]:
+        """One for each phone, from where it is now."""
+        shown = [await self._stage.stand_in.texts(agent.user) for agent in self._agents]
+        return [self._phones.read(n, texts[-1].n if texts else 0) for n, texts in enumerate(shown)]
+
+    def _writing(self) -> list[Coroutine[Any, Any, None]]:
+        """All visitors: every second one loses their line, by turns to a dead network and to a reload."""
+        plan, breaks = self._plan, ("cut", "", "reload", "")
+        step_s = plan.over_s / plan.messages
+        return [
+            visitor.write(step_s * n / plan.visitors, step_s, _break(breaks[n % 4]), self._kills.spoken)
+            for n, visitor in enumerate(self._visitors)
+        ]
+
+    async def _drain(self) -> None:
+        """Until all is where it belongs and nothing more comes; or nothing comes though something is missing."""
+        quiet_s = QUIET_AFTER_KILLS_S if self._plan.kills else QUIET_S
+        before, changed_at = self._state(), self._clock()
+        while self._clock() - self._started < LIMIT_S:
+            await asyncio.sleep(0.5)
+            if (state := self._state()) != before:
+                before, changed_at = state, self._clock()
+            silent_s = self._clock() - changed_at
+            if silent_s >= quiet_s or (silent_s >= SETTLE_S and not self._compare()[1] and not self._busy()):
+                return
+        self._say(f"not finished after {LIMIT_S:g} s; {self._progress()}")
+
+    def _busy(self) -> bool:
+        return any(agent.typing or agent.unanswered for agent in self._agents)
+
+    def _state(self) -> tuple[float, int, int]:
+        """Differs when anything has come."""
+        typed = sum(len(agent.ledger.typed) for agent in self._agents)
+        shown = sum(len(visitor.robot.history.shown) for visitor in self._visitors)
+        return self._phones.read_at, typed, shown
+
+    def _compare(self) -> tuple[Result, list[str]]:
+        for visitor in self._visitors:
+            visitor.note()
+        ledgers = [visitor.ledger for visitor in self._visitors], [agent.ledger for agent in self._agents]
+        return compare(*ledgers, self._clock() - self._started)
+
+    def _not_killed(self) -> list[str]:
+        done, wanted = len(self._kills.done), 2 * self._plan.kills
+        return [f"{done} of {wanted} kills were done with texts under way"] if done < wanted else []
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            self._say(self._progress())
+
+    def _progress(self) -> str:
+        result, _ = self._compare()
+        typed = sum(len(agent.ledger.typed) for agent in self._agents)
+        killed = f", {len(self._kills.done)} killed" if self._plan.kills else ""
+        return (
+            f"{result.seconds:5.0f} s: {result.sent} sent, {result.delivered} on phones, {typed} answers typed,"
+            f" {result.answered} of {result.visitors} visitors answered{killed}"
+        )
+
+
+def _break(name: str) -> Break:
+    return "cut" if name == "cut" else "reload" if name == "reload" else ""

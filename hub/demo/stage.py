@@ -1,0 +1,198 @@
+"""The demo's stage: a whole hub as `hub up` runs it, and the stand-in for its agents' platform, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+import httpx
+import yaml
+
+from hub.errors import HubError
+
+VISITORS, AGENTS = "h5", "wecom"
+"""The channels of the demo: on which visitors write, and on which agents answer."""
+RULES = Path("rules")
+START_S, STOP_S = 60.0, 30.0
+LOG_LINES = 15
+
+
+class Bubble(Protocol):
+    """A text on a phone."""
+
+    n: int
+    text: str
+
+
+class StandIn(Protocol):
+    """What the demo needs of the stand-in for the agents' platform: connectors/<channel>/sandbox.py, SANDBOX."""
+
+    url: str
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def settings(self) -> dict[str, Any]:
+        """The channel's settings in config/hub.yaml."""
+
+    async def save(self, callback_url: str) -> None:
+        """Enter the callback URL in the platform's console."""
+
+    def say(self, user: str, kind: str, text: str) -> tuple[Any, asyncio.Task[bool]]:
+        """The member sends something; the task says whether the hub has taken it."""
+
+    async def texts(self, user: str, after: int = 0, wait_s: float = 0) -> list[Bubble]:
+        """What the app has shown on the phone after place `after`."""
+
+
+@dataclass(frozen=True)
+class DemoAgent:
+    """An agent of rules/teams.yaml with a phone: the platform's `user`, the `name` people read, their teams."""
+
+    user: str
+    name: str
+    teams: frozenset[str]
+
+
+class Stage:
+    """`async with Stage(folder)`: a hub with the rules of this checkout, and the phones of its agents.
+
+    `url` is the hub's, `stand_in` the platform's. `capacity` is every agent's, None: as in the rules. `port` is the
+    hub's, the stand-in gets the next one; 0 takes free ones. Raises HubError with the log's end when the hub does not
+    come up. On leaving, the hub is drained and nothing is left running; the folder stays.
+    """
+
+    def __init__(self, folder: Path, *, capacity: int | None = None, port: int = 0) -> None:
+        self.folder = folder
+        self.rules = folder / "rules"
+        self.log = folder / "hub.log"
+        self.serials = itertools.count()
+        """Numbers for serials: none is used twice on this stage."""
+        self._capacity = capacity
+        self._port = port or free_port()
+        self._stand_in_port = port + 1 if port else 0
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.agents: list[DemoAgent] = []
+        self.stand_in: StandIn
+        self._hub: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self.agents = self._copy_rules()
+        members = {agent.user: agent.name for agent in self.agents}
+        sandbox = importlib.import_module(f"connectors.{AGENTS}.sandbox").SANDBOX
+        self.stand_in = await cast(StandIn, sandbox(members, port=self._stand_in_port)).__aenter__()
+        try:
+            await self._start_hub()
+            route = importlib.import_module(f"connectors.{AGENTS}.connector").CONNECTOR.routes[0].name
+            await self.stand_in.save(f"{self.url}/callbacks/{AGENTS}/{route}")
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop_hub()
+        await self.stand_in.__aexit__(kind, error, trace)
+
+    @property
+    def pid(self) -> int:
+        """Of the hub's first process, whose children are the others."""
+        assert self._hub is not None
+        return self._hub.pid
+
+    def _copy_rules(self) -> list[DemoAgent]:
+        """Copy the rules beside the data, so that trying them out changes nothing here; who answers by them."""
+        if not (RULES / "teams.yaml").is_file():
+            raise HubError(f"{RULES.absolute()}: no rules here; run the demo in the project's folder")
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(self.rules, ignore_errors=True)
+        shutil.copytree(RULES, self.rules)
+        file = self.rules / "teams.yaml"
+        teams = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if self._capacity is not None:
+            for agent in teams["agents"].values():
+                agent["capacity"] = self._capacity
+            file.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        return [
+            DemoAgent(agent["address"], agent["display"], frozenset(agent["teams"]))
+            for agent in teams["agents"].values()
+            if agent.get("channel") == AGENTS
+        ]
+
+    async def _start_hub(self) -> None:
+        config = self.folder / "hub.yaml"
+        settings = {
+            "data": str(self.folder / "data"),
+            "listen": f"127.0.0.1:{self._port}",
+            "rules": str(self.rules),
+            "channels": {VISITORS: {}, AGENTS: self.stand_in.settings()},
+        }
+        config.write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")  # JSON is YAML
+        config.chmod(0o600)
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        with self.log.open("ab") as log:
+            self._hub = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "hub", "up", env=environ | {"HUB_CONFIG": str(config)},
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,  # Ctrl-C is for the demo, which ends the hub in order
+            )  # fmt: skip
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as http:
+                while self._hub.returncode is None:
+                    with contextlib.suppress(httpx.TransportError):
+                        if (await http.get(f"{self.url}/api/v1/health")).status_code == 200:
+                            return
+                    await asyncio.sleep(0.05)
+        raise HubError(f"the hub did not come up; the end of {self.log}:\n{self.log_end()}")
+
+    async def _stop_hub(self) -> None:
+        if self._hub is None or self._hub.returncode is not None:
+            return
+        self._hub.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._hub.wait(), STOP_S)
+        except TimeoutError:
+            self._hub.kill()  # its children end with it
+            await self._hub.wait()
+
+    def log_end(self) -> str:
+        """The last lines of the hub's log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-LOG_LINES:])
+
+    def children(self, mark: str) -> list[int]:
+        """The hub's own child processes whose command line contains `mark`."""
+        return [pid for pid, command in _children(self.pid) if mark in command]
+
+
+def _children(parent: int) -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

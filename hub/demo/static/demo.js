@@ -1,0 +1,138 @@
+// The demo's page: two phones, a choice of agents, and what to try. The phones are pages of the hub and of the stand-in.
+
+const TEXTS = {
+  zh: {
+    lead: "左边是顾客的网页，右边是客服手机上的企业微信。中间是真正的 Kefu Hub。",
+    visitor: "顾客", visitorNote: "H5 聊天页",
+    agent: "客服", other: "English", otherTitle: "Switch to English",
+    tryTitle: "试试看",
+    steps: (name, number) => [
+      `${name}已经上班，其他客服还没有。先以顾客身份写一句，消息会到${name}的手机上`,
+      "在客服手机上直接回复；有几个会话时写 `" + number + " 您好`",
+      "单写 `" + number + "` 就切换到这个会话，之后不用写号",
+      "`列表` 看自己的会话，`结束` 结束当前会话，`转接 @李雷` 交给同事",
+      "换一位客服，写 `上班`，再从顾客页问他负责的事",
+      "重新加载顾客页，或把网断开再连上：什么都不会丢",
+    ],
+    phrasesTitle: "给顾客的话",
+    phrasesNote: "点一下复制，粘贴到顾客页发送。",
+    copied: "已复制，粘贴到顾客页", notCopied: "浏览器不让复制，请手动选择",
+    rulesTitle: "规则", rulesNote: "改这个文件夹里的文件，保存后一秒内生效：",
+  },
+  en: {
+    lead: "On the left a visitor's web page, on the right WeCom on an agent's phone. Between them the real Kefu Hub.",
+    visitor: "Visitor", visitorNote: "H5 chat page",
+    agent: "Agent", other: "中文", otherTitle: "切换到中文",
+    tryTitle: "Try this",
+    steps: (name, number) => [
+      `${name} is on duty, the others are not yet. Write as the visitor first: it arrives on ${name}'s phone`,
+      "Answer on the agent's phone; with several conversations write `" + number + " hello`",
+      "`" + number + "` alone switches to that conversation; after that no number is needed",
+      "`列表` lists your conversations, `结束` ends the present one, `转接 @李雷` gives it to a colleague",
+      "Choose another agent, write `上班` (on duty), and ask as the visitor for what they do",
+      "Reload the visitor's page, or break the network: nothing gets lost",
+    ],
+    phrasesTitle: "For the visitor to say",
+    phrasesNote: "Click to copy, then paste it into the visitor's page.",
+    copied: "Copied: paste it into the visitor's page", notCopied: "The browser does not let us copy: select it by hand",
+    rulesTitle: "Rules", rulesNote: "Change the files in this folder; a second after saving they are in force:",
+  },
+};
+
+const PHRASES = [
+  ["我的快递到哪了", { zh: "转到物流", en: "to the delivery team" }],
+  ["我要退货，我的电话是 13922334455", { zh: "电话打星号", en: "the number is masked" }],
+  ["再不处理我就打12315投诉", { zh: "留待审核", en: "held for review" }],
+  ["澳门新葡京上线啦，首充送彩金", { zh: "拦截", en: "blocked" }],
+  ["Where is my package", { zh: "英文也行", en: "English works too" }],
+];
+
+const scene = await (await fetch("/scene.json")).json();
+const byId = (id) => document.getElementById(id);
+let language = navigator.language.startsWith("zh") ? "zh" : "en";
+let chosen = scene.agents[0];
+let fading = 0;
+
+/** Text in which `…` stands for something to type. */
+function marked(text) {
+  const parts = text.split("`").map((part, n) => {
+    if (n % 2 === 0) return part;
+    const key = document.createElement("kbd");
+    key.textContent = part;
+    return key;
+  });
+  return parts;
+}
+
+function choose(agent) {
+  chosen = agent;
+  byId("agent").src = `${scene.stand_in}/phone?user=${encodeURIComponent(agent.user)}`;
+  for (const button of byId("agents").children) button.setAttribute("aria-pressed", String(button.value === agent.user));
+}
+
+async function copy(text) {
+  const texts = TEXTS[language];
+  let said = texts.copied;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    said = texts.notCopied;
+  }
+  byId("copied").textContent = said;
+  byId("copied").hidden = false;
+  clearTimeout(fading);
+  fading = setTimeout(() => (byId("copied").hidden = true), 2500);
+}
+
+function agentButton(agent) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.value = agent.user;
+  button.textContent = `${agent.name} · ${language === "zh" ? agent.team : agent.team_en}`;
+  button.addEventListener("click", () => choose(agent));
+  button.setAttribute("aria-pressed", String(agent === chosen));
+  return button;
+}
+
+function step(text) {
+  const item = document.createElement("li");
+  item.append(...marked(text));
+  return item;
+}
+
+function phrase([text, fate]) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "phrase";
+  const said = document.createElement("span");
+  const what = document.createElement("small");
+  said.textContent = text;
+  what.textContent = fate[language];
+  button.append(said, what);
+  button.addEventListener("click", () => copy(text));
+  item.append(button);
+  return item;
+}
+
+function show() {
+  const texts = TEXTS[language];
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts[element.dataset.text];
+  byId("language").textContent = texts.other;
+  byId("language").title = texts.otherTitle;
+  byId("visitor").title = texts.visitor;
+  byId("agent").title = texts.agent;
+  byId("rules").textContent = scene.rules;
+  byId("agents").replaceChildren(...scene.agents.map(agentButton));
+  byId("steps").replaceChildren(...texts.steps(scene.agents[0].name, "#1").map(step));
+  byId("phrases").replaceChildren(...PHRASES.map(phrase));
+  byId("visitor").src = `${scene.hub}/chat?lang=${language}`;
+}
+
+byId("language").addEventListener("click", () => {
+  language = language === "zh" ? "en" : "zh";
+  show();
+});
+show();
+choose(chosen);

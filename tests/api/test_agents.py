@@ -1,0 +1,50 @@
+"""Agents' tokens, and whether they are on duty, over HTTP."""
+
+import pytest
+
+from hub.domain.commands import SetDuty
+from tests.api.world import ADMIN, AGENT, NOW_S, World, problem_of
+
+
+async def test_the_admin_mints_an_agents_token() -> None:
+    world = World()
+    said = (await world.ask("POST", "/api/v1/agents/wangfang/token", "admin")).json()
+    assert said["agent"] == AGENT
+    assert world.tokens.read(said["token"], NOW_S).agent == AGENT  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/agents/nobody/token", "/api/v1/agents/nobody/duty"])
+async def test_an_agent_whom_the_rules_do_not_name_is_not_found(path: str) -> None:
+    answer = await World().ask("POST", path, "admin", json={"on": True})
+    assert (answer.status_code, problem_of(answer)["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("role", ["admin", "agent"])
+@pytest.mark.parametrize("on", [True, False])
+async def test_the_admin_or_the_agent_sets_their_duty(role: str, on: bool) -> None:
+    world = World()
+    answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", role, json={"on": on})
+    assert (answer.status_code, answer.json()) == (200, {"on": on})
+    assert world.calls.commands == [(AGENT, SetDuty(AGENT, on))]
+
+
+@pytest.mark.parametrize("name", ["other", "nobody"])
+async def test_an_agent_cannot_set_the_duty_of_another(name: str) -> None:
+    world = World(agent_id={"wangfang": AGENT, "other": "a5-other"}.get)
+    answer = await world.ask("POST", f"/api/v1/agents/{name}/duty", "agent", json={"on": False})
+    assert (answer.status_code, problem_of(answer)["code"]) == (403, "not_yours")
+    assert world.calls.commands == []
+
+
+async def test_duty_without_an_owner_is_to_be_tried_again() -> None:
+    world = World()
+    world.calls.away = True
+    answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", "agent", json={"on": True})
+    assert answer.status_code == 503
+
+
+async def test_duty_needs_a_yes_or_no() -> None:
+    world = World()
+    headers = {"authorization": f"Bearer {ADMIN}"}
+    answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", headers=headers, json={"on": "maybe"})
+    assert answer.status_code == 400

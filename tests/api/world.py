@@ -1,0 +1,104 @@
+"""The app over a FakeCalls, with a channel whose connector does what the test says; asked without a network."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from hub.api.app import create_app
+from hub.api.needs import Needs
+from hub.contract import Answer, Capabilities, Connector, Inbound, Parsed, Raw, Route
+from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
+from hub.domain.messages import Profile
+from hub.gateway.tokens import Tokens
+from tests.gateway.fakes import ZHANG, FakeCalls
+
+NOW_S = 1_764_000_000
+ADMIN = "the-admin-token"
+C = "c7-abc"
+AGENT = "a3-wangfang"
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class Phone(Connector):
+    """An agents' channel; `parse` is the test's to set."""
+
+    can = Capabilities(role="agent")
+    routes = (Route("callback", ("GET", "POST"), body_limit=1000), Route("", ("POST",)))
+    understand: Callable[[str, Raw], Parsed] = staticmethod(lambda route, raw: Parsed(Answer(body="success")))
+
+    def parse(self, route: str, raw: Raw) -> Parsed:
+        return self.understand(route, raw)
+
+
+class World:
+    """`client` asks the app; `now_s` is its clock."""
+
+    def __init__(self, peer: str = "192.0.2.1", **needs: Any) -> None:
+        self.calls = FakeCalls()
+        self.tokens = Tokens(b"s" * 32)
+        self.now_s = NOW_S
+        self.phone = Phone(None)  # type: ignore[arg-type]
+        self.minted = 0
+        given: dict[str, Any] = {
+            "calls": self.calls,
+            "tokens": self.tokens,
+            "connectors": {"phone": self.phone},
+            "is_admin": lambda token: token == ADMIN,
+            "new_conversation_id": self._new_conversation_id,
+            "profile": read_profile,
+            "allows": lambda origin, own: origin in {own, "https://shop.example"},
+            "agent_id": lambda name: AGENT if name == "wangfang" else None,
+            "command_for": command_for,
+            "unparsed": lambda channel, because, raw: (f"i0-{channel}", KeepUnparsed(because, raw)),
+            "now_s": lambda: self.now_s,
+        }
+        self.app = create_app(Needs(**(given | needs)))
+        transport = httpx.ASGITransport(self.app, client=(peer, 5000))  # type: ignore[arg-type]
+        self.client = httpx.AsyncClient(transport=transport, base_url="https://hub.example")
+
+    def _new_conversation_id(self) -> str:
+        self.minted += 1
+        return f"c7-new{self.minted}"
+
+    def headers(self, role: str) -> dict[str, str]:
+        """The Authorization header of the visitor of C, the agent AGENT, the admin, or none."""
+        token = {
+            "visitor": self.tokens.mint_visitor(C, ZHANG, self.now_s).token,
+            "agent": self.tokens.mint_agent(AGENT, self.now_s).token,
+            "admin": ADMIN,
+            "none": "",
+        }[role]
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+    async def ask(self, method: str, path: str, role: str = "none", **request: Any) -> httpx.Response:
+        return await self.client.request(
+            method, path, headers=self.headers(role) | request.pop("headers", {}), **request
+        )
+
+
+def read_profile(body: bytes, user_agent: str) -> Profile:
+    """What an H5 connector would make of it, more or less."""
+    try:
+        return Profile("h5", name=json.loads(body or b"{}").get("name", ""), device=user_agent)
+    except ValueError:
+        raise ValueError("the body is not JSON") from None
+
+
+def command_for(channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
+    """All outside identities are agents here."""
+    return f"a3-{inbound.identity}", ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw)
+
+
+def problem_of(answer: httpx.Response) -> dict[str, Any]:
+    """The problem that the answer is; its form is checked."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    said: dict[str, Any] = answer.json()
+    assert said["status"] == answer.status_code
+    assert said["title"]
+    assert said["detail"]
+    return said

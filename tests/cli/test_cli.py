@@ -1,0 +1,176 @@
+"""The `hub` command as a person types it."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hub.cli import app, main
+from hub.cli.doctor import Finding, examine
+from hub.data_folder import DataFolder
+from hub.errors import BusError
+
+ROOT = Path(__file__).parent.parent.parent
+BIG = {"litestar", "sqlmodel", "sqlalchemy", "nats", "pydantic", "wechatpy", "httpx", "uvicorn", "websockets", "opencc"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Settings of a hub that was never started, with the project's own rules."""
+    file = tmp_path / "hub.yaml"
+    file.write_text(f"data: {tmp_path / 'data'}\nrules: {ROOT / 'rules'}\nlisten: 127.0.0.1:0\n")
+    return file
+
+
+def run(*arguments: str) -> int:
+    """The exit status of `hub ARGUMENTS`."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_help_imports_none_of_the_big_packages() -> None:
+    code = "import sys\nfrom hub.cli import app\napp(['--help'], exit_on_error=False, result_action='return_value')"
+    said = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport json; print(json.dumps(sorted(sys.modules)))"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "Start the hub" in said
+    assert not BIG & set(json.loads(said.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("command", sorted(name for name in app if not name.startswith("-")))
+def test_every_command_has_a_help_page(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(command, "--help") == 0
+    assert len(capsys.readouterr().out.splitlines()) > 3
+
+
+def test_a_refusal_is_a_line_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("up", "--config", "nowhere.yaml") == 2
+    said = capsys.readouterr()
+    assert said.err == "hub: nowhere.yaml: no such file; name the right one with --config or HUB_CONFIG\n"
+    assert said.out == ""
+
+
+def test_a_config_can_be_named_by_a_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUB_CONFIG", "elsewhere.yaml")
+    assert run("up") == 2
+    assert "hub: elsewhere.yaml: no such file" in capsys.readouterr().err
+
+
+def test_broken_rules_are_told_before_anything_is_started(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(f"data: {tmp_path / 'data'}\nrules: {tmp_path / 'none'}\n")
+    assert run("up", "--config", str(config)) == 2
+    assert "none: no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_rules_check_counts_what_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rules", "check", str(ROOT / "rules")) == 0
+    assert "files are right" in capsys.readouterr().out
+
+
+def test_rules_check_says_where_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in (ROOT / "rules").glob("*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        (tmp_path / file.name).write_text(text + ("\nrulez: []\n" if file.name == "routing.yaml" else ""))
+    assert run("rules", "check", str(tmp_path)) == 2
+    line = f"routing.yaml:{len((tmp_path / 'routing.yaml').read_text().splitlines())}:1"
+    assert line in capsys.readouterr().err
+
+
+def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("version") == 0
+    assert run("--version") == 0
+    first, second = capsys.readouterr().out.split()
+    assert first == second
+    assert f'version = "{first}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def found(config: Path, subject: str) -> Finding:
+    """What the doctor says of one subject."""
+    return {finding.subject: finding for finding in examine(config)}[subject]
+
+
+def test_the_doctor_looks_at_everything_and_finds_a_new_set_up_well(config: Path) -> None:
+    config.write_text(config.read_text() + "channels: {h5: }\n")
+    findings = list(examine(config))
+    assert [finding.subject for finding in findings] == [
+        "python", "nats-server", "settings", "channels", "rules", "hub", "data", "clock", "port",
+    ]  # fmt: skip
+    assert [finding for finding in findings if finding.cure] == []
+
+
+def test_the_doctor_names_the_cure_and_exits_with_1(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", "--config", str(config)) == 1
+    said = capsys.readouterr().out
+    assert "WRONG channels     none is on\n" in said
+    assert "cure: switch one on below `channels`, for instance h5\n" in said
+    assert "ok    rules" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "subject", "says", "cure"),
+    [
+        ("wokers: 1", "settings", 'hub.yaml:1: wokers: unknown setting, did you mean "workers"?', "correct"),
+        ("channels: {fax: }", "channels", "hub.yaml:1: channels.fax: no such channel", "correct the channel's"),
+        ("rules: nowhere", "rules", "nowhere: no such folder", "correct the file"),
+        ("data: /proc/version/data", "data", "/proc/version cannot be written", "set `data`"),
+    ],
+)
+def test_the_doctor_finds(config: Path, settings: str, subject: str, says: str, cure: str) -> None:
+    config.write_text(settings)
+    finding = found(config, subject)
+    assert says in finding.says
+    assert cure in finding.cure
+
+
+def test_the_doctor_sees_a_full_disk(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 29))
+    finding = found(config, "data")
+    assert finding.says.endswith("0.5 GiB free")
+    assert finding.cure.startswith("make room")
+
+
+def test_the_doctor_sees_a_clock_that_went_back(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "watermark.json").touch()
+    monkeypatch.setattr("time.time", lambda: 1_740_000_000.0)
+    finding = found(config, "clock")
+    assert finding.says == "2025-02-19 21:20:00 UTC is before what has already been written"
+
+
+def test_the_doctor_sees_a_used_port(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        finding = found(config, "port")
+    assert finding.says.startswith(f"listen 127.0.0.1:{port}: address already in use")
+    assert "set another `listen`" in finding.cure
+
+
+def test_the_doctor_sees_a_running_hub(config: Path, tmp_path: Path) -> None:
+    folder = DataFolder.take(tmp_path / "data")
+    hub, port = found(config, "hub"), found(config, "port")
+    folder.release()
+    assert hub.says.startswith("runs, pid ")
+    assert port.says.endswith("is this hub's")
+
+
+def test_the_doctor_misses_nats_server(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise BusError("no nats-server")
+
+    monkeypatch.setattr("hub.bus.server.binary", missing)
+    finding = found(config, "nats-server")
+    assert finding.says == "no nats-server"
+    assert finding.cure.startswith("install it again")
