@@ -1,10 +1,8 @@
-"""The SQLite file: how it is opened to write and to read, and how it gets its tables."""
+"""The SQLite file: how it is opened to write and to read."""
 
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-from alembic.config import Config
 from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -17,22 +15,6 @@ BUSY_MS = 2000
 def url(data: Path) -> URL:
     """Where SQLAlchemy finds the history of a data folder."""
     return URL.create("sqlite+aiosqlite", database=str(data / FILE))
-
-
-def migrate(data: Path) -> None:
-    """Bring the tables to this version's form; makes the file if need be.
-
-    Blocks, and runs an event loop of its own: to be called from a thread without one.
-    """
-    alembic.command.upgrade(migrations(data), "head")
-
-
-def migrations(data: Path) -> Config:
-    """What Alembic's commands take to work on the history of a data folder."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.attributes["url"] = url(data)
-    return config
 
 
 def writer(data: Path) -> AsyncEngine:

@@ -16,7 +16,7 @@ from hub import logs
 from hub.bus.connection import Connection, connect
 from hub.bus.log import PartitionLog
 from hub.errors import LogError
-from hub.history import database
+from hub.history import database, schema
 from hub.history.models import POSITIONS, PositionRow
 from hub.history.projector import Rows, position, project, statements
 from hub.process import Supervised
@@ -102,7 +102,7 @@ async def main(supervised: Supervised) -> None:
     """Write the history until the supervisor says stop."""
     settings = supervised.config.settings
     async with supervised:
-        await asyncio.to_thread(database.migrate, settings.data)
+        await asyncio.to_thread(schema.migrate, settings.data)
         connection = await connect(supervised.config.nats_url, "history")
         engine = database.writer(settings.data)
         follower = Follower(connection, engine, settings.partitions, settings.log_max_bytes // settings.partitions)

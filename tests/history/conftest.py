@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.bus.connection import Connection, connect
 from hub.bus.server import EmbeddedServer
-from hub.history import database
+from hub.history import database, schema
 from hub.history.queries import History
 
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """The writer's engine on a history with all its tables."""
-    await asyncio.to_thread(database.migrate, tmp_path)
+    await asyncio.to_thread(schema.migrate, tmp_path)
     made = database.writer(tmp_path)
     yield made
     await made.dispose()

@@ -9,28 +9,28 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hub.history import database
+from hub.history import database, schema
 
 
 def test_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
-    database.migrate(tmp_path)
-    alembic.command.check(database.migrations(tmp_path))
+    schema.migrate(tmp_path)
+    alembic.command.check(schema.migrations(tmp_path))
 
 
 def test_migrating_twice_keeps_what_is_there(tmp_path: Path) -> None:
-    database.migrate(tmp_path)
+    schema.migrate(tmp_path)
     engine = create_engine(f"sqlite:///{tmp_path / database.FILE}")
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO positions VALUES (3, 7, 1, '')"))
-    database.migrate(tmp_path)
+    schema.migrate(tmp_path)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT * FROM positions")).all() == [(3, 7, 1, "")]
     engine.dispose()
 
 
 def test_migrations_can_be_taken_back(tmp_path: Path) -> None:
-    database.migrate(tmp_path)
-    alembic.command.downgrade(database.migrations(tmp_path), "base")
+    schema.migrate(tmp_path)
+    alembic.command.downgrade(schema.migrations(tmp_path), "base")
     engine = create_engine(f"sqlite:///{tmp_path / database.FILE}")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     engine.dispose()
@@ -39,7 +39,7 @@ def test_migrations_can_be_taken_back(tmp_path: Path) -> None:
 async def test_folder_with_odd_characters_is_no_trouble(tmp_path: Path) -> None:
     data = tmp_path / "数据 100%?#&"
     data.mkdir()
-    await asyncio.to_thread(database.migrate, data)
+    await asyncio.to_thread(schema.migrate, data)
     assert (data / database.FILE).exists()
     for engine in (database.writer(data), database.reader(data)):
         async with engine.connect() as connection:
