@@ -1,6 +1,7 @@
 # The short verbs of this project; `make help` lists them.
 
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+# The first that really runs and is new enough; make PYTHON=/path/to/python3.12 chooses another.
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -12,10 +13,12 @@ help: ## this list
 setup: $(STAMP) ## the virtual environment .venv with pinned packages
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or later is needed: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
-	  { rm -rf .venv; echo "the venv module is needed: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || { \
+	  for python in $(PYTHONS); do \
+	    $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    $$python -m venv .venv && exit 0; \
+	  done; \
+	  echo "Python 3.11 or later with venv is needed: apt-get install python3 python3-venv"; exit 1; }
 	@if test -x $(BIN)/uv; then $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
 	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; fi
 	@touch $(STAMP)

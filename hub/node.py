@@ -81,7 +81,7 @@ class Node:
 
     async def stop(self) -> None:
         """Drain and end everything: workers first, then the follower, nats-server last."""
-        for group in (self.workers,):
+        for group in (self.workers, self.followers):
             await asyncio.gather(*(kept.stop(DRAIN_S) for kept in group))
         for task in self._keeping:
             task.cancel()
@@ -115,7 +115,7 @@ class Node:
         """Start nats-server, which keeps a copy of its files first, and go on only if its log has not gone back."""
         await self.nats.start()
         self._watch = await connect(self.nats.url, "supervisor")
-        pass
+        await watermark.check(self._watch, self.watermark.marks)
         guard.confirm(self.nats.kept)
         founded = await founding.found(self._watch, self.settings.partitions)
         if founded.partitions != self.settings.partitions:

@@ -12,7 +12,7 @@ from hub.api.auth import Caller, agent_of, may, owns
 from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.commands import RejectMessage, ReleaseMessage
-from hub.domain.ids import CONVERSATION, kind_of, partition_of
+from hub.domain.ids import is_conversation
 from hub.domain.views import Audience
 from hub.engine.calls import Outcome
 
@@ -80,11 +80,7 @@ async def _may_read(caller: Caller, conversation: str, needs: Needs) -> bool:
 
 
 def _check_id(id: str) -> None:
-    try:
-        partition_of(id)
-    except ValueError as error:
-        raise problem(404, f"{error}.", "not_found") from None
-    if kind_of(id) != CONVERSATION:
+    if not is_conversation(id):
         raise problem(404, f"{id} is no conversation; one looks like c7-k3v9.", "not_found")
 
 

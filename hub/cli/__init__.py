@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
+from hub.cli.demo import demo
 from hub.cli.doctor import doctor
 from hub.cli.rules import rules
 from hub.cli.up import up
@@ -16,6 +17,7 @@ app = cyclopts.App(
     help="A self-hosted chat bridge for customer service that loses nothing and can prove it.",
     version=version,
 )
+app.command(demo)
 app.command(up)
 app.command(doctor)
 app.command(rules)

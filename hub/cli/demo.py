@@ -58,7 +58,7 @@ def _play(visitors: int, messages: int, sabotage: str, kills: int, seed: int | N
     import tempfile
 
     from hub.demo.sabotage import kind_of
-    from hub.demo.script import CAPACITY, Plan, run
+    from hub.demo.script import Plan, arrange, run
     from hub.demo.stage import Stage
 
     kind = kind_of(sabotage) if sabotage else None
@@ -69,7 +69,7 @@ def _play(visitors: int, messages: int, sabotage: str, kills: int, seed: int | N
 
     async def play() -> int:
         with tempfile.TemporaryDirectory(prefix="hub-demo-") as folder:
-            async with Stage(Path(folder), capacity=CAPACITY) as stage:
+            async with Stage(Path(folder), arrange) as stage:
                 result, faults = await run(stage, plan, say)
         for fault in faults:
             say(f"WRONG: {fault}")

@@ -239,11 +239,7 @@ class _Books:
 
     def wrong_visitor(self) -> int:
         """Answers on a page of somebody for whom they were not meant."""
-        return sum(
-            self._meant_for.get(serial, n) != n
-            for n, page in enumerate(self._pages)
-            for serial in set(page)
-        )
+        return sum(self._meant_for.get(serial, n) != n for n, page in enumerate(self._pages) for serial in set(page))
 
 
 def _late(shown: Iterable[tuple[int, int]]) -> int:

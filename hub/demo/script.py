@@ -29,7 +29,8 @@ SETTLE_S = 5.0
 """When all is well, so long nothing more may come: a doubled text would."""
 QUIET_S = 12.0
 """When something is missing, so long nothing has come before it counts as lost."""
-QUIET_AFTER_KILLS_S = 30.0
+QUIET_AFTER_KILLS_S = 45.0
+"""Longer than a visitor may take to come back."""
 LIMIT_S = 200.0
 
 
@@ -56,6 +57,12 @@ class Plan:
         """For so long visitors write."""
         wanted = max(self.visitors * self.messages / TEXTS_PER_S, SHORTEST_S, 2 * self.kills * KILL_EVERY_S)
         return min(wanted, LONGEST_S)
+
+
+def arrange(teams: dict[str, Any]) -> None:
+    """Give every agent of teams.yaml room for all visitors."""
+    for agent in teams["agents"].values():
+        agent["capacity"] = CAPACITY
 
 
 async def run(stage: Stage, plan: Plan, say: Callable[[str], None]) -> tuple[Result, list[str]]:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -73,22 +73,24 @@ class DemoAgent:
 class Stage:
     """`async with Stage(folder)`: a hub with the rules of this checkout, and the phones of its agents.
 
-    `url` is the hub's, `stand_in` the platform's. `capacity` is every agent's, None: as in the rules. `port` is the
-    hub's, the stand-in gets the next one; 0 takes free ones. Raises HubError with the log's end when the hub does not
-    come up. On leaving, the hub is drained and nothing is left running; the folder stays.
+    `url` is the hub's, `stand_in` the platform's. `arrange` may change what stands in the copy of rules/teams.yaml.
+    `port` is the hub's, the stand-in gets the next one; 0 takes free ones. Raises HubError with the log's end when
+    the hub does not come up. On leaving, the hub is drained and nothing is left running; the folder stays.
     """
 
-    def __init__(self, folder: Path, *, capacity: int | None = None, port: int = 0) -> None:
+    def __init__(self, folder: Path, arrange: Callable[[dict[str, Any]], None], *, port: int = 0) -> None:
         self.folder = folder
         self.rules = folder / "rules"
         self.log = folder / "hub.log"
         self.serials = itertools.count()
         """Numbers for serials: none is used twice on this stage."""
-        self._capacity = capacity
+        self._arrange = arrange
         self._port = port or free_port()
         self._stand_in_port = port + 1 if port else 0
         self.url = f"http://127.0.0.1:{self._port}"
         self.agents: list[DemoAgent] = []
+        self.team_names: dict[str, tuple[str, str]] = {}
+        """Of each team, in Chinese and in English."""
         self.stand_in: StandIn
         self._hub: asyncio.subprocess.Process | None = None
 
@@ -127,10 +129,10 @@ class Stage:
         shutil.copytree(RULES, self.rules)
         file = self.rules / "teams.yaml"
         teams = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if self._capacity is not None:
-            for agent in teams["agents"].values():
-                agent["capacity"] = self._capacity
-            file.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        self._arrange(teams)
+        file.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        named = teams["teams"].items()
+        self.team_names = {name: (team["display"], team.get("display_en", name)) for name, team in named}
         return [
             DemoAgent(agent["address"], agent["display"], frozenset(agent["teams"]))
             for agent in teams["agents"].values()

@@ -18,7 +18,8 @@ from hub.demo.stage import VISITORS
 
 Break = Literal["", "cut", "reload"]
 """How a visitor loses their line: not at all, the network goes away, or the page is loaded anew."""
-OFFLINE_S = 30.0
+BACK_S = 120.0
+"""Long enough for a hub that is killed again and again."""
 MINT_AGAIN_S = 0.5
 
 
@@ -111,7 +112,7 @@ class Visitor:
                 await self.robot.start()
                 break
             await asyncio.sleep(MINT_AGAIN_S)
-        await self.robot.until(lambda: self.robot.live)
+        await self.robot.until(lambda: self.robot.live, BACK_S)
 
     async def _break(self, how: Break) -> None:
         since = time.monotonic()
@@ -121,7 +122,7 @@ class Visitor:
                 await asyncio.sleep(0)
         else:
             await self.robot.reload()
-        await self.robot.until(lambda: self.robot.live, OFFLINE_S)
+        await self.robot.until(lambda: self.robot.live, BACK_S)
         self._offline = since, time.monotonic()
 
     def note(self) -> None:

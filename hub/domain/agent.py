@@ -300,7 +300,7 @@ def _sticky(state: Agent, now_ms: int) -> str | None:
     if state.attempt is not None and any(one.ends == sticky_no(state) for one in state.attempt.notes):
         return None  # the phone may just now say that it is not theirs
     stale = now_ms - state.used_ms > STALE_MS and any(
-        one.wrote_ms > state.used_ms for conversation, one in state.serving.items() if conversation != state.sticky
+        one.wrote_ms >= state.used_ms for conversation, one in state.serving.items() if conversation != state.sticky
     )
     return None if stale else state.sticky
 

@@ -26,6 +26,15 @@ def kind_of(entity: str) -> str:
     return entity[0]
 
 
+def is_conversation(entity: str) -> bool:
+    """Whether this is the id of a conversation; any text may be asked about."""
+    try:
+        partition_of(entity)
+    except ValueError:
+        return False
+    return kind_of(entity) == CONVERSATION
+
+
 def new_conversation_id(partition: int, entropy: bytes) -> str:
     """An id that cannot be guessed; `entropy` is 16 random bytes."""
     return f"{CONVERSATION}{partition}-{_name(entropy)}"

@@ -10,6 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from hub.gateway.codes import BAD_FIELD, BAD_VERSION, NOT_EXPECTED, NOT_JSON, Code
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # websockets was installed without its C extension
+    from websockets.utils import apply_mask
+
 VERSION = 1
 MAX_FRAME_BYTES = 65_536
 MAX_TEXT_CHARS = 4_000
@@ -233,3 +238,26 @@ def text_frame(payload: bytes) -> bytes:
     if length < 65_536:
         return _MEDIUM(0x81, 126, length) + payload
     return _LONG(0x81, 127, length) + payload
+
+
+def whole_text(data: bytes) -> bytes | None:
+    """The payload, when `data` is exactly one client's text frame below 64 KiB; None for all else."""
+    if len(data) < 6 or data[0] != 0x81:
+        return None
+    start, length = 2, data[1] - 0x80
+    if length == 126:
+        start, length = 4, data[2] << 8 | data[3]
+    if length == 127 or len(data) != start + 4 + length:  # a frame without a mask has a negative length here
+        return None
+    return apply_mask(data[start + 4 :], data[start : start + 4])
+
+
+def whole_frames(data: bytes) -> bool:
+    """Whether the frames that begin with the first byte end with the last one, and no message goes on after it."""
+    at = 0
+    while len(data) - at >= 6 and data[at] & 0x80:
+        length = data[at + 1] & 0x7F
+        if length == 127:
+            return False
+        at += 6 + length if length < 126 else 8 + (data[at + 2] << 8 | data[at + 3])
+    return at == len(data)

@@ -12,6 +12,7 @@ import msgspec
 from hub.domain.commands import AnswerMessage, AnyCommand, PostMessage
 from hub.domain.conversation import WINDOW
 from hub.domain.events import AnswerPosted, AnswerRefused, MessagePosted, Record
+from hub.domain.ids import is_conversation
 from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome, Page
 from hub.gateway import codes
@@ -159,12 +160,10 @@ class Session:
         if isinstance(identity, Visitor):
             entity = identity.conversation
             command = PostMessage(tab, int(n), frame.text, identity.profile)
-        elif not frame.c:
-            return Reply(error(codes.BAD_FIELD, "Object missing required field `c`", id=frame.id))
-        elif frame.c not in self.serving:
-            return Reply(error(codes.NOT_YOURS, id=frame.id, c=frame.c))
+        elif not is_conversation(frame.c):
+            return Reply(error(codes.BAD_FIELD, "`c` must name a conversation", id=frame.id))
         else:
-            entity = frame.c
+            entity = frame.c  # whose it is the conversation says: what was stored before it was lost is a repeat
             command = AnswerMessage(identity.agent, frame.text, tab, int(n))
         self.waiting += 1
         return Submit(entity, command, frame.id)

@@ -15,7 +15,7 @@ from websockets.server import ServerProtocol
 
 from hub.gateway import codes
 from hub.gateway.codes import Code
-from hub.gateway.frames import MAX_FRAME_BYTES, text_frame
+from hub.gateway.frames import MAX_FRAME_BYTES, text_frame, whole_frames, whole_text
 from hub.gateway.heartbeat import HELLO_S, LINGER_S, PING_EVERY_S, PONG_S
 from hub.gateway.protocol import Session
 from hub.gateway.rate import Bucket
@@ -53,8 +53,8 @@ class Socket(asyncio.Protocol):
     """One client's connection, from the upgrade request to its end."""
 
     __slots__ = (
-        "__weakref__", "_bucket", "_connections", "_loop", "_partial", "_pinged", "_transport", "_unread", "_ws",
-        "desk", "early", "paused", "session", "slot", "watches",
+        "__weakref__", "_aligned", "_bucket", "_connections", "_loop", "_partial", "_pinged", "_transport", "_unread",
+        "_ws", "desk", "early", "paused", "session", "slot", "watches",
     )  # fmt: skip
     sessions: "ClassVar[Sessions]"
     allows: "ClassVar[staticmethod[[str, str], bool]]"
@@ -74,6 +74,8 @@ class Socket(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._bucket = Bucket(FRAMES_BURST, self._loop.time())
         self._partial: bytearray | None = None
+        self._aligned = False
+        """Each read so far ended with a frame, so that the next one may be taken without websockets' parser."""
         self._pinged = False
         self._unread = 0
 
@@ -90,12 +92,23 @@ class Socket(asyncio.Protocol):
         self.sessions.wheel.drop(self)
 
     def data_received(self, data: bytes) -> None:
-        self._ws.receive_data(data)
         now_s = self._loop.time()
+        if self._aligned and self.session.phase != "closed":
+            # Nearly every read is one text frame: a third of the parser's time is saved by not asking it.
+            text = whole_text(data)
+            if text is not None:
+                if self._bucket.take(now_s, FRAMES_PER_S, FRAMES_BURST):
+                    self.sessions.received(self, text)
+                else:
+                    self.close(codes.TOO_FAST)
+                return
+            self._aligned = whole_frames(data)
+        self._ws.receive_data(data)
         for event in self._ws.events_received():
             if self.session.phase == "closed":
                 break
             if isinstance(event, Request):
+                self._aligned = data.find(b"\r\n\r\n") == len(data) - 4
                 self._ws.send_response(self._judge(event))
             elif not self._bucket.take(now_s, FRAMES_PER_S, FRAMES_BURST):
                 self.close(codes.TOO_FAST)

@@ -217,6 +217,25 @@ def test_nothing_moves_for_a_person_who_reads_older_messages(chat: Page, hub: Pr
     expect(chat.get_by_text("新的一句")).to_be_in_viewport()
 
 
+def test_the_newest_message_stays_in_sight_when_the_keyboard_comes(chat: Page, hub: ProtocolServer) -> None:
+    write(chat, "一")
+    for number in range(20):
+        hub.tell("answer", by="小王", text=f"第 {number} 句")
+    newest = chat.get_by_text("第 19 句")
+    expect(newest).to_be_in_viewport(ratio=1)
+    size = chat.viewport_size
+    assert size
+    chat.set_viewport_size({"width": size["width"], "height": size["height"] // 2})
+    expect(newest).to_be_in_viewport(ratio=1)
+    expect(chat.get_by_label("输入消息")).to_be_in_viewport(ratio=1)
+
+
+def test_a_page_that_is_too_old_asks_to_be_reloaded(chat: Page, hub: ProtocolServer) -> None:
+    hub.cut(4505)
+    chat.get_by_role("button", name="刷新页面").click()
+    expect(chat.get_by_text("发消息给我们")).to_be_visible()
+
+
 def test_older_messages_are_loaded_by_scrolling_up(chat: Page, hub: ProtocolServer) -> None:
     write(chat, "最早的一条")
     expect_own(chat, ["最早的一条"])

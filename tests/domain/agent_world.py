@@ -8,6 +8,8 @@ import random
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hub.domain import agent
 from hub.domain import commands as c
 from hub.domain import events as e
@@ -137,6 +139,7 @@ class World:
         for record, origin in self.log:
             agent.evolve(self.state, record, origin)
         assert self.state == live
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(live), type=agent.Agent) == live, "a snapshot is whole"
         self.verdict = None
         if self.call is not None and self.random.random() < 0.5:
             self.deliver(self.call.text)
@@ -236,7 +239,9 @@ class World:
     def read(self, text: str) -> None:
         """The phone shows a text, and the mind takes it in."""
         by_no = {thread.no: thread for thread in self.threads.values()}
-        ended = {int(no) for no in re.findall(r"^(?:未\w\w：)?#(\d+) .*(?:已结束|已转给|已退回|不是你)", text, re.MULTILINE)}
+        ended = {
+            int(no) for no in re.findall(r"^(?:未\w\w：)?#(\d+) .*(?:已结束|已转给|已退回|不是你)", text, re.MULTILINE)
+        }
         begun = {int(no) for no in re.findall(r"^(?:新会话 )?#(\d+) (?:.*（sales）|.*仍是你)", text, re.MULTILINE)}
         self.visible -= {by_no[no].id for no in ended}
         self.visible |= {by_no[no].id for no in begun}

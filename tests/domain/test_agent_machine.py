@@ -4,27 +4,28 @@ import pytest
 
 from tests.domain.agent_world import World
 
-RUNS, STEPS = 100, 600
+STEPS = 1000
 
 
-@pytest.mark.parametrize("first", range(0, RUNS, 10))
+@pytest.mark.parametrize("first", range(0, 200, 20))
 def test_no_text_reaches_a_visitor_it_was_not_meant_for(first: int) -> None:
+    """10 × 20 × 1,000 steps. The checks are the world's own; what stands below says that it was worth looking."""
     answered = released = given_back = shown = 0
-    for seed in range(first, first + 10):
+    for seed in range(first, first + 20):
         world = World(seed)
         try:
             for _ in range(STEPS):
                 world.step()
             world.drain()
+            stuck = [thread.waiting for thread in world.threads.values() if thread.mine]
+            assert world.state.unreachable or not any(stuck), "every block is shown in the end"
         except Exception as error:
-            raise AssertionError(f"seed {seed}, seq {world.state.seq}") from error
+            raise AssertionError(f"seed {seed}, after {world.state.seq} events") from error
         answered += world.answered
         released += world.released
         given_back += world.given_back
         shown += len(world.platform)
-        if not world.state.unreachable:
-            assert not [thread for thread in world.threads.values() if thread.mine and thread.waiting], seed
     assert answered > 200
-    assert released > 5
-    assert given_back > 20
-    assert shown > 300
+    assert released > 2
+    assert given_back > 200
+    assert shown > 500

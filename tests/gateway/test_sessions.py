@@ -160,6 +160,15 @@ async def test_two_hundred_conversations_are_shown_a_few_at_a_time() -> None:
     assert sorted(page["c"] for page in agent.heard()) == names
 
 
+async def test_a_thousand_conversations_whose_owner_is_here_are_shown_in_one_go() -> None:
+    world = World()
+    names = [f"c7-n{n:03}" for n in range(1000)]
+    for name in names:
+        world.calls.post(name, "hi")
+        world.calls.assign(name, AGENT)
+    assert [page["c"] for page in world.agent().heard()[1:]] == names
+
+
 async def test_an_agent_gets_a_conversation_answers_and_loses_it() -> None:
     world = World()
     visitor, agent = world.visitor(), world.agent()
@@ -182,7 +191,11 @@ async def test_an_agent_gets_a_conversation_answers_and_loses_it() -> None:
     assert agent.heard() == [{"t": "serving", "c": C, "on": False}]
     assert (C, "agent") not in world.calls.watching
     agent.say({"t": "range", "c": C, "after": 0, "before": 9})
-    assert agent.heard()[0]["code"] == 4114
+    agent.say({"t": "send", "id": "d1.1", "c": C, "text": "今天就发"})  # again, though it was stored
+    agent.say({"t": "send", "id": "d1.1", "c": "c7-other", "text": "hello"})
+    refused, repeated, other = agent.heard()
+    assert (refused["code"], other["code"], other["c"]) == (4114, 4114, "c7-other")
+    assert (repeated["t"], repeated["seq"]) == ("ack", 5)
 
 
 async def test_a_change_of_serving_that_was_lost_is_caught_up() -> None:

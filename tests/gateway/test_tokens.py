@@ -21,7 +21,7 @@ from hub.gateway.tokens import (
 )
 
 NOW_S = 1_764_000_000.5
-SECRET = b"0123456789abcdef0123456789abcdef"
+SECRET = b"0123456789abcdef" * 4
 TOKENS = Tokens(SECRET)
 PROFILE = Profile("h5", name="张三", page="https://shop.example/购物车?a=1&b=2", language="zh-CN")
 
@@ -75,7 +75,7 @@ UNSIGNED = ".".join(
         "x" * 40_000,
         UNSIGNED + ".",
         signed(GOOD, b"another secret of 32 bytes, or so"),
-        signed(GOOD, SECRET * 2, "HS512"),
+        signed(GOOD, algorithm="HS512"),
         signed([]),
         signed({}),
         signed({**GOOD, "role": "admin"}),

@@ -23,7 +23,7 @@ async def run(supervised: Supervised) -> None:
         supervised.ready()
         if "block" in told:
             ORDERS.unlink()
-            time.sleep(60)
+            time.sleep(60)  # noqa: ASYNC251  # that is the fault to be found
         await supervised.stop.wait()
         if "linger" in told:
             await asyncio.sleep(60)

@@ -120,7 +120,7 @@ async def test_another_number_of_partitions_is_refused(settings: Settings) -> No
     await first.start()
     await first.stop()
     second = new_node(settings.model_copy(update={"partitions": 5}))
-    with pytest.raises(SettingsError, match="partitions: 5 does not fit .* begun with 4; set it back to 4"):
+    with pytest.raises(SettingsError, match=r"partitions: 5 does not fit .* begun with 4; set it back to 4"):
         await second.start()
     await second.stop()
 

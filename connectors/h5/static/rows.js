@@ -22,7 +22,7 @@ export function rowsOf(session) {
 }
 
 function rowOf(event, rulings, waiting) {
-  const { seq, at, kind, text, by } = event;
+  const { seq, at, kind, text = "", by } = event;
   const key = event.id && kind === "message" ? event.id : `seq ${seq}`;
   if (kind === "message") {
     const status = rulings.get(seq) ?? event.status ?? "";

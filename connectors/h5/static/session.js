@@ -241,7 +241,7 @@ export class Session {
 
   #acked(frame, now) {
     const entry = this.entries.find((each) => idOf(each) === frame.id);
-    if (entry && (frame.prev || !this.timeline.events.length) && frame.at) {
+    if (entry && frame.prev !== undefined) {
       const { id, c, seq, prev, at, status = "", text = entry.text } = frame;
       this.timeline.merge([{ t: "event", kind: "message", id, c, seq, prev, at, status, text }]);
     } else this.timeline.expect(frame.seq); // a repeat: its event is known, or will be fetched

@@ -181,9 +181,9 @@ export class Panel extends EventTarget {
     const { texts } = this;
     let hint = this.problem ?? "";
     if (length > MAX_TEXT) hint = texts.tooLong(length, MAX_TEXT);
-    else if (!hint && session.phase === "stopped") hint = texts.stopped;
+    else if (!hint && session.phase === "stopped") hint = texts.reload;
     else if (!hint && unsent) hint = this.client.storage.durable ? texts.unsent(unsent) : texts.unsentFragile(unsent);
-    if (setText(this.hint, hint) && session.phase === "stopped") this.hint.append(this.#reloadButton());
+    if (setText(this.hint, hint) && hint === texts.reload) this.hint.replaceChildren(this.#reloadButton());
     this.hint.classList.toggle("slow", unsent > 0 && navigator.onLine);
   }
 
