@@ -190,10 +190,9 @@ class Connector:
     def __init__(self, settings: pydantic.BaseModel) -> None:
         self.settings = settings
 
-    @property
-    def origins(self) -> frozenset[str]:
-        """Of a socket channel: origins whose pages may ask for tokens and open sockets, or "*" for all."""
-        return frozenset()
+    def allows(self, origin: str, own: str) -> bool:
+        """Of a socket channel: whether pages of `origin` may get tokens and sockets of the hub, whose own is `own`."""
+        return origin == own
 
     def profile(self, body: bytes, user_agent: str) -> Profile:
         """Of a socket channel: what is known of the visitor who asks for a token with this body.

@@ -91,6 +91,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
         tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)
     ] = ()  # fmt: skip
     """Addresses or networks of proxies whose X-Forwarded-For is believed."""
+    visitors_per_minute: int = Field(30, ge=1)
+    """So many new visitors one address may bring a minute and worker; twice as many at once (an office, a school)."""
     log_max_bytes: int = Field(10_737_418_240, ge=16_777_216)
     """The log takes no more than this many bytes; beyond it nothing is accepted until there is room."""
     channels: dict[str, Annotated[dict[str, Any], BeforeValidator(_mapping)]] = Field(default={}, repr=False)

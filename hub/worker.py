@@ -110,10 +110,9 @@ class Worker:
         """In this worker's home partition: few partitions are busy, so their batches stay large."""
         return ids.new_conversation_id(self.config.partitions[0], secrets.token_bytes(16))
 
-    def _allows(self, origin: str, own: str) -> bool:
-        return origin == own or any(
-            origin in connector.origins or "*" in connector.origins for connector in self.connectors.values()
-        )
+    def allows(self, origin: str, own: str) -> bool:
+        """Whether some channel lets this page's origin in."""
+        return any(connector.allows(origin, own) for connector in self.connectors.values() if connector.can.socket)
 
     def needs(self) -> Needs:
         """What the API uses of this worker."""
@@ -128,11 +127,13 @@ class Worker:
             is_admin=lambda token: hmac.compare_digest(hash_token(token), admin),
             new_conversation_id=self._new_conversation_id,
             profile=visitors.profile,
-            allows=self._allows,
+            allows=self.allows,
             agent_id=self.roster.agent_id,
             command_for=self.roster.command_for,
             unparsed=self.roster.unparsed,
             trusted_proxies=self.settings.trusted_proxies,
+            tokens_per_minute=self.settings.visitors_per_minute,
+            tokens_burst=2 * self.settings.visitors_per_minute,
         )
 
     async def start(self) -> None:
@@ -199,7 +200,7 @@ async def serve(supervised: Supervised) -> str:
     server = Server(
         uvicorn.Config(
             create_app(worker.needs()),
-            ws=socket_class(worker.sessions, worker._allows),
+            ws=socket_class(worker.sessions, worker.allows),
             http="httptools",
             lifespan="on",
             log_config=None,

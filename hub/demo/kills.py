@@ -14,10 +14,12 @@ WORKER, NATS = "hub.worker", "nats-server"
 UNDER_WAY_S = 0.003
 """A kill falls within so long after a text was handed to a socket."""
 LOOK_AGAIN_S = 0.1
+SPREAD = 0.8
+"""The kills begin in this part of the time: one may have to wait until visitors are back."""
 
 
 class Kills:
-    """`count` kills of a worker and as many of nats-server, by turns, spread over `over_s` seconds.
+    """`count` kills of a worker and as many of nats-server, by turns, spread over the `over_s` seconds of writing.
 
     One counts only if texts of visitors with a line were unacknowledged at that moment; else it is not done.
     """
@@ -40,7 +42,7 @@ class Kills:
         clock = asyncio.get_running_loop().time
         started = clock()
         for n, mark in enumerate(itertools.islice(itertools.cycle((WORKER, NATS)), 2 * self._count)):
-            await asyncio.sleep(max(0.0, started + (n + 0.5) * over_s / (2 * self._count) - clock()))
+            await asyncio.sleep(max(0.0, started + (n + 0.5) * SPREAD * over_s / (2 * self._count) - clock()))
             await self._kill(mark)
 
     async def _kill(self, mark: str) -> None:

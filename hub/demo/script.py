@@ -22,13 +22,14 @@ from hub.errors import HubError
 
 CAPACITY = 200
 """Of each agent: the queue must never be what a run waits for."""
-TEXTS_PER_S, SHORTEST_S, LONGEST_S = 30.0, 5.0, 75.0
+TEXTS_PER_S, SHORTEST_S, LONGEST_S = 30.0, 4.0, 75.0
 """Visitors write evenly over a time that follows from how much they write."""
-KILL_EVERY_S = 2.5
+KILL_EVERY_S = 4.0
 SETTLE_S = 5.0
 """When all is well, so long nothing more may come: a doubled text would."""
 QUIET_S = 12.0
 """When something is missing, so long nothing has come before it counts as lost."""
+QUIET_AFTER_SABOTAGE_S = 6.0
 QUIET_AFTER_KILLS_S = 45.0
 """Longer than a visitor may take to come back."""
 LIMIT_S = 200.0
@@ -88,6 +89,7 @@ class _Run:
         self._sabotage = Sabotage(plan.sabotage, len(stage.agents))
         self._agents = [Agent(who, stage.stand_in, self._sabotage, stage.serials) for who in stage.agents]
         self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
+        self._http = httpx.AsyncClient(trust_env=False, timeout=10)
         self._visitors = self._make_visitors()
         self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
 
@@ -96,8 +98,9 @@ class _Run:
         self._rng.shuffle(labelled)
         return [
             Visitor(
-                n,
+                f"顾客{n + 1}",
                 self._stage.url,
+                self._http,
                 labelled[n % len(labelled)],
                 self._rng.choices(talk, k=plan.messages - 1),
                 [serial(next(self._stage.serials)) for _ in range(plan.messages)],
@@ -123,6 +126,7 @@ class _Run:
                 task.cancel()
         for visitor in self._visitors:
             await visitor.leave()
+        await self._http.aclose()
         result, faults = self._compare()
         return result, faults + self._not_killed()
 
@@ -142,7 +146,8 @@ class _Run:
 
     async def _drain(self) -> None:
         """Until all is where it belongs and nothing more comes; or nothing comes though something is missing."""
-        quiet_s = QUIET_AFTER_KILLS_S if self._plan.kills else QUIET_S
+        quiet_s = QUIET_AFTER_SABOTAGE_S if self._plan.sabotage else QUIET_S
+        quiet_s = QUIET_AFTER_KILLS_S if self._plan.kills else quiet_s
         before, changed_at = self._state(), self._clock()
         while self._clock() - self._started < LIMIT_S:
             await asyncio.sleep(0.5)

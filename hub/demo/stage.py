@@ -145,6 +145,7 @@ class Stage:
             "data": str(self.folder / "data"),
             "listen": f"127.0.0.1:{self._port}",
             "rules": str(self.rules),
+            "visitors_per_minute": 10_000,  # all the demo's visitors have one address
             "channels": {VISITORS: {}, AGENTS: self.stand_in.settings()},
         }
         config.write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")  # JSON is YAML

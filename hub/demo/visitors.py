@@ -64,18 +64,21 @@ class Visitor:
     """One visitor; `ledger` is kept by `note`."""
 
     def __init__(
-        self, number: int, url: str, opener: Opener, talk: Sequence[str], serials: Sequence[str], rng: random.Random
+        self,
+        name: str,
+        url: str,
+        http: httpx.AsyncClient,
+        opener: Opener,
+        talk: Sequence[str],
+        serials: Sequence[str],
+        rng: random.Random,
     ) -> None:
         labels = [opener.label] + [""] * len(talk)
         texts = zip(serials, (opener.text, *talk), labels, strict=True)
         self.plan = [Sent(serial, f"{text} {serial}", cast(Any, label)) for serial, text, label in texts]
         self.ledger = VisitorLedger(opener.team)
-        # An address of its own, as a visitor has one: the hub limits how many tokens one address gets.
-        address = f"127.1.{number // 250}.{number % 250 + 1}"
-        transport = httpx.AsyncHTTPTransport(local_address=address, verify=False)
-        self._http = httpx.AsyncClient(transport=transport, trust_env=False, timeout=10)
         robot = importlib.import_module(f"connectors.{VISITORS}.sandbox").Robot
-        self.robot = cast(Robot, robot(url, http=self._http, rng=rng, name=f"顾客{number + 1}"))
+        self.robot = cast(Robot, robot(url, http=http, rng=rng, name=name))
         self._offline: tuple[float, float] | None = None
         """From when until when their own line was broken."""
 
@@ -143,4 +146,3 @@ class Visitor:
     async def leave(self) -> None:
         """Close the page."""
         await self.robot.stop()
-        await self._http.aclose()

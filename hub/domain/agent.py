@@ -18,7 +18,7 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.origins import seen
 from hub.domain.phone import BLOCK_MARGIN, pages
-from hub.domain.refusals import NotFound, Repeated
+from hub.domain.refusals import NotFound, NotReady, Repeated
 
 __all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume"]
 
@@ -49,7 +49,8 @@ def next_due(state: Agent) -> int | None:
 def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
     """The events that carry `command` out; none where it changes nothing.
 
-    Raises Repeated for a relayed command, an outside id or a verdict that was had before.
+    Raises Repeated for a relayed command, an outside id or a verdict that was had before, NotReady for a text that
+    comes before the first settings.
     """
     if origin is not None and seen(state.origins, origin):
         raise Repeated(0)
@@ -143,6 +144,8 @@ def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:
 def _receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     if outside_hash(command.outside_id) in state.outside_ms:
         raise Repeated(0)
+    if state.settings is None and state.seq == 0:
+        raise NotReady(f"nothing is known of {state.id} yet: send it again in a second")
     got = e.TextReceived(command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported)
     if state.settings is None:
         return [got]

@@ -95,7 +95,7 @@ def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
     may_carry = complete and now_ms >= earliest(state.tries_ms, settings, blocks=True)
     carried = list(takewhile(lambda piece: fits(piece[1]), _pieces(state, settings))) if may_carry else []
     number = state.attempts + 1
-    if not any(not state.serving[conversation].again for conversation, _ in carried):
+    if all(state.serving[conversation].again for conversation, _ in carried):
         lines.append(f"({number})")  # else it might be equal to an earlier text, and the platform would drop it
     return e.Attempted(number, settings.channel, settings.address, "\n".join(lines), len(carried), taken, asks=asks)
 

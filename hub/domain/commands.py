@@ -16,7 +16,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     index: int
 
 
-class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all commands; the tag is the class name."""
 
 

@@ -219,9 +219,7 @@ def _release(state: Conversation, seq: int, by: str) -> list[AnyEvent]:
     shown = state.phone and state.stage == "served"
     name = state.profile.name if state.profile else ""
     return [
-        e.MessageReleased(
-            seq, text, by, state.agent if shown else "", state.no if shown else 0, name if shown else ""
-        )
+        e.MessageReleased(seq, text, by, state.agent if shown else "", state.no if shown else 0, name if shown else "")
     ]
 
 
@@ -309,7 +307,9 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     """The commands that an event calls for in other entities."""
     me, event = record.entity, record.event
     match event:
-        case e.MessagePosted(to=to, no=no, name=name, text=text, status=status) if to:
+        case e.MessagePosted(to=""):  # nearly every event is one of these: the first line decides
+            return []
+        case e.MessagePosted(to=to, no=no, name=name, text=text, status=status):
             shown = HELD_PLACEHOLDER if status == "held" else text
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, shown)))]
         case e.MessageReleased(to=to, no=no, name=name, text=text) if to:

@@ -1,12 +1,11 @@
 """What has happened to an entity. Durable, numbered, never changed; the log holds these and nothing else."""
 
-
 import msgspec
 
 from hub.domain.messages import AgentSettings, Block, Directory, Profile, Status, Teams
 
 
-class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all events; the tag is the class name. Unknown fields of a later version are kept out of the way."""
 
 

@@ -20,7 +20,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str = ""
 
 
-class Judgement(msgspec.Struct, frozen=True, omit_defaults=True):
+class Judgement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the rules say of one text. It is stored with the event, so replaying never runs a rule again.
 
     `text` is what others may read (masked where the rules mask); `original` stands only where it differs.

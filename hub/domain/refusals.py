@@ -52,3 +52,9 @@ class NotHeld(Refusal):
     """The message is not held: posted, blocked, or already decided on."""
 
     code = "not_held"
+
+
+class NotReady(Refusal):
+    """The agent has not been told of rules/teams.yaml yet, a moment after the very first start: ask again."""
+
+    code = "not_ready"

@@ -14,7 +14,7 @@ from hub.domain.events import AnyEvent, Record
 Audience = Literal["visitor", "agent"]
 
 
-class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="t"):
+class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="t", gc=False):
     """One event as a client gets it; fields that a kind does not have are left out."""
 
     c: str
@@ -100,9 +100,7 @@ def agent_view(record: Record) -> EventFrame | None:
         case e.MessageRejected(ref=ref, by=by):
             return _frame(record, prev, "rejected", ref=ref, by=by)
         case e.Opened(profile=p):
-            return _frame(
-                record, prev, "opened", name=p.name, page=p.page, language=p.language, device=p.device
-            )
+            return _frame(record, prev, "opened", name=p.name, page=p.page, language=p.language, device=p.device)
         case e.Reopened():
             return _frame(record, prev, "reopened")
         case e.QueueJoined(team=team):

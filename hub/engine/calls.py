@@ -26,7 +26,7 @@ class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     resend_from: int = 0
 
 
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True, gc=False):
     """What became of a command: the records that are now on disk because of it, or why there are none."""
 
     records: tuple[Record, ...] = ()
@@ -57,6 +57,9 @@ class Pushes(Protocol):
     def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
         """A committed event's frame for all sockets that watch the entity as `audience`, except the socket `but`."""
 
+    def skip(self, entity: str, audience: Audience, seq: int, but: object) -> bool:
+        """True, the event being noted, when nobody but the socket `but` watches: no frame need be made for `push`."""
+
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """A frame that takes no seq (typing, read) for the sockets of `audience`."""
 
@@ -70,9 +73,7 @@ class Pushes(Protocol):
 class Calls(Protocol):
     """What the engine does for gateway and API; one in each worker."""
 
-    def submit(
-        self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None
-    ) -> None:
+    def submit(self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None) -> None:
         """Carry the command out. `sender` is the socket it came from: it gets no push of the resulting event."""
 
     def watch(

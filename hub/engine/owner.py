@@ -8,7 +8,7 @@ else that others may see wait until the log has said yes, and happen in the orde
 import asyncio
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import structlog
@@ -37,7 +37,7 @@ logger = structlog.get_logger("owner")
 Done = Callable[[Outcome], None]
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One step of the pending batch: what it writes, and what happens after the commit."""
 
     slot: Slot | None
@@ -330,9 +330,10 @@ class Owner:
     def _push(self, slot: Slot, record: Record, sender: object) -> None:
         but = sender if isinstance(record.event, ACKED) else None
         for audience, watchers in slot.watchers.items():
-            frame = encode_frame(record, audience)
+            hearing = [p for p in watchers if but is None or not p.skip(slot.entity, audience, record.seq, but)]
+            frame = encode_frame(record, audience) if hearing else None
             if frame is not None:
-                for pushes in watchers:
+                for pushes in hearing:
                     pushes.push(slot.entity, audience, record.seq, frame, but)
         change = serving_change(record.event)
         if change is not None:

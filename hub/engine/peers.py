@@ -133,6 +133,10 @@ class RemotePushes:
         key = but[1] if isinstance(but, tuple) and but[0] == self._worker else 0
         self._gather(Pushed("event", entity, audience, seq, frame, key))
 
+    def skip(self, entity: str, audience: Audience, seq: int, but: object) -> bool:
+        """Who watches there is known there only."""
+        return False
+
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """As hub.engine.calls.Pushes."""
         self._gather(Pushed("signal", entity, audience, frame=frame))

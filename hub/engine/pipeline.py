@@ -28,9 +28,7 @@ class Pipeline:
     def __init__(self, rules: Judge) -> None:
         self.rules = rules
 
-    def decide(
-        self, state: Conversation, command: AnyCommand, origin: Origin | None, now_ms: int
-    ) -> list[AnyEvent]:
+    def decide(self, state: Conversation, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
         """As hub.domain.conversation.decide."""
         if isinstance(command, PostMessage) and command.judgement is None:
             conversation.check_number(state, command.tab, command.n)

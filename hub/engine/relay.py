@@ -37,9 +37,7 @@ class Relayed(NamedTuple):
 class Carrier(Protocol):
     """How relayed commands reach their partition: the router."""
 
-    def relay(
-        self, partition: int, commands: Sequence[Relayed], done: Callable[[Sequence[Outcome]], None]
-    ) -> None:
+    def relay(self, partition: int, commands: Sequence[Relayed], done: Callable[[Sequence[Outcome]], None]) -> None:
         """Submit the commands in order; after an `unavailable` one none of the later ones has been carried out."""
 
 

@@ -23,9 +23,7 @@ def teams_of(rules: RuleSet, connectors: Mapping[str, Connector], partitions: in
 
 
 def _settings(name: str, line: AgentLine, connector: Connector | None, partitions: int) -> AgentSettings:
-    desk = AgentSettings(
-        ids.agent_id(partitions, name), name, line.display or name, tuple(line.teams), line.capacity
-    )
+    desk = AgentSettings(ids.agent_id(partitions, name), name, line.display or name, tuple(line.teams), line.capacity)
     if connector is None:  # the channel is off: this agent has only a desk
         return desk
     can = connector.can

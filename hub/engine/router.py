@@ -86,9 +86,7 @@ class Router:
 
     # --- calls from gateway and API --------------------------------------------------------------------------------
 
-    def submit(
-        self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None
-    ) -> None:
+    def submit(self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None) -> None:
         """As hub.engine.calls.Calls."""
         partition = partition_of(entity)
         owner = self._owners.get(partition)
@@ -172,9 +170,7 @@ class Router:
 
     # --- relayed commands ------------------------------------------------------------------------------------------
 
-    def relay(
-        self, partition: int, commands: Sequence[Relayed], done: Callable[[Sequence[Outcome]], None]
-    ) -> None:
+    def relay(self, partition: int, commands: Sequence[Relayed], done: Callable[[Sequence[Outcome]], None]) -> None:
         """As hub.engine.relay.Carrier."""
         outcomes: list[Outcome | None] = [None] * len(commands)
         missing = len(commands)

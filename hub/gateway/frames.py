@@ -247,7 +247,9 @@ def whole_text(data: bytes) -> bytes | None:
     start, length = 2, data[1] - 0x80
     if length == 126:
         start, length = 4, data[2] << 8 | data[3]
-    if length == 127 or len(data) != start + 4 + length:  # a frame without a mask has a negative length here
+    elif length == 127:
+        return None
+    if len(data) != start + 4 + length:  # a frame without a mask has a negative length here
         return None
     return apply_mask(data[start + 4 :], data[start : start + 4])
 

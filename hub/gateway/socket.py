@@ -110,6 +110,7 @@ class Socket(asyncio.Protocol):
             if isinstance(event, Request):
                 self._aligned = data.find(b"\r\n\r\n") == len(data) - 4
                 self._ws.send_response(self._judge(event))
+                event.headers.clear()  # the parser keeps the request as long as the socket lives
             elif not self._bucket.take(now_s, FRAMES_PER_S, FRAMES_BURST):
                 self.close(codes.TOO_FAST)
             elif isinstance(event, Frame):

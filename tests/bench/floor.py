@@ -1,4 +1,4 @@
-"""What nothing can be faster than: a bare publish that is fsynced, on a nats-server of its own with the hub's settings."""
+"""What nothing can be faster than: a bare fsynced publish, on a nats-server of its own with the hub's settings."""
 
 import asyncio
 import multiprocessing

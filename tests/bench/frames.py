@@ -1,4 +1,4 @@
-"""The bench's own few lines of RFC 6455: text frames out (masked with zeros, so that masking costs no time), texts in."""
+"""The bench's own few lines of RFC 6455: masked text frames out (the mask is zeros, to cost no time), frames in."""
 
 import struct
 

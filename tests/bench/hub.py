@@ -1,4 +1,4 @@
-"""A whole hub as a person starts it (`python -m hub up`), in a folder of its own, with its processes' core time and memory."""
+"""A whole hub as a person starts it (`python -m hub up`) in a folder of its own; its core time and memory."""
 
 import contextlib
 import os

@@ -9,7 +9,7 @@ from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import AgentSettings, Block, Directory, Team, Teams
-from hub.domain.refusals import NotFound, Repeated
+from hub.domain.refusals import NotFound, NotReady, Repeated
 
 ME, NOON = "a1-wang", 1_764_043_200_000
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -242,6 +242,15 @@ def test_a_sticky_that_is_old_is_asked_about_once_another_has_written() -> None:
     assert answers(rig.type("稍等")) == [(15, "稍等")]
 
 
+def test_a_sticky_that_was_asked_about_once_is_sticky_no_more() -> None:
+    rig = shown(12, 15)
+    rig.type("#12 您好")
+    rig.wait(6 * MINUTE).show(15, 2, "急")
+    assert notes(rig.type("结束")) == ["结束哪个会话？请写：结束 #12"]
+    rig.stop(15)
+    assert answers(rig.type("来了")) == []
+
+
 def test_a_number_of_somebody_else_is_given_back_and_unsettles_what_follows() -> None:
     rig = shown(12)
     assert answers(rig.type("您好")) == [(12, "您好")]
@@ -250,6 +259,10 @@ def test_a_number_of_somebody_else_is_given_back_and_unsettles_what_follows() ->
         e.NoteWaiting("未发送：#15 不是你的会话\n好的", ends=15, returns=True),
     ]
     assert answers(rig.type("还有")) == [], "meant for #15 too"
+    rig = shown(12)
+    rig.type("#15 好的")
+    rig.attempt()
+    assert answers(rig.wait(10 * MINUTE).type("还有")) == [], "nobody knows yet whether the phone says so"
 
 
 def test_texts_that_come_late_change_nothing() -> None:
@@ -597,6 +610,10 @@ def test_what_the_agent_ended_themselves_and_what_never_showed_is_not_told() -> 
     rig.serve(15)
     assert notes(rig.stop(15)) == []
     assert agent.next_due(rig.state) is None
+    rig = shown(12)
+    rig.type("结束 #12")
+    rig.type("#12")
+    assert notes(rig.stop(12, by=ME)) == ["#12 张三 已结束"], "they turned to it again"
 
 
 def test_a_refused_answer_comes_back_with_the_new_name() -> None:
@@ -625,6 +642,11 @@ def test_without_a_phone_nothing_waits() -> None:
 
 def test_somebody_whom_no_rule_names_is_only_recorded() -> None:
     assert Rig(None).type("#12 您好") == []
+
+
+def test_a_text_before_the_first_settings_is_to_be_sent_again() -> None:
+    with pytest.raises(NotReady):
+        agent.decide(agent.new(ME), c.ReceiveText("m1", "上班", NOON), None, NOON)
 
 
 def test_who_is_no_longer_named_goes_off_duty() -> None:

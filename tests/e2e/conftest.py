@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from hub.demo.stage import Stage, free_port
 from tests.e2e.visitors import Visitors
 
-NewStage = Callable[[], Awaitable[Stage]]
+
+def unlimited(teams: dict[str, Any]) -> None:
+    """Every agent has room for all visitors."""
+    for agent in teams["agents"].values():
+        agent["capacity"] = 200
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A running hub; all its workers are up."""
-    async with Stage(tmp_path / "hub", capacity=200, port=free_port()) as stage:
+    async with Stage(tmp_path / "hub", unlimited, port=free_port()) as stage:
         async with asyncio.timeout(60):
             while "chat page" not in stage.log.read_text(encoding="utf-8"):
                 await asyncio.sleep(0.1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from hub.demo.stage import Stage, free_port
+from tests.e2e.conftest import unlimited
 from tests.e2e.visitors import Visitors
 
 
@@ -61,14 +62,14 @@ async def test_everything_is_killed_at_once(stage: Stage, visitors: Visitors) ->
 
 async def test_a_restarted_hub_knows_its_visitors(tmp_path: Path, http: httpx.AsyncClient) -> None:
     port = free_port()
-    async with Stage(tmp_path / "hub", capacity=200, port=port) as stage:
+    async with Stage(tmp_path / "hub", unlimited, port=port) as stage:
         visitors = Visitors(stage, http)
         await visitors.come(5)
         for _ in range(60):
             visitors.say()
         for robot in visitors.robots:
             await robot.settled()
-    async with Stage(tmp_path / "hub", capacity=200, port=port) as stage:
+    async with Stage(tmp_path / "hub", unlimited, port=port) as stage:
         visitors.say()
         await visitors.check()
         await visitors.leave()
@@ -78,7 +79,7 @@ async def test_a_restarted_hub_knows_its_visitors(tmp_path: Path, http: httpx.As
 
 async def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path, http: httpx.AsyncClient) -> None:
     port = free_port()
-    async with Stage(tmp_path / "hub", capacity=200, port=port) as stage:
+    async with Stage(tmp_path / "hub", unlimited, port=port) as stage:
         visitors = Visitors(stage, http)
         await visitors.come(5)
         visitors.say()
@@ -87,7 +88,7 @@ async def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path, http: 
         async with asyncio.timeout(20):
             while [pid for pid in pids if Path(f"/proc/{pid}/exe").is_symlink() and _runs(pid)]:
                 await asyncio.sleep(0.05)
-    async with Stage(tmp_path / "hub", capacity=200, port=port):
+    async with Stage(tmp_path / "hub", unlimited, port=port):
         await visitors.check()
         await visitors.leave()
 

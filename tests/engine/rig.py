@@ -49,6 +49,9 @@ class Heard:
     def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
         self.frames.append((entity, audience, seq, frame, but))
 
+    def skip(self, entity: str, audience: Audience, seq: int, but: object) -> bool:
+        return False
+
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         self.signals.append((entity, audience, frame))
 

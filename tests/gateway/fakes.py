@@ -168,6 +168,8 @@ class FakeCalls:
                 frame = view(record, audience)  # type: ignore[arg-type]
                 if frame is not None and self.pushes and (record.entity, audience) in self.watching:
                     but = sender if isinstance(record.event, ACKED) else None
+                    if but is not None and self.pushes.skip(record.entity, audience, record.seq, but):  # type: ignore[arg-type]
+                        continue
                     data = msgspec.json.encode(frame)
                     self.pushes.push(record.entity, audience, record.seq, data, but)  # type: ignore[arg-type]
 

@@ -313,3 +313,15 @@ async def test_a_push_is_framed_once_for_all_sockets() -> None:
     world.sessions.push(C, "visitor", 2, frame, clients[1].socket)
     assert [len(client.transport.written) for client in clients] == [1, 0, 1]
     assert texts(clients[0].heard()) == [(2, "reply")]
+
+
+async def test_no_frame_is_made_where_only_the_sender_watches() -> None:
+    world = World()
+    visitor = world.visitor()
+    watch = visitor.socket.watches[0]
+    assert not world.sessions.skip("c7-other", "visitor", 5, visitor.socket)
+    assert not world.sessions.skip(C, "agent", 5, visitor.socket)
+    assert world.sessions.skip(C, "visitor", 5, visitor.socket)
+    assert watch.seq == 5  # what is asked for after a change of owner
+    world.visitor()
+    assert not world.sessions.skip(C, "visitor", 6, visitor.socket)

@@ -3,7 +3,7 @@
 const TEXTS = {
   zh: {
     lead: "左边是顾客的网页，右边是客服手机上的企业微信。中间是真正的 Kefu Hub。",
-    visitor: "顾客", visitorNote: "H5 聊天页",
+    visitor: "顾客", visitorNote: "H5 聊天页", visitorHint: "像在自己手机上一样打字",
     agent: "客服", other: "English", otherTitle: "Switch to English",
     tryTitle: "试试看",
     steps: (name, number) => [
@@ -21,7 +21,7 @@ const TEXTS = {
   },
   en: {
     lead: "On the left a visitor's web page, on the right WeCom on an agent's phone. Between them the real Kefu Hub.",
-    visitor: "Visitor", visitorNote: "H5 chat page",
+    visitor: "Visitor", visitorNote: "H5 chat page", visitorHint: "Type as you would on your own phone",
     agent: "Agent", other: "中文", otherTitle: "切换到中文",
     tryTitle: "Try this",
     steps: (name, number) => [
@@ -53,21 +53,25 @@ let language = navigator.language.startsWith("zh") ? "zh" : "en";
 let chosen = scene.agents[0];
 let fading = 0;
 
-/** Text in which `…` stands for something to type. */
+/** The pieces of a text in which `…` stands for something to type. */
 function marked(text) {
-  const parts = text.split("`").map((part, n) => {
+  return text.split("`").map((part, n) => {
     if (n % 2 === 0) return part;
     const key = document.createElement("kbd");
     key.textContent = part;
     return key;
   });
-  return parts;
 }
 
 function choose(agent) {
   chosen = agent;
   byId("agent").src = `${scene.stand_in}/phone?user=${encodeURIComponent(agent.user)}`;
   for (const button of byId("agents").children) button.setAttribute("aria-pressed", String(button.value === agent.user));
+  showTeam();
+}
+
+function showTeam() {
+  byId("team").textContent = language === "zh" ? chosen.team : chosen.team_en;
 }
 
 async function copy(text) {
@@ -88,7 +92,7 @@ function agentButton(agent) {
   const button = document.createElement("button");
   button.type = "button";
   button.value = agent.user;
-  button.textContent = `${agent.name} · ${language === "zh" ? agent.team : agent.team_en}`;
+  button.textContent = agent.name;
   button.addEventListener("click", () => choose(agent));
   button.setAttribute("aria-pressed", String(agent === chosen));
   return button;
@@ -127,6 +131,7 @@ function show() {
   byId("agents").replaceChildren(...scene.agents.map(agentButton));
   byId("steps").replaceChildren(...texts.steps(scene.agents[0].name, "#1").map(step));
   byId("phrases").replaceChildren(...PHRASES.map(phrase));
+  showTeam();
   byId("visitor").src = `${scene.hub}/chat?lang=${language}`;
 }
 

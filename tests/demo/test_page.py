@@ -1,0 +1,72 @@
+"""`hub demo`: a person sees both sides on one page, talks to themselves, and Ctrl-C leaves nothing running."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import async_playwright
+
+from hub.demo.stage import free_port
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[str]:
+    """The page's address; the demo must end by itself, with status 0, when it is interrupted."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hub", "demo", "--port", str(free_port()), "--data", str(tmp_path),
+        stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(90):
+        while not (line := (await process.stdout.readline()).decode()).startswith("both sides"):
+            assert line, "the demo ended at its start"
+    yield line.split()[-1]
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(60):
+        rest, _ = await process.communicate()
+    assert (process.returncode, rest.decode().splitlines()[-1]) == (0, "stopping")
+    assert [pid for pid in Path("/proc").glob("[0-9]*") if str(tmp_path) in _environ(pid)] == []
+
+
+def _environ(process: Path) -> str:
+    try:
+        return (process / "environ").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+async def test_a_person_talks_to_themselves(demo: str) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = await (await browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860})).new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        await page.goto(demo)
+        visitor, agent = page.frame_locator("#visitor"), page.frame_locator("#agent")
+        await agent.locator(".row.app", has_text="已上班").wait_for()
+        await visitor.locator("textarea").fill("我的电话是 13922334455")
+        await visitor.locator("textarea").press("Enter")
+        await agent.locator(".row.app", has_text="我的电话是 ***").wait_for()
+        await agent.locator("textarea").fill("#1 您好，马上为您查询")
+        await agent.locator("textarea").press("Enter")
+        await visitor.get_by_text("您好，马上为您查询").wait_for()
+        await page.get_by_role("button", name="李雷").click()
+        await agent.get_by_text("李雷 的手机").wait_for()
+        await page.get_by_role("button", name="English").click()
+        await page.get_by_text("For the visitor to say").wait_for()
+        for width in (320, 390, 800):
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await browser.close()
+    assert complaints == []

@@ -1,0 +1,95 @@
+"""`hub demo --script` through the whole product: a good run, runs that must fail, and one among SIGKILLs."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from hub.demo.sabotage import COUNTERS, Kind
+from hub.demo.script import Plan, arrange, run
+from hub.demo.stage import Stage
+from hub.errors import HubError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with Stage(tmp_path_factory.mktemp("stage"), arrange) as stage:
+        yield stage
+
+
+async def test_a_small_run_finds_nothing_wrong(stage: Stage) -> None:
+    result, faults = await run(stage, Plan(visitors=20, messages=4, seed=1), print)
+    assert faults == []
+    assert set(result.zeros.values()) == {0}
+    assert (result.visitors, result.agents, result.answered) == (20, 5, 20)
+    assert result.sent == 80 == result.delivered + result.held + result.blocked
+    assert min(result.held, result.blocked, result.masked) > 0
+    assert 0 < result.p50_ms <= result.p99_ms
+
+
+@pytest.mark.parametrize(("kind", "counter"), COUNTERS.items())
+async def test_sabotage_is_noticed(stage: Stage, kind: Kind, counter: str) -> None:
+    result, faults = await run(stage, Plan(visitors=10, messages=3, sabotage=kind, seed=1), print)
+    assert result.zeros[counter] > 0
+    assert any(fault.startswith(f"{counter} is ") for fault in faults)
+
+
+async def test_nothing_is_wrong_where_workers_and_nats_are_killed(tmp_path: Path) -> None:
+    async with Stage(tmp_path, arrange) as stage:
+        result, faults = await run(stage, Plan(visitors=60, messages=6, kills=5, seed=1), print)
+    assert faults == []
+    assert result.sent == 360
+    assert set(result.zeros.values()) == {0}
+
+
+async def test_the_command_prints_json_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hub", "demo", "--script", "--visitors", "5", "--messages", "2"]
+    demo = await asyncio.create_subprocess_exec(
+        *command, "--sabotage", "drop",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    out, err = await demo.communicate()
+    fields = json.loads(out.splitlines()[-1])
+    assert (demo.returncode, fields["sent"], fields["visitors"]) == (1, 10, 5)
+    assert fields["lost"] > 0
+    assert f"WRONG: lost is {fields['lost']} and must be 0" in err.decode()
+    assert list(tmp_path.iterdir()) == []
+    assert [pid for pid in Path("/proc").glob("[0-9]*") if str(tmp_path) in _environ(pid)] == []
+
+
+def _environ(process: Path) -> str:
+    try:
+        return (process / "environ").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+async def test_a_hub_that_does_not_come_up_is_explained(tmp_path: Path) -> None:
+    def misspell(teams: dict[str, object]) -> None:
+        teams["agentz"] = teams.pop("agents")
+        teams["agents"] = {}
+
+    with pytest.raises(HubError, match=r"the hub did not come up; the end of .*hub\.log:\n(.*\n)*.*agentz"):
+        async with Stage(tmp_path, misspell):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"visitors": 0}, "--visitors: there must be at least 1"),
+        ({"messages": 1}, "--messages: at least 2 each"),
+        ({"kills": -1}, "--kills: must not be less than 0"),
+    ],
+)
+async def test_a_plan_that_cannot_work_is_refused(changed: dict[str, int], message: str) -> None:
+    with pytest.raises(HubError, match=message):
+        Plan(**changed)  # type: ignore[arg-type]
