@@ -74,7 +74,7 @@ class Worker:
         self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
         self.history = History(self.settings.data)
         name = f"w{self.config.index}-{secrets.token_hex(4)}"
-        self.router = Router(name, connection, self.history, founding.epoch)
+        self.router = Router(name, connection, self.history, partitions=founding.partitions, epoch=founding.epoch)
         self.partitions = Partitions(
             connection,
             self.router,

@@ -6,7 +6,6 @@ else that others may see wait until the log has said yes, and happen in the orde
 """
 
 import asyncio
-import heapq
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from hub.domain.views import ACKED, Audience, serving_change
 from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
 from hub.engine.kinds import Kind
 from hub.engine.slots import Slot, encode_frame
+from hub.engine.timers import Timers
 from hub.errors import Fenced, LogError, LogFull
 
 STOPPED = "stopped"
@@ -30,8 +30,6 @@ STOPPED = "stopped"
 BATCH_BYTES = 512 * 1024
 """Half of NATS' max_payload: a batch above it is cut."""
 FULL_PAUSE_S = 1.0
-TICK_GAP_MS = 50
-"""An entity that is due again at once is ticked no more often than this."""
 
 logger = structlog.get_logger("owner")
 Done = Callable[[Outcome], None]
@@ -79,8 +77,7 @@ class Owner:
         self._n = 0
         self._closed = "not taken yet"
         self._writer: asyncio.Task[None] | None = None
-        self._heap: list[tuple[int, str]] = []
-        self._alarm: asyncio.TimerHandle | None = None
+        self._timers = Timers(now_ms, self._tick)
 
     # --- taking over -----------------------------------------------------------------------------------------------
 
@@ -119,7 +116,8 @@ class Owner:
             events = slot.kind.resume(slot.state, self.now_ms())
             if events:
                 self._apply(slot, events, None, None, None)
-        self._set_due(slot)
+        if slot.kind.next_due is not None:
+            self._timers.set(slot.entity, slot.kind.next_due(slot.state))
 
     # --- commands --------------------------------------------------------------------------------------------------
 
@@ -165,7 +163,7 @@ class Owner:
         for entry in entries:
             slot.keep(entry)
         if kind.next_due is not None:
-            self._set_due(slot)
+            self._timers.set(slot.entity, kind.next_due(state))
         self._pend(Item(slot, records, entries, None, done, sender))
 
     def _deny(self, done: Done | None, denied: Denied) -> None:
@@ -192,14 +190,28 @@ class Owner:
         slot = self._slots.get(entity)
         return None if slot is None else slot.state
 
+    def _tick(self, entity: str) -> None:
+        """Time has come for an entity; if it stays due, it hears of it again."""
+        slot = self._slots.get(entity)
+        if slot is not None and not slot.stopped and slot.kind.next_due is not None:
+            self.submit(entity, Tick(), None)
+            self._timers.set(entity, slot.kind.next_due(slot.state))
+
     # --- reading and watching --------------------------------------------------------------------------------------
 
     def watch(
-        self, entity: str, audience: Audience, after: int, epoch: int, pushes: Pushes, done: Callable[[Page], None]
+        self,
+        entity: str,
+        audience: Audience,
+        after: int,
+        epoch: int,
+        pushes: Pushes,
+        done: Callable[[Page | Denied], None],
     ) -> None:
         """Answer what came after `after`, and push what follows to `pushes`."""
         if self._closed:
-            raise RuntimeError(self._closed)
+            done(Denied(UNAVAILABLE, self._closed))
+            return
         page = self._slot(entity).latest(audience, after, epoch, self._epoch)
 
         def committed() -> None:
@@ -340,44 +352,6 @@ class Owner:
             for pushes in slot.watchers.get("agent", ()):
                 pushes.serving(slot.entity, *change)
 
-    # --- time ------------------------------------------------------------------------------------------------------
-
-    def _set_due(self, slot: Slot) -> None:
-        if slot.kind.next_due is None:
-            return
-        due = slot.kind.next_due(slot.state)
-        if due != slot.due:
-            slot.due = due
-            if due is not None:
-                heapq.heappush(self._heap, (due, slot.entity))
-                self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        delay_s = max(0, self._heap[0][0] - self.now_ms()) / 1000
-        self._alarm = asyncio.get_running_loop().call_later(delay_s, self._tick)
-
-    def _tick(self) -> None:
-        """Feed Tick to all that are due."""
-        now_ms = self.now_ms()
-        again: list[tuple[int, str]] = []
-        while self._heap and self._heap[0][0] <= now_ms and not self._closed:
-            due, entity = heapq.heappop(self._heap)
-            slot = self._slots.get(entity)
-            if slot is None or slot.due != due or slot.stopped:
-                continue
-            slot.due = None
-            self.submit(entity, Tick(), None)
-            self._set_due(slot)
-            if slot.due is not None and slot.due <= now_ms:
-                slot.due = now_ms + TICK_GAP_MS
-                again.append((slot.due, entity))
-        for entry in again:
-            heapq.heappush(self._heap, entry)
-        if self._heap and not self._closed:
-            self._set_alarm()
-
     # --- the end ---------------------------------------------------------------------------------------------------
 
     async def drain(self) -> None:
@@ -392,8 +366,7 @@ class Owner:
     def close(self, why: str) -> None:
         """Forget everything; whoever waits is told that nothing is known."""
         self._closed = why
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._timers.close()
         if self._writer is not None and self._writer is not asyncio.current_task():
             self._writer.cancel()
         waiting, self._pending, self._writing = self._writing + self._pending, [], []

@@ -122,5 +122,5 @@ class Partitions:
         """Let what was decided reach the disk, then let go of all partitions."""
         for owned in self._owned.values():
             owned.relay.close()
-            await owned.sender.close()
+        await asyncio.gather(*(owned.sender.drain() for owned in self._owned.values()))
         await asyncio.gather(*(owned.owner.drain() for owned in self._owned.values()))

@@ -12,6 +12,7 @@ from hub.bus.connection import Connection
 from hub.domain.batch import decode_record
 from hub.domain.commands import AnyCommand
 from hub.domain.ids import partition_of
+from hub.domain.refusals import NotFound
 from hub.domain.views import Audience
 from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
 from hub.engine.owner import Owner
@@ -44,11 +45,12 @@ class History(Protocol):
 class Router:
     """Implements hub.engine.calls.Calls, and carries relayed commands."""
 
-    def __init__(self, worker: str, connection: Connection, history: History, epoch: int) -> None:
+    def __init__(self, worker: str, connection: Connection, history: History, *, partitions: int, epoch: int) -> None:
         self.worker = worker
         self.pushes: Pushes | None = None
         """This worker's gateway; set before the first watch."""
-        self._connection, self._history, self._epoch = connection, history, epoch
+        self._connection, self._history = connection, history
+        self._partitions, self._epoch = partitions, epoch
         self._owners: dict[int, Owner] = {}
         self._peers: dict[int, Peer] = {}
         self._remotes: dict[str, RemotePushes] = {}
@@ -72,11 +74,16 @@ class Router:
         if self.pushes is not None:
             self.pushes.owner_changed(partition)
 
-    def _peer(self, partition: int) -> Peer:
+    def _ask(self, partition: int, ask: Ask, done: Callable[[Any], None] | None) -> None:
+        """Ask the partition's owner, who is elsewhere. An id is anybody's text: it may name a partition we have not."""
         peer = self._peers.get(partition)
         if peer is None:
+            if partition >= self._partitions:
+                if done is not None:
+                    done(Denied(NotFound.code, f"there is no partition {partition} here"))
+                return
             peer = self._peers[partition] = Peer(self._connection, partition)
-        return peer
+        peer.ask(ask, done)
 
     def _remote(self, worker: str) -> RemotePushes:
         remote = self._remotes.get(worker)
@@ -97,7 +104,7 @@ class Router:
         if sender is not None:
             key = id(sender)
             self._senders[key] = sender
-        self._peer(partition).ask(Submit(entity, command, None, self.worker, key), lambda a: done(_as_outcome(a)))
+        self._ask(partition, Submit(entity, command, None, self.worker, key), lambda a: done(_as_outcome(a)))
 
     def watch(
         self, entity: str, audience: Audience, after: int, epoch: int, done: Callable[[Page | Denied], None]
@@ -109,7 +116,7 @@ class Router:
             assert self.pushes is not None
             owner.watch(entity, audience, after, epoch, self.pushes, done)
         else:
-            self._peer(partition).ask(Watch(entity, audience, after, epoch, self.worker), done)
+            self._ask(partition, Watch(entity, audience, after, epoch, self.worker), done)
 
     def unwatch(self, entity: str, audience: Audience) -> None:
         """As hub.engine.calls.Calls."""
@@ -119,7 +126,7 @@ class Router:
             assert self.pushes is not None
             owner.unwatch(entity, audience, self.pushes)
         else:
-            self._peer(partition).ask(Unwatch(entity, audience, self.worker), None)
+            self._ask(partition, Unwatch(entity, audience, self.worker), None)
 
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """As hub.engine.calls.Calls."""
@@ -128,7 +135,7 @@ class Router:
         if owner is not None:
             owner.signal(entity, audience, frame)
         else:
-            self._peer(partition).ask(Forward(entity, audience, frame), None)
+            self._ask(partition, Forward(entity, audience, frame), None)
 
     def page(
         self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
@@ -148,7 +155,7 @@ class Router:
         if owner is not None:
             owner.page(entity, audience, after, before, answered)
         else:
-            self._peer(partition).ask(GetPage(entity, audience, after, before), answered)
+            self._ask(partition, GetPage(entity, audience, after, before), answered)
 
     async def _older(
         self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
@@ -188,7 +195,7 @@ class Router:
         for index, relayed in enumerate(commands):
             if owner is None:
                 submit = Submit(relayed.entity, relayed.command, relayed.origin)
-                self._peer(partition).ask(submit, lambda a, i=index: arrived(i, _as_outcome(a)))  # type: ignore[misc]
+                self._ask(partition, submit, lambda a, i=index: arrived(i, _as_outcome(a)))  # type: ignore[misc]
             elif broken:
                 arrived(index, Outcome(denied=Denied(UNAVAILABLE, "an earlier one was not carried out")))
             else:

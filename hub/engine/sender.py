@@ -17,6 +17,7 @@ from hub.engine.owner import Owner
 
 CALL_S = 10.0
 """A connector that has not answered by then has an unknown outcome."""
+DRAIN_S = 3.0
 
 logger = structlog.get_logger("sender")
 
@@ -27,16 +28,23 @@ class Sender:
     def __init__(self, owner: Owner, connectors: Mapping[str, Connector]) -> None:
         self._owner, self._connectors = owner, connectors
         self._calls: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def offer(self, record: Record) -> None:
         """An event is in the log; if it is an attempt, make it."""
-        if isinstance(record.event, Attempted):
+        if isinstance(record.event, Attempted) and not self._closed:
             call = asyncio.create_task(self._attempt(record.entity, record.event), name=f"deliver-{record.entity}")
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 
-    async def close(self) -> None:
-        """Abandon calls under way: whoever takes over repeats them, or says that their outcome is unknown."""
+    async def drain(self) -> None:
+        """Begin no new calls, and give those under way a moment to come back with their verdict.
+
+        What is abandoned then has an unknown outcome: whoever takes over repeats it, or says so.
+        """
+        self._closed = True
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=DRAIN_S)
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)

@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 class Slot:
     """One entity of a partition. Only its owner touches it."""
 
-    __slots__ = ("due", "entity", "kind", "recent", "state", "stopped", "watchers")
+    __slots__ = ("entity", "kind", "recent", "state", "stopped", "watchers")
 
     def __init__(self, entity: str, kind: Kind) -> None:
         self.entity = entity
@@ -29,7 +29,6 @@ class Slot:
         self.state: Any = kind.new(entity)
         self.recent: list[bytes] = []
         self.watchers: dict[Audience, dict[Pushes, float]] = {}
-        self.due: int | None = None
         self.stopped = ""
 
     def keep(self, entry: bytes) -> None:

@@ -69,7 +69,7 @@ class Rig:
         self.heard = Heard()
         self.lost: list[tuple[int, str]] = []
         self.connection = connection
-        self.router = Router(f"w{next(_names)}", connection, EmptyHistory(), EPOCH)
+        self.router = Router(f"w{next(_names)}", connection, EmptyHistory(), partitions=32, epoch=EPOCH)
         self.router.pushes = self.heard
         self.partitions = Partitions(
             connection,
@@ -95,7 +95,8 @@ class Rig:
         """End as SIGKILL would: nothing is drained, what is in flight may or may not have been stored."""
         for partition in list(self.partitions._owned.values()):
             partition.relay.close()
-            await partition.sender.close()
+            for call in partition.sender._calls:
+                call.cancel()
             partition.owner.close("killed")
         await self.connection.close()
 

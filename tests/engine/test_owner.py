@@ -189,3 +189,13 @@ async def test_ids_that_nobody_writes_to_take_no_memory(nats: EmbeddedServer) ->
     (owned,) = rig.partitions._owned.values()
     assert len(owned.owner._slots) <= 1  # the queue's, at most
     await rig.stop()
+
+
+async def test_an_id_of_no_partition_is_told_so(nats: EmbeddedServer) -> None:
+    rig = await Rig.start(nats, [0])
+    denied = (await rig.post(conversation(999), "t1", 1)).denied
+    assert denied is not None
+    assert denied.code == "not_found"
+    page = await rig.page(conversation(999), "visitor", 0, 9)
+    assert isinstance(page, Denied)
+    await rig.stop()

@@ -1,0 +1,55 @@
+"""When entities are due: one heap and one alarm for all entities of a partition."""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+
+GAP_MS = 50
+"""An entity that is due again at once after its tick is ticked no more often than this."""
+
+
+class Timers:
+    """Calls `ring` with each entity at its moment (Unix ms, by `now_ms`). To be used inside a running loop."""
+
+    def __init__(self, now_ms: Callable[[], int], ring: Callable[[str], None]) -> None:
+        self._now_ms, self._ring = now_ms, ring
+        self._due: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._not_before = 0
+
+    def set(self, entity: str, due_ms: int | None) -> None:
+        """The entity is due then, and at no other moment that was set before; None: it waits for nothing."""
+        if due_ms is None:
+            self._due.pop(entity, None)
+            return
+        due_ms = max(due_ms, self._not_before)
+        if self._due.get(entity) != due_ms:
+            self._due[entity] = due_ms
+            heapq.heappush(self._heap, (due_ms, entity))
+            self._set_alarm()
+
+    def close(self) -> None:
+        """Ring no more."""
+        self._due.clear()
+        self._heap.clear()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        delay_s = max(0, self._heap[0][0] - self._now_ms()) / 1000
+        self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring_due)
+
+    def _ring_due(self) -> None:
+        now_ms = self._now_ms()
+        self._not_before = now_ms + GAP_MS
+        while self._heap and self._heap[0][0] <= now_ms:
+            due_ms, entity = heapq.heappop(self._heap)
+            if self._due.get(entity) == due_ms:
+                del self._due[entity]
+                self._ring(entity)
+        self._not_before = 0
+        if self._heap:
+            self._set_alarm()
