@@ -10,6 +10,7 @@ from connectors.tencent.client import open_client
 
 async def test_the_log_shows_the_path_and_not_the_query(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")  # whatever level the hub has given it
     async with open_client("http://127.0.0.1:9") as client:
         client._transport = httpx.MockTransport(lambda request: httpx.Response(200))
         client._mounts = {}

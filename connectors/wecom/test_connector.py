@@ -321,6 +321,7 @@ def test_a_wrong_setting_is_named(wrong: dict[str, str]) -> None:
 
 async def test_no_secret_is_shown_anywhere(sandbox: WeComSandbox, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")  # whatever level the hub has given it
     settings = WeComSettings(**{**SETTINGS, "base_url": sandbox.url})
     wecom = WeCom(settings)
     await wecom.start(Surroundings(SharedTokens(), ""))
