@@ -1,0 +1,106 @@
+"""A whole hub and its agents' phones for browser tests: in a thread, because Playwright has the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from hub.demo.page import arrange, build_app
+from hub.demo.stage import Stage, free_port
+
+START_S = 90
+SHOP = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>花店</title><h1>花店</h1>
+<script src="HUB/h5/widget.js" async></script>"""
+
+
+class RealHub:
+    """`with RealHub(folder).running() as hub`: `url` is the hub's; `phone_url(user)` an agent's phone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stage = Stage(folder, arrange, port=free_port())
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return self.stage.url
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[RealHub]:
+        """All its workers are up; on leaving, nothing is left running."""
+        self._thread.start()
+        try:
+            self._call(self._enter())
+            try:
+                yield self
+            finally:
+                self._call(self.stage.__aexit__(None, None, None))
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
+            self._loop.close()
+
+    @contextlib.contextmanager
+    def demo_page(self) -> Iterator[str]:
+        """The page with both sides, as `hub demo` serves it; its URL."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            config = uvicorn.Config(build_app(self.stage), log_level="error", timeout_graceful_shutdown=1)
+            server = uvicorn.Server(config)
+            serving = self._start(server.serve(sockets=[listener]))
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            finally:
+                server.should_exit = True
+                serving.result(10)
+
+    @contextlib.contextmanager
+    def shop(self) -> Iterator[str]:
+        """A page of another origin that has the line of HTML; its URL."""
+        page = SHOP.replace("HUB", self.url).encode()
+
+        class Page(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("content-type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """A test's output is no place for an access log."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}/"
+            server.shutdown()
+
+    def phone_url(self, user: str) -> str:
+        """The page that shows that member's phone."""
+        return f"{self.stage.stand_in.url}/phone?user={user}"
+
+    def kill(self, pid: int) -> None:
+        """SIGKILL for one of the hub's own processes."""
+        assert pid in self.stage.children("")
+        os.kill(pid, signal.SIGKILL)
+
+    async def _enter(self) -> None:
+        await self.stage.__aenter__()
+        async with asyncio.timeout(START_S):
+            while "chat page" not in self.stage.log.read_text(encoding="utf-8"):
+                await asyncio.sleep(0.1)
+
+    def _start(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self._start(coroutine).result(START_S + 60)

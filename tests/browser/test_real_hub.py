@@ -1,0 +1,164 @@
+"""A visitor's page and an agent's phone on a whole hub: what one side writes the other reads, once, whatever dies."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.real_hub import RealHub
+from tests.browser.test_widget import expect_own, wait_for, write
+
+Phone = Callable[..., BrowserContext]
+
+WANG, ZHAO = "WangFang", "ZhaoMin"
+"""Userids of rules/teams.yaml. Before buying one asks WangFang; ZhaoMin answers for all teams, as on the demo's page."""
+OPENER = "这款羽绒服有 M 码的现货吗？"
+"""A sentence that the rules give to WangFang's team, without an automatic reply."""
+PICTURES = os.environ.get("PICTURES")
+"""The folder that the documentation's pictures are to be written to (`make pictures`)."""
+MAX_PICTURE_BYTES = 200_000
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHub]:
+    """One hub for all tests of this module; each has visitors of its own."""
+    with RealHub(tmp_path_factory.mktemp("hub")).running() as running:
+        yield running
+
+
+@pytest.fixture
+def agent(phone: Phone, hub: RealHub) -> Iterator[Callable[[str], Page]]:
+    """Makes the page of a member's phone, on duty; at the end they go off duty."""
+    pages: list[Page] = []
+
+    def make(user: str) -> Page:
+        page = phone().new_page()
+        page.goto(hub.phone_url(user))
+        tap(page, "上班", "已上班")
+        pages.append(page)
+        return page
+
+    yield make
+    for page in pages:
+        tap(page, "下班", "已下班")
+
+
+@pytest.fixture
+def wang(agent: Callable[[str], Page]) -> Page:
+    """WangFang's phone; she is on duty."""
+    return agent(WANG)
+
+
+@pytest.fixture
+def visitor(phone: Phone, hub: RealHub) -> Callable[..., Page]:
+    """Makes a visitor's page on a phone, connected."""
+
+    def make(context: BrowserContext | None = None, name: str = "张三") -> Page:
+        page = (context or phone()).new_page()
+        page.goto(f"{hub.url}/chat?name={name}")
+        page.get_by_text("发消息给我们").wait_for()
+        return page
+
+    return make
+
+
+def tap(page: Page, button: str, answer: str) -> None:
+    """Tap in the app's menu, and wait for what the hub answers to it."""
+    answers = page.locator(".row.app .bubble", has_text=answer)
+    page.locator("#app", has_text=re.compile(".+")).wait_for()
+    before = answers.count()
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(answers).to_have_count(before + 1, timeout=20_000)
+
+
+def say(page: Page, text: str) -> None:
+    """Type on the agent's phone."""
+    page.get_by_label("给客服台发消息").fill(text)
+    page.get_by_role("button", name="发送").click()
+
+
+def block(page: Page, text: str) -> str:
+    """`#12` of the block on the agent's phone that has `text`."""
+    bubble = page.locator(".row.app .bubble", has_text=text)
+    bubble.last.wait_for(timeout=20_000)
+    found = re.search(rf"【(#\d+)·\d+ [^】]+】[^【]*{re.escape(text)}", bubble.last.text_content() or "")
+    assert found, bubble.all_text_contents()
+    return found[1]
+
+
+def shown(page: Page) -> str:
+    """All that the app has shown on the agent's phone."""
+    return "\n".join(page.locator(".row.app .bubble").all_text_contents())
+
+
+def answers(page: Page) -> list[str]:
+    """What the visitor's page shows of agents, without the greeting and automatic replies."""
+    rows = page.locator(".row.other:not(:has([data-automatic])) .bubble")
+    return rows.all_text_contents()
+
+
+def expect_answers(page: Page, texts: list[str]) -> None:
+    wait_for(lambda: answers(page) == texts, page)
+    assert answers(page) == texts
+
+
+def picture(page: Page, name: str) -> None:
+    """A picture of the page for the documentation, where one is asked for."""
+    if PICTURES:
+        file = Path(PICTURES) / f"{name}.png"
+        page.screenshot(path=file, scale="css" if name == "demo" else "device")
+        assert file.stat().st_size < MAX_PICTURE_BYTES, f"{file}: {file.stat().st_size} bytes"
+
+
+def test_an_agent_answers_by_number_and_by_the_sticky_choice(wang: Page, visitor: Callable[..., Page]) -> None:
+    page = visitor()
+    write(page, OPENER)
+    number = block(wang, OPENER)
+    say(wang, f"{number} 您好，有现货，今天下单明天发出")
+    expect_answers(page, ["您好，有现货，今天下单明天发出"])
+    expect(page.get_by_role("status").first).to_have_text("王芳 正在为您服务")
+    write(page, "好的，到货前打我电话 13922334455")
+    assert block(wang, "到货前打我电话 ***") == number
+    other = visitor(name="李四")
+    write(other, "满 300 的优惠券还有吗？")
+    block(wang, "优惠券还有吗")
+    say(wang, "好的，已为您备注")
+    expect_answers(page, ["您好，有现货，今天下单明天发出", "好的，已为您备注"])
+    assert answers(other) == []
+    write(page, "谢谢！")
+    block(wang, "谢谢！")
+    picture(page, "visitor")
+    picture(wang, "phone")
+    assert "13922334455" not in shown(wang)
+
+
+def test_a_reload_keeps_both_sides(wang: Page, visitor: Callable[..., Page]) -> None:
+    page = visitor()
+    write(page, f"{OPENER}一")
+    say(wang, f"{block(wang, f'{OPENER}一')} 有的，重新加载前")
+    expect_answers(page, ["有的，重新加载前"])
+    before = shown(wang)
+    page.reload()
+    wang.reload()
+    expect_own(page, [f"{OPENER}一"])
+    expect_answers(page, ["有的，重新加载前"])
+    wait_for(lambda: shown(wang) == before, wang)
+    assert shown(wang) == before
+
+
+def test_what_is_written_offline_arrives_once(wang: Page, visitor: Callable[..., Page]) -> None:
+    page = visitor()
+    write(page, f"{OPENER}二")
+    block(wang, f"{OPENER}二")
+    page.context.set_offline(True)
+    expect(page.get_by_text("网络已断开")).to_be_visible()
+    write(page, "没有网的时候写的")
+    page.wait_for_timeout(1500)
+    print("PENDING", page.locator(".pending").count())
+    page.context.set_offline(False)
+    expect_own(page, [f"{OPENER}二", "没有网的时候写的"])
+    block(wang, "没有网的时候写的")
+    assert shown(wang).count("没有网的时候写的") == 1
