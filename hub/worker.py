@@ -190,26 +190,31 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(supervised: Supervised) -> str:
-    """Run one worker until it is told to stop; answers why it had to stop by itself, or nothing."""
-    settings, config = supervised.config.settings, supervised.config
+async def build(supervised: Supervised) -> tuple[Worker, uvicorn.Config]:
+    """Everything that holds up the event loop, before the first beat: imports, rules, the app."""
+    config = supervised.config
     connection = await connect(config.nats_url, f"worker-{config.index}")
-    founding = await found(connection, settings.partitions)
-    worker = Worker(supervised, connection, founding)
-    await worker.start()
-    server = Server(
-        uvicorn.Config(
-            create_app(worker.needs()),
-            ws=socket_class(worker.sessions, worker.allows),
-            http="httptools",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
+    worker = Worker(supervised, connection, await found(connection, config.settings.partitions))
+    http = uvicorn.Config(
+        create_app(worker.needs()),
+        ws=socket_class(worker.sessions, worker.allows),
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_S,
     )
-    serving = asyncio.create_task(server.serve([listening_socket(settings.host, settings.port)]))
+    http.load()
+    return worker, http
+
+
+async def serve(supervised: Supervised, worker: Worker, http: uvicorn.Config) -> str:
+    """Run one worker until it is told to stop; answers why it had to stop by itself, or nothing."""
+    await worker.start()
+    server = Server(http)
+    listener = listening_socket(worker.settings.host, worker.settings.port)
+    serving = asyncio.create_task(server.serve([listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     supervised.ready()
@@ -227,8 +232,9 @@ def main() -> None:
     logs.configure(f"worker-{supervised.config.index}")
 
     async def run() -> str:
+        worker, http = await build(supervised)
         async with supervised:
-            return await serve(supervised)
+            return await serve(supervised, worker, http)
 
     try:
         failed = uvloop.run(run())

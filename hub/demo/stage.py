@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import itertools
 import json
@@ -22,6 +23,7 @@ import httpx
 import yaml
 
 from hub.errors import HubError
+from hub.process import PR_SET_PDEATHSIG
 
 VISITORS, AGENTS = "h5", "wecom"
 """The channels of the demo: on which visitors write, and on which agents answer."""
@@ -156,6 +158,7 @@ class Stage:
                 sys.executable, "-m", "hub", "up", env=environ | {"HUB_CONFIG": str(config)},
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,  # Ctrl-C is for the demo, which ends the hub in order
+                preexec_fn=_end_with_parent,
             )  # fmt: skip
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as http:
@@ -184,6 +187,12 @@ class Stage:
     def children(self, mark: str) -> list[int]:
         """The hub's own child processes whose command line contains `mark`."""
         return [pid for pid, command in _children(self.pid) if mark in command]
+
+
+def _end_with_parent() -> None:
+    """Have Linux stop this process when the demo is gone, even by SIGKILL; elsewhere it must be ended by hand."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _children(parent: int) -> Iterator[tuple[int, str]]:

@@ -106,7 +106,8 @@ def _serve(state: Agent, command: c.Serve) -> list[AnyEvent]:
         gone = e.ServingStopped(command.conversation, command.no, "returned")
         return [*events, gone, e.Unreachable(because, (command.conversation,))]
     if known is None or command.no not in state.seen:
-        text = notes.begun(Served(command.no, command.name, command.team), command.skipped)
+        team = state.directory.displays.get(command.team, command.team)
+        text = notes.begun(Served(command.no, command.name, team), command.skipped)
         events += _note(state, text, begins=command.no)
     backlog = tuple(block for block in command.backlog if known is None or block.seq > known.last)
     return [*events, e.BlocksWaiting(backlog)] if backlog else events

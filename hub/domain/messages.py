@@ -92,6 +92,8 @@ class Directory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     agents: dict[str, str] = {}
     teams: dict[str, str] = {}
+    displays: dict[str, str] = {}
+    """Of each team, what people read."""
 
     @classmethod
     def of(cls, teams: Teams) -> "Directory":
@@ -99,6 +101,7 @@ class Directory(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(
             _by_word([(agent.name, agent.display, agent.id) for agent in teams.agents]),
             _by_word([(team.name, team.display, team.name) for team in teams.teams]),
+            {team.name: team.display for team in teams.teams},
         )
 
 

@@ -24,6 +24,50 @@ SHOP = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>花店<
 <script src="HUB/h5/widget.js" async></script>"""
 
 
+class Line:
+    """A network between a visitor and the hub: `url` leads to it; `cut` breaks what is open, and what comes, until `mend`."""
+
+    def __init__(self, hub: RealHub) -> None:
+        self._hub = hub
+        self._target = hub.url.rpartition(":")[2]
+        self._dead = False
+        self._open: set[asyncio.StreamWriter] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def cut(self) -> None:
+        self._hub.call(self._set(dead=True))
+
+    def mend(self) -> None:
+        self._hub.call(self._set(dead=False))
+
+    async def serve(self) -> asyncio.Server:
+        return await asyncio.start_server(self._carry, sock=self._listener)
+
+    async def _set(self, *, dead: bool) -> None:
+        self._dead = dead
+        for writer in list(self._open) if dead else []:
+            writer.transport.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._dead:
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(self._target))
+        ends = {writer, far_writer}
+        self._open |= ends
+        await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
+        self._open -= ends
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
 class RealHub:
     """`with RealHub(folder).running() as hub`: `url` is the hub's; `phone_url(user)` an agent's phone."""
 
@@ -41,11 +85,11 @@ class RealHub:
         """All its workers are up; on leaving, nothing is left running."""
         self._thread.start()
         try:
-            self._call(self._enter())
+            self.call(self._enter())
             try:
                 yield self
             finally:
-                self._call(self.stage.__aexit__(None, None, None))
+                self.call(self.stage.__aexit__(None, None, None))
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(5)
@@ -63,6 +107,17 @@ class RealHub:
             finally:
                 server.should_exit = True
                 serving.result(10)
+
+    @contextlib.contextmanager
+    def line(self) -> Iterator[Line]:
+        """A network that can be cut."""
+        line = Line(self)
+        server = self.call(line.serve())
+        try:
+            yield line
+        finally:
+            line.cut()
+            self._loop.call_soon_threadsafe(server.close)
 
     @contextlib.contextmanager
     def shop(self) -> Iterator[str]:
@@ -102,5 +157,6 @@ class RealHub:
     def _start(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
-    def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run it beside the hub; what it returns."""
         return self._start(coroutine).result(START_S + 60)

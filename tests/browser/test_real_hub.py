@@ -56,9 +56,9 @@ def wang(agent: Callable[[str], Page]) -> Page:
 def visitor(phone: Phone, hub: RealHub) -> Callable[..., Page]:
     """Makes a visitor's page on a phone, connected."""
 
-    def make(context: BrowserContext | None = None, name: str = "张三") -> Page:
+    def make(context: BrowserContext | None = None, name: str = "张三", url: str = hub.url) -> Page:
         page = (context or phone()).new_page()
-        page.goto(f"{hub.url}/chat?name={name}")
+        page.goto(f"{url}/chat?name={name}")
         page.get_by_text("发消息给我们").wait_for()
         return page
 
@@ -149,16 +149,96 @@ def test_a_reload_keeps_both_sides(wang: Page, visitor: Callable[..., Page]) -> 
     assert shown(wang) == before
 
 
-def test_what_is_written_offline_arrives_once(wang: Page, visitor: Callable[..., Page]) -> None:
+def test_what_is_written_offline_arrives_once(hub: RealHub, wang: Page, visitor: Callable[..., Page]) -> None:
+    with hub.line() as line:
+        page = visitor(url=line.url)
+        write(page, f"{OPENER}二")
+        number = block(wang, f"{OPENER}二")
+        page.context.set_offline(True)
+        line.cut()
+        expect(page.get_by_text("网络已断开")).to_be_visible()
+        write(page, "没有网的时候写的")
+        expect(page.get_by_text("1 条消息未发送，联网后自动发送")).to_be_visible()
+        say(wang, f"{number} 在您断网的时候回的")
+        line.mend()
+        page.context.set_offline(False)
+        expect_own(page, [f"{OPENER}二", "没有网的时候写的"])
+        expect_answers(page, ["在您断网的时候回的"])
+        block(wang, "没有网的时候写的")
+        assert shown(wang).count("没有网的时候写的") == 1
+
+
+def test_two_tabs_of_one_browser_agree(phone: Phone, wang: Page, visitor: Callable[..., Page]) -> None:
+    context = phone()
+    tabs = [visitor(context), visitor(context)]
+    texts = [f"{OPENER}三"] + [f"第 {n} 条，来自标签 {n % 2}" for n in range(1, 6)]
+    for n, text in enumerate(texts):
+        write(tabs[n % 2], text)
+        for tab in tabs:
+            expect_own(tab, texts[: n + 1])
+    say(wang, f"{block(wang, texts[-1])} 两个标签都看得到")
+    for tab in tabs:
+        expect_answers(tab, ["两个标签都看得到"])
+    heads = re.findall(r"【#\d+·\d+ 张三】[^【]*", shown(wang))
+    assert [next(text for text in texts if text in head) for head in heads if head.rstrip().endswith(tuple(texts))] == texts
+
+
+def test_workers_are_killed_and_nothing_is_lost_or_doubled(
+    hub: RealHub, wang: Page, visitor: Callable[..., Page]
+) -> None:
     page = visitor()
-    write(page, f"{OPENER}二")
-    block(wang, f"{OPENER}二")
-    page.context.set_offline(True)
-    expect(page.get_by_text("网络已断开")).to_be_visible()
-    write(page, "没有网的时候写的")
-    page.wait_for_timeout(1500)
-    print("PENDING", page.locator(".pending").count())
-    page.context.set_offline(False)
-    expect_own(page, [f"{OPENER}二", "没有网的时候写的"])
-    block(wang, "没有网的时候写的")
-    assert shown(wang).count("没有网的时候写的") == 1
+    texts, answered = [f"{OPENER}四"], []
+    write(page, texts[0])
+    number = block(wang, texts[0])
+    for round_, worker in enumerate(hub.stage.children("hub.worker")):
+        texts.append(f"第 {round_} 次之前写的")
+        write(page, texts[-1])
+        hub.kill(worker)
+        texts.append(f"第 {round_} 次之后写的")
+        write(page, texts[-1])
+        expect_own(page, texts)
+        block(wang, texts[-1])
+        answered.append(f"第 {round_} 次之后回的")
+        say(wang, f"{number} {answered[-1]}")
+        expect_answers(page, answered)
+    page.reload()
+    expect_own(page, texts)
+    expect_answers(page, answered)
+    assert [shown(wang).count(text) for text in texts] == [1] * len(texts)
+
+
+def test_the_line_of_html_works_on_a_page_of_another_origin(hub: RealHub, phone: Phone, wang: Page) -> None:
+    with hub.shop() as url:
+        page = phone().new_page()
+        page.goto(url)
+        page.get_by_role("button", name="联系客服").click()
+        page.get_by_text("发消息给我们").wait_for()
+        write(page, f"{OPENER}五")
+        say(wang, f"{block(wang, f'{OPENER}五')} 花店也能聊")
+        expect_answers(page, ["花店也能聊"])
+        page.get_by_role("button", name="收起").click()
+        page.reload()
+        page.get_by_role("button", name="联系客服").click()
+        expect_own(page, [f"{OPENER}五"])
+        expect_answers(page, ["花店也能聊"])
+
+
+def test_the_demos_page_has_both_sides(hub: RealHub, phone: Phone, agent: Callable[[str], Page]) -> None:
+    agent(ZHAO)
+    with hub.demo_page() as url:
+        desk = phone(is_mobile=False, has_touch=False, device_scale_factor=1, viewport={"width": 1280, "height": 860})
+        page = desk.new_page()
+        page.goto(url)
+        visitor, phone_ = page.frame_locator("#visitor"), page.frame_locator("#agent")
+        visitor.get_by_label("输入消息").fill("我的快递到哪了")
+        visitor.get_by_label("输入消息").press("Enter")
+        expect(phone_.locator(".row.app", has_text="我的快递到哪了")).to_be_visible()
+        head = phone_.locator(".row.app", has_text="我的快递到哪了").text_content() or ""
+        number = (re.findall(r"【(#\d+)·", head) or [""])[0]
+        phone_.get_by_label("给客服台发消息").fill(f"{number} 已到本市，今天下午派送")
+        phone_.get_by_label("给客服台发消息").press("Enter")
+        expect(visitor.get_by_text("已到本市，今天下午派送")).to_be_visible()
+        visitor.get_by_label("输入消息").fill("太好了，谢谢")
+        visitor.get_by_label("输入消息").press("Enter")
+        expect(phone_.locator(".row.app", has_text="太好了，谢谢")).to_be_visible()
+        picture(page, "demo")

@@ -437,7 +437,7 @@ def test_a_new_conversation_comes_with_its_backlog() -> None:
     rig = Rig()
     blocks = tuple(Block("c12-x", 12, seq, "张三", f"第 {seq}") for seq in (3, 4))
     rig.do(c.Serve("c12-x", 12, "张三", "sales", blocks, skipped=2))
-    assert rig.send() == "新会话 #12 张三（sales），前面还有 2 条未显示\n【#12·3 张三】第 3\n【#12·4 张三】第 4"
+    assert rig.send() == "新会话 #12 张三（售前），前面还有 2 条未显示\n【#12·3 张三】第 3\n【#12·4 张三】第 4"
 
 
 def test_at_once_then_folded_for_three_seconds() -> None:
@@ -540,7 +540,7 @@ def test_notes_that_shared_a_refused_text_come_again() -> None:
     rig.attempt()
     rig.verdict("refused", because="forbidden words")
     text = rig.send()
-    assert text == "新会话 #12 张三（sales）\n可能没有收到 #12·1：forbidden words\n(2)"
+    assert text == "新会话 #12 张三（售前）\n可能没有收到 #12·1：forbidden words\n(2)"
 
 
 def test_a_refused_note_is_not_followed_by_another() -> None:
