@@ -8,7 +8,8 @@ HubError
 │   ├── InDoubt          whether a batch was stored could not be found out
 │   ├── LogFull          the log's fuse: max_bytes
 │   ├── ChainBroken      a batch does not follow the one before it
-│   └── LogWentBack      the log is shorter than it was
+│   ├── LogWentBack      the log is shorter than it was
+│   └── UnreadableBatch  a batch that this version cannot read
 ├── BusError             nats-server does not start, or NATS lets nobody in
 │   ├── NoResponders     nobody serves a subject at this moment
 │   ├── NoAnswer         no answer in time: whether it was carried out is not known
@@ -58,6 +59,10 @@ class ChainBroken(LogError):
 
 class LogWentBack(LogError):
     """The log ends below a point that it is known to have reached."""
+
+
+class UnreadableBatch(LogError):
+    """A batch of a newer version, or no batch at all: its partition is not taken, the others are not touched."""
 
 
 class BusError(HubError):

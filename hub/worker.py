@@ -107,8 +107,7 @@ class Worker:
         self.stop.set()
 
     def _new_conversation_id(self) -> str:
-        """In this worker's home partition: few partitions are busy, so their batches stay large."""
-        return ids.new_conversation_id(self.config.partitions[0], secrets.token_bytes(16))
+        return ids.new_conversation_id(self.partitions.home, secrets.token_bytes(16))
 
     def allows(self, origin: str, own: str) -> bool:
         """Whether some channel lets this page's origin in."""
@@ -145,6 +144,7 @@ class Worker:
         for connector in self.connectors.values():
             await connector.start(surroundings)
         await self.partitions.take(self.config.partitions)
+        logger.info("partitions taken", home=self.partitions.home, failed=self.partitions.failed)
         self._announce_teams()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()

@@ -47,9 +47,20 @@ class EncodedBatch(msgspec.Struct, frozen=True, omit_defaults=True):
     took: bool = False
 
 
-decode_batch = msgspec.json.Decoder(Batch).decode
+_decode_batch = msgspec.json.Decoder(Batch).decode
 decode_entry = msgspec.json.Decoder(Entry).decode
 encode_batch = msgspec.json.Encoder().encode
 encode_entry = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(Record).decode
 encode_record = msgspec.json.Encoder().encode
+
+
+def decode_batch(data: bytes) -> Batch:
+    """The batch in a log message. Raises ValueError for one that this version cannot read."""
+    try:
+        batch = _decode_batch(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"it cannot be read: {error}") from error
+    if batch.schema > SCHEMA:
+        raise ValueError(f"its schema is {batch.schema}, this version knows {SCHEMA}: run the newer version")
+    return batch

@@ -23,7 +23,7 @@ from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
 from hub.engine.kinds import Kind
 from hub.engine.slots import Slot, encode_frame
 from hub.engine.timers import Timers
-from hub.errors import Fenced, LogError, LogFull
+from hub.errors import Fenced, LogError, LogFull, UnreadableBatch
 
 STOPPED = "stopped"
 """`Denied.code` of an entity whose decide has failed; it takes nothing more until it is loaded again."""
@@ -100,7 +100,10 @@ class Owner:
 
     async def _replay(self, after: int) -> None:
         async for stored in self._log.read(after):
-            batch = decode_batch(stored.data)
+            try:
+                batch = decode_batch(stored.data)
+            except ValueError as error:
+                raise UnreadableBatch(f"LOG-{self.partition}, sequence {stored.seq}: {error}") from error
             for entry in batch.entries:
                 slot = self._slot(entry.record.entity)
                 slot.kind.evolve(slot.state, entry.record, entry.origin)
@@ -110,6 +113,7 @@ class Owner:
             if self.unrelayed[0][0] <= self.relayed:
                 self.unrelayed = [kept for kept in self.unrelayed if kept[0] > self.relayed]
             self._tip = stored.seq
+            await asyncio.sleep(0)  # a long replay must not silence the beats
 
     def _resume(self, slot: Slot) -> None:
         if slot.kind.resume is not None:
@@ -294,7 +298,13 @@ class Owner:
                     self._on_lost(self.partition, str(error))
                     return
             written, self._writing = self._writing, []
-            self._committed(written)
+            try:
+                self._committed(written)
+            except Exception as error:  # relay or sender: going on would leave their work undone
+                logger.exception("followers of the log failed", partition=self.partition)
+                self.close(f"{type(error).__name__}: {error}")
+                self._on_lost(self.partition, self._closed)
+                return
 
     async def _append(self, entries: list[msgspec.Raw]) -> None:
         self._n += 1

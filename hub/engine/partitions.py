@@ -18,6 +18,7 @@ from hub.engine.relay import Relay
 from hub.engine.router import Router
 from hub.engine.sender import Sender
 from hub.engine.wire import OWNERS_SUBJECT, commands_subject, decode_pushes, deliver_subject
+from hub.errors import LogError
 
 AT_ONCE = 4
 """So many partitions are replayed side by side."""
@@ -52,6 +53,8 @@ class Partitions:
         self._connection, self._router, self._kinds, self._connectors = connection, router, kinds, connectors
         self._epoch, self._log_bytes, self._now_ms, self._on_lost = epoch, log_bytes, now_ms, on_lost
         self._owned: dict[int, Owned] = {}
+        self.failed: dict[int, str] = {}
+        """Partitions that could not be taken, and why."""
 
     async def listen(self) -> None:
         """Hear other owners' pushes and of new owners; before the first watch."""
@@ -59,12 +62,16 @@ class Partitions:
         await subscribe(self._connection, OWNERS_SUBJECT, self._owner_changed)
 
     async def take(self, partitions: Iterable[int]) -> None:
-        """Own these partitions: replay their logs, then serve them. Raises LogError."""
+        """Own these partitions: replay their logs, then serve them. One whose log cannot be trusted stops alone."""
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(partition: int) -> None:
             async with places:
-                await self._take(partition)
+                try:
+                    await self._take(partition)
+                except LogError as error:
+                    self.failed[partition] = str(error)
+                    logger.critical("partition not taken", partition=partition, because=str(error))
 
         async with asyncio.TaskGroup() as group:
             for partition in partitions:
@@ -83,8 +90,9 @@ class Partitions:
             on_lost=self._on_lost,
         )
         relay = Relay(owner, self._kinds, self._router, self._epoch)
-        self._owned[partition] = Owned(owner, relay, Sender(owner, self._connectors))
+        owned = Owned(owner, relay, Sender(owner, self._connectors))
         await owner.take()
+        self._owned[partition] = owned
         self._router.add_owner(owner)
         relay.start()
         await serve(self._connection, commands_subject(partition), lambda data: self._router.answer(partition, data))
@@ -112,6 +120,16 @@ class Partitions:
         for owned in self._owned.values():
             if self._router.pushes is not None:
                 owned.owner.forget_watchers(self._now_ms() - UNSEEN_MS, self._router.pushes)
+
+    @property
+    def home(self) -> int:
+        """Where this worker opens new conversations: few partitions are busy, so their batches stay large.
+
+        Raises LogError when it owns none.
+        """
+        if not self._owned:
+            raise LogError("; ".join(self.failed.values()) or "this worker owns no partition")
+        return min(self._owned)
 
     @property
     def stopped(self) -> dict[str, str]:

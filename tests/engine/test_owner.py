@@ -7,6 +7,7 @@ import signal
 import msgspec
 import pytest
 
+from hub.bus.connection import connect
 from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
 from hub.domain import commands as c
@@ -198,4 +199,26 @@ async def test_an_id_of_no_partition_is_told_so(nats: EmbeddedServer) -> None:
     assert denied.code == "not_found"
     page = await rig.page(conversation(999), "visitor", 0, 9)
     assert isinstance(page, Denied)
+    await rig.stop()
+
+
+@pytest.mark.parametrize(
+    ("data", "because"),
+    [(b'{"schema":2,"epoch":7,"owner":"x","n":1,"relayed":0}', "schema is 2"), (b"not json", "cannot be read")],
+)
+async def test_a_partition_whose_log_cannot_be_read_stops_alone(
+    nats: EmbeddedServer, data: bytes, because: str
+) -> None:
+    rig = await Rig.start(nats, [0])
+    await rig.kill()
+    connection = await connect(nats.url, "newer")
+    log = PartitionLog(connection, 0)
+    await log.append(data, "newer:1", await log.open())
+    await connection.close()
+    rig = await Rig.start(nats, [0, 1])
+    assert list(rig.partitions.failed) == [0]
+    assert rig.partitions.failed[0].startswith("LOG-0, sequence 2: ")
+    assert because in rig.partitions.failed[0]
+    assert rig.partitions.home == 1
+    assert seqs(await rig.post(conversation(1), "t1", 1)) == [1, 2, 3]
     await rig.stop()
