@@ -10,11 +10,11 @@ from collections.abc import Callable
 import structlog
 
 from hub.bus import founding, guard, watermark
-from hub.bus.connection import AWAY, Connection, connect
+from hub.bus.connection import AWAY, Connection, apart, connect
 from hub.bus.server import EmbeddedServer
 from hub.bus.watermark import Watermark
 from hub.data_folder import DataFolder
-from hub.errors import HubError, SettingsError
+from hub.errors import BusError, HubError, SettingsError
 from hub.process import Config
 from hub.settings import Settings, load_connectors
 from hub.supervisor import Kept, Restarts
@@ -86,8 +86,8 @@ class Node:
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
-        with contextlib.suppress(*AWAY):
-            await self._note_streams()
+        with contextlib.suppress(BusError, *AWAY):
+            await apart(self._note_streams())
         await self._disconnect()
         await self.nats.stop(DRAIN_S)
         if self._port:
@@ -158,8 +158,8 @@ class Node:
         while True:
             await asyncio.sleep(1)
             # While the server is away there is nothing new to note.
-            with contextlib.suppress(*AWAY):
-                await self._note_streams()
+            with contextlib.suppress(BusError, *AWAY):
+                await apart(self._note_streams())
 
     async def _note_streams(self) -> None:
         if self._watch is None:

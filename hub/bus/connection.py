@@ -1,9 +1,10 @@
 """Connections to NATS that come back by themselves, and neither send late nor wait long for the dead."""
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import nats.errors
 from nats.aio.client import Client
@@ -28,6 +29,29 @@ class Connection(Client):
     async def count_fault(self, error: Exception) -> None:
         # It runs for every single dropped message: a log line each would be the second disaster.
         self.faults[type(error).__name__] += 1
+
+    async def close(self) -> None:
+        """Close for good; never raises."""
+        with contextlib.suppress(BusError, *AWAY):
+            await apart(super().close())
+
+
+async def apart(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, done in a task of its own.
+
+    When a connection closes, nats-py cancels what is under way on it, and may cancel its own closing. Where that
+    surfaced in the caller's task it would look as if the caller had been cancelled, and end a loop that is meant to
+    run for ever; so it is raised as BusError.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if task.cancelled():
+        raise BusError("the connection to NATS was closed under way")
+    return task.result()
 
 
 async def connect(url: str, name: str, timeout_s: float = 30) -> Connection:

@@ -95,6 +95,7 @@ class Owner:
                 await self._replay(self._tip)
         self._closed = ""
         self._writer = asyncio.create_task(self._write(), name=f"owner-{self.partition}")
+        self._writer.add_done_callback(self._ended)
         for slot in list(self._slots.values()):
             self._resume(slot)
 
@@ -298,13 +299,15 @@ class Owner:
                     self._on_lost(self.partition, str(error))
                     return
             written, self._writing = self._writing, []
-            try:
-                self._committed(written)
-            except Exception as error:  # relay or sender: going on would leave their work undone
-                logger.exception("followers of the log failed", partition=self.partition)
-                self.close(f"{type(error).__name__}: {error}")
-                self._on_lost(self.partition, self._closed)
-                return
+            self._committed(written)
+
+    def _ended(self, writer: asyncio.Task[None]) -> None:
+        """Whatever ended the writer, nobody may believe that the partition still has an owner."""
+        if not self._closed:
+            error = None if writer.cancelled() else writer.exception()
+            logger.critical("writer ended", partition=self.partition, exc_info=error)
+            self.close(f"the writer of partition {self.partition} ended: {error!r}")
+            self._on_lost(self.partition, self._closed)
 
     async def _append(self, entries: list[msgspec.Raw]) -> None:
         self._n += 1
