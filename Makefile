@@ -5,7 +5,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -37,6 +37,10 @@ check: setup ## ruff, mypy --strict, import rules
 
 bench: setup ## the table of figures: rate, latency, memory
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+pictures: setup ## the pictures of docs/images, made anew by the browser test
+	@for test in by_number both_sides; do \
+	  PICTURES=docs/images $(BIN)/pytest -q tests/browser/test_real_hub.py -k $$test || exit 1; done
 
 clean: ## remove the virtual environment and what tools leave behind; data stay
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

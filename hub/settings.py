@@ -93,8 +93,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """Addresses or networks of proxies whose X-Forwarded-For is believed."""
     visitors_per_minute: int = Field(30, ge=1)
     """So many new visitors one address may bring a minute and worker; twice as many at once (an office, a school)."""
-    log_max_bytes: int = Field(10_737_418_240, ge=16_777_216)
-    """The log takes no more than this many bytes; beyond it nothing is accepted until there is room."""
+    log_max_bytes: int = Field(4_294_967_296, ge=1_048_576)
+    """The log of one partition takes no more than this many bytes; beyond it that partition accepts nothing."""
     channels: dict[str, Annotated[dict[str, Any], BeforeValidator(_mapping)]] = Field(default={}, repr=False)
     """The channels that are on, by name, each with its connector's own settings."""
 

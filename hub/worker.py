@@ -81,7 +81,7 @@ class Worker:
             kinds(self.pipeline.decide),
             self.connectors,
             epoch=founding.epoch,
-            log_bytes=self.settings.log_max_bytes // founding.partitions,
+            log_bytes=self.settings.log_max_bytes,
             now_ms=now_ms,
             on_lost=self._lost,
         )

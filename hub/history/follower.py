@@ -105,7 +105,7 @@ async def main(supervised: Supervised) -> None:
         await asyncio.to_thread(schema.migrate, settings.data)
         connection = await connect(supervised.config.nats_url, "history")
         engine = database.writer(settings.data)
-        follower = Follower(connection, engine, settings.partitions, settings.log_max_bytes // settings.partitions)
+        follower = Follower(connection, engine, settings.partitions, settings.log_max_bytes)
         stopping = asyncio.create_task(supervised.stop.wait())
         try:
             await follower.load()

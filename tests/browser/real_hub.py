@@ -32,7 +32,7 @@ def _arrange(teams: dict[str, Any]) -> None:
 
 
 class Line:
-    """A network between a visitor and the hub: `url` leads to it; `cut` breaks what is open, and what comes, until `mend`."""
+    """A network between a visitor and the hub, at `url`: `cut` breaks what is open, and what comes until `mend`."""
 
     def __init__(self, hub: RealHub) -> None:
         self._hub = hub

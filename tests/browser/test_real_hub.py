@@ -14,7 +14,7 @@ from tests.browser.test_widget import expect_own, wait_for, write
 Phone = Callable[..., BrowserContext]
 
 WANG, ZHAO = "WangFang", "ZhaoMin"
-"""Userids of rules/teams.yaml. Before buying one asks WangFang; ZhaoMin answers for all teams, as on the demo's page."""
+"""Userids of rules/teams.yaml. Who has not bought yet asks WangFang; ZhaoMin, as on the demo's page, has all teams."""
 OPENER = "这款羽绒服有 M 码的现货吗？"
 """A sentence that the rules give to WangFang's team, without an automatic reply."""
 PHONE_MS = 60_000
@@ -107,12 +107,14 @@ def expect_answers(page: Page, texts: list[str]) -> None:
     assert answers(page) == texts
 
 
-def picture(page: Page, name: str) -> None:
-    """A picture of the page for the documentation, where one is asked for."""
-    if PICTURES:
-        file = Path(PICTURES) / f"{name}.png"
-        page.screenshot(path=file, scale="css" if name == "demo" else "device")
-        assert file.stat().st_size < MAX_PICTURE_BYTES, f"{file}: {file.stat().st_size} bytes"
+def picture(page: Page, name: str, width: int | None = None) -> None:
+    """A picture of the page for the documentation, where one is asked for; `width` leaves out what is right of it."""
+    if not PICTURES:
+        return
+    file = Path(PICTURES) / f"{name}.png"
+    height = (page.viewport_size or {"height": 0})["height"]
+    page.screenshot(path=file, clip={"x": 0, "y": 0, "width": width, "height": height} if width else None)
+    assert file.stat().st_size < MAX_PICTURE_BYTES, f"{file}: {file.stat().st_size} bytes"
 
 
 def test_an_agent_answers_by_number_and_by_the_sticky_choice(wang: Page, visitor: Callable[..., Page]) -> None:
@@ -241,4 +243,4 @@ def test_the_demos_page_has_both_sides(hub: RealHub, phone: Phone, agent: Callab
         visitor.get_by_label("输入消息").fill("太好了，谢谢")
         visitor.get_by_label("输入消息").press("Enter")
         block(phone_, "太好了，谢谢")
-        picture(page, "demo")
+        picture(page, "demo", width=896)

@@ -198,7 +198,7 @@ async def test_log_of_another_epoch_is_not_mixed_with_the_history(
 async def test_process_killed_at_any_moment_leaves_a_history_that_its_successor_completes(
     tmp_path: Path, nats: EmbeddedServer, history: History, owners: list[Owner]
 ) -> None:
-    settings = Settings(data=tmp_path, partitions=3, log_max_bytes=3 * LOG_BYTES)
+    settings = Settings(data=tmp_path, partitions=3, log_max_bytes=LOG_BYTES)
     kept = Kept("follower", module.__name__, Config(0, 1, nats.url, settings).encode())
     kept.start()
     try:
