@@ -39,7 +39,7 @@ bench: setup ## the table of figures: rate, latency, memory
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 pictures: setup ## the pictures of docs/images, made anew by the browser test
-	@for test in by_number both_sides; do \
+	@for test in by_number page_has_both_sides; do \
 	  PICTURES=docs/images $(BIN)/pytest -q tests/browser/test_real_hub.py -k $$test || exit 1; done
 
 clean: ## remove the virtual environment and what tools leave behind; data stay

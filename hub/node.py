@@ -14,6 +14,7 @@ from hub.bus.connection import AWAY, Connection, apart, connect
 from hub.bus.server import EmbeddedServer
 from hub.bus.watermark import Watermark
 from hub.data_folder import DataFolder
+from hub.engine.rule_files import LAST_GOOD, load_or_last_good
 from hub.errors import BusError, HubError, SettingsError
 from hub.process import Config
 from hub.settings import Settings, load_connectors
@@ -58,6 +59,7 @@ class Node:
         """
         load_connectors(self.settings)
         self._data = DataFolder.take(self.settings.data)
+        load_or_last_good(self.settings.rules, self.settings.data / LAST_GOOD)  # else every worker would refuse them
         self._port = reserve(self.settings.host, self.settings.port)
         self.settings = self.settings.listening_on(self._port.getsockname()[1])
         admin_token = self._data.make_secrets()

@@ -69,7 +69,7 @@ class Worker:
         self.sessions = Sessions(self.tokens)
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
-        self.rule_files = RuleFiles(self.settings.rules, self._rules_changed)
+        self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
         self.pipeline = Pipeline(self.rule_files.current)
         self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
         self.history = History(self.settings.data)

@@ -1,9 +1,11 @@
 """The rule files on disk: read whole, watched, and put in force only when all of them are right."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import structlog
 import watchfiles
 
@@ -13,6 +15,8 @@ from hub.rules.ruleset import RuleSet
 
 PATTERNS = ("*.yaml", "lexicons/*.txt")
 LONGEST_BYTES = 8 * 1024 * 1024
+LAST_GOOD = "rules.good.json"
+"""In the data folder: the texts that were in force last."""
 
 logger = structlog.get_logger("rules")
 
@@ -36,35 +40,53 @@ def read_rule_files(folder: Path) -> dict[str, str]:
     return texts
 
 
-class RuleFiles:
-    """Keeps `current` at the last good set of the folder."""
+def load_or_last_good(folder: Path, kept: Path) -> tuple[RuleSet, list[str]]:
+    """The rules of `folder` and no findings; or, where they are wrong, the last good ones and what is wrong.
 
-    def __init__(self, folder: Path, changed: Callable[[RuleSet], None]) -> None:
-        self.folder = folder
-        self.current = load(read_rule_files(folder))
-        self.findings: list[str] = []
-        """What is wrong with the files as they stand; empty when they are in force."""
+    The last good texts stand in the file `kept`, for a worker that starts while somebody has a broken file on disk.
+    Raises RulesError when there are none.
+    """
+    try:
+        texts = read_rule_files(folder)
+        rules = load(texts)
+    except RulesError as error:
+        try:
+            last_good = msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            raise error from None
+        logger.error("rules refused, the last good ones are in force", findings=error.findings)
+        return load(last_good), error.findings
+    _keep(texts, kept)
+    return rules, []
+
+
+def _keep(texts: dict[str, str], kept: Path) -> None:
+    half = kept.with_name(f"{kept.name}.{os.getpid()}")
+    half.write_bytes(msgspec.json.encode(texts))
+    half.replace(kept)
+
+
+class RuleFiles:
+    """Keeps `current` at the last good set of the folder; `findings` is what is wrong with the files as they stand."""
+
+    def __init__(self, folder: Path, data: Path, changed: Callable[[RuleSet], None]) -> None:
+        self._folder, self._kept = folder, data / LAST_GOOD
         self._changed = changed
+        self.current, self.findings = load_or_last_good(folder, self._kept)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Put each new version in force as it is saved, until `stop`."""
         async for _ in watchfiles.awatch(
-            self.folder, stop_event=stop, debounce=200, step=50, ignore_permission_denied=True
+            self._folder, stop_event=stop, debounce=200, step=50, ignore_permission_denied=True
         ):
             await self.reload()
 
     async def reload(self) -> None:
-        """Read the files again; a broken one is refused and the last good set stays in force.
+        """Read the files again; broken ones are refused and the last good set stays in force.
 
         In a thread: 10,000 words take longer than the event loop may be held.
         """
-        try:
-            rules = await asyncio.to_thread(lambda: load(read_rule_files(self.folder)))
-        except RulesError as error:
-            self.findings = error.findings
-            logger.error("rules refused, the last good ones stay in force", findings=error.findings)
-            return
-        self.findings = []
+        rules, self.findings = await asyncio.to_thread(load_or_last_good, self._folder, self._kept)
         if rules.version != self.current.version:
             self.current = rules
             logger.info("rules in force", version=rules.version)

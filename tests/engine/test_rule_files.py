@@ -1,0 +1,76 @@
+"""The rule files on disk: in force as they are saved, and a broken one harms nobody, not even who starts after it."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hub.engine.rule_files import LAST_GOOD, RuleFiles, load_or_last_good, read_rule_files
+from hub.errors import RulesError
+from hub.rules.ruleset import RuleSet
+
+SHIPPED = Path(__file__).parent.parent.parent / "rules"
+BLOCK = "\n  - id: zebra\n    action: block\n    words: [斑马]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+
+
+def add_to_filters(folder: Path, text: str) -> None:
+    file = folder / "filters.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+async def test_a_saved_file_is_in_force(folder: Path, tmp_path: Path) -> None:
+    heard: list[RuleSet] = []
+    files = RuleFiles(folder, tmp_path, heard.append)
+    stop = asyncio.Event()
+    watching = asyncio.create_task(files.watch(stop))
+    await asyncio.sleep(0.3)
+    add_to_filters(folder, BLOCK)
+    async with asyncio.timeout(10):
+        while not heard:
+            await asyncio.sleep(0.02)
+    stop.set()
+    await watching
+    assert files.current is heard[-1]
+    assert files.current.judge("一匹斑马", False).status == "blocked"
+
+
+async def test_a_broken_file_is_refused_and_the_last_good_rules_stay(folder: Path, tmp_path: Path) -> None:
+    heard: list[RuleSet] = []
+    files = RuleFiles(folder, tmp_path, heard.append)
+    good = files.current
+    add_to_filters(folder, "\n  - id: zebra\n    acton: block\n    words: [x]\n")
+    await files.reload()
+    assert files.current is good
+    assert heard == []
+    assert any("acton" in finding for finding in files.findings)
+
+
+def test_who_starts_beside_a_broken_file_has_the_last_good_rules(folder: Path, tmp_path: Path) -> None:
+    add_to_filters(folder, BLOCK)
+    good, findings = load_or_last_good(folder, tmp_path / LAST_GOOD)
+    assert findings == []
+    (folder / "routing.yaml").write_text("defualt: [", encoding="utf-8")
+    rules, findings = load_or_last_good(folder, tmp_path / LAST_GOOD)
+    assert rules.version == good.version
+    assert rules.judge("一匹斑马", False).status == "blocked"
+    assert findings[0].startswith("routing.yaml:")
+
+
+def test_without_good_rules_from_before_a_broken_file_is_an_error(folder: Path, tmp_path: Path) -> None:
+    (folder / "routing.yaml").unlink()
+    with pytest.raises(RulesError):
+        load_or_last_good(folder, tmp_path / LAST_GOOD)
+
+
+def test_a_missing_folder_and_an_unreadable_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RulesError, match="no such folder"):
+        read_rule_files(tmp_path / "nowhere")
+    (tmp_path / "routing.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(RulesError, match=r"routing\.yaml: cannot be read"):
+        read_rule_files(tmp_path)

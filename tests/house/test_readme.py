@@ -1,0 +1,106 @@
+"""The pages for users are true: their commands work, their links lead somewhere, both languages say the same."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.test_commands_documented import app, commands
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.zh-CN.md")
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("connectors/*/README.md")]
+)
+PAIRS = sorted((page.replace(".zh-CN", ""), page) for page in PAGES if page.endswith(".zh-CN.md"))
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+HUB = set(commands(app))
+CHEAP = {"hub doctor", "hub rules check"}
+"""What is run: nothing that needs minutes, or stays."""
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def typed(page: str) -> list[str]:
+    """The lines of its `sh` blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", read(page), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def headings(page: str) -> list[int]:
+    """The depth of each heading."""
+    prose = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+
+
+def hub_command(line: str) -> tuple[str, list[str]]:
+    """The command that a line types, such as `hub rules check`, and its options."""
+    words = shlex.split(line)
+    options = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
+    return " ".join(["hub", *words[1:options]]), words[options:]
+
+
+def test_a_readme_shows_commands() -> None:
+    assert {"make demo", "make test"} <= set(typed("README.md"))
+
+
+@pytest.mark.parametrize("line", typed("README.md"))
+def test_a_command_of_the_readme_exists(line: str) -> None:
+    if line.startswith("make "):
+        assert line.split()[1] in TARGETS
+        return
+    assert line.startswith(".venv/bin/hub "), "a command that nobody checks"
+    command, options = hub_command(line)
+    assert command in HUB
+    described = run(command, "--help").stdout
+    assert [option for option in options if option.startswith("--") and option not in described] == []
+
+
+@pytest.mark.parametrize("command", sorted(CHEAP & {hub_command(line)[0] for line in typed("README.md")}))
+def test_a_command_of_the_readme_works_in_a_fresh_clone(command: str, tmp_path: Path) -> None:
+    assert run(command, data=tmp_path / "data").returncode == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    links = [*re.findall(r"\]\(([^)#\s]+)[^)]*\)", text), *re.findall(r'src="([^"]+)"', text)]
+    missing = [link for link in links if "://" not in link and not ((ROOT / page).parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_each_make_target_named_in_the_text_exists(page: str) -> None:
+    assert set(re.findall(r"`make (\w+)", read(page))) <= TARGETS
+
+
+def test_there_are_pairs_of_pages() -> None:
+    assert {english for english, _ in PAIRS} >= {"README.md", "docs/agents.md", "docs/operating.md", "docs/rules.md"}
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS)
+def test_both_languages_say_the_same(english: str, chinese: str) -> None:
+    assert typed(chinese) == typed(english)
+    assert headings(chinese) == headings(english)
+    assert code(chinese) == code(english)
+
+
+def code(page: str) -> set[str]:
+    """The words in code type that are the same in every language: settings, fields, commands, files."""
+    prose = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    return {word for word in re.findall(r"`([^`\n]+)`", prose) if word.isascii()}
+
+
+def run(command: str, *options: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Type it in the project's folder; with `data`, on a free port and with a data folder that is not there yet."""
+    environ = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+    if data is not None:
+        environ |= {"HUB_DATA": str(data), "HUB_LISTEN": "127.0.0.1:0"}
+    words = [sys.executable, "-m", "hub", *command.split()[1:], *options]
+    return subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
