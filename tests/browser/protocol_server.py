@@ -220,15 +220,13 @@ class ProtocolServer:
 
     async def _post(self, conversation: Conversation, socket: Any, frame: dict[str, Any]) -> dict[str, Any]:
         tab, _, number = frame["id"].partition(".")
-        n, stored = int(number), conversation.tabs.get(tab)
-        if stored is None and n != 1:
-            return {"t": "error", "code": 4112, "do": "new_tab", "id": frame["id"], "message": "forgotten"}
-        if n <= (stored or 0):
+        n, stored = int(number), conversation.tabs.get(tab, 0)
+        if n <= stored:
             seq = next(event["seq"] for event in conversation.events if event.get("id") == frame["id"])
             return {"t": "ack", "id": frame["id"], "c": conversation.name, "seq": seq}
-        if n > (stored or 0) + 1:
-            start = (stored or 0) + 1
-            return {"t": "error", "code": 4111, "do": "resend", "id": frame["id"], "from": start, "message": "a hole"}
+        if n > stored + 1:
+            hole = {"from": stored + 1, "message": "a hole"}
+            return {"t": "error", "code": 4111, "do": "resend", "id": frame["id"]} | hole
         conversation.tabs[tab] = n
         status = next((status for status in ("held", "blocked") if f"[{status}]" in frame["text"]), "")
         event = conversation.add("message", id=frame["id"], text=frame["text"], status=status)

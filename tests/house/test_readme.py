@@ -33,10 +33,24 @@ def typed(page: str) -> list[str]:
     return [line for block in blocks for line in block.splitlines()]
 
 
+def prose(page: str) -> str:
+    """Its text without the blocks of code."""
+    return re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
+
+
 def headings(page: str) -> list[int]:
     """The depth of each heading."""
-    prose = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
-    return [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose(page), re.MULTILINE)]
+
+
+def code(page: str) -> set[str]:
+    """The words in code type that are the same in every language: settings, fields, commands, files."""
+    return {word for word in re.findall(r"`([^`\n]+)`", prose(page)) if word.isascii()}
+
+
+def numbers(page: str) -> set[str]:
+    """Limits, sizes and defaults."""
+    return set(re.findall(r"\d+(?:[.,:]\d+)*", prose(page)))
 
 
 def hub_command(line: str) -> tuple[str, list[str]]:
@@ -69,7 +83,7 @@ def test_a_command_of_the_readme_works_in_a_fresh_clone(command: str, tmp_path: 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page: str) -> None:
-    text = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    text = prose(page)
     links = [*re.findall(r"\]\(([^)#\s]+)[^)]*\)", text), *re.findall(r'src="([^"]+)"', text)]
     missing = [link for link in links if "://" not in link and not ((ROOT / page).parent / link).exists()]
     assert missing == []
@@ -89,12 +103,7 @@ def test_both_languages_say_the_same(english: str, chinese: str) -> None:
     assert typed(chinese) == typed(english)
     assert headings(chinese) == headings(english)
     assert code(chinese) == code(english)
-
-
-def code(page: str) -> set[str]:
-    """The words in code type that are the same in every language: settings, fields, commands, files."""
-    prose = re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)
-    return {word for word in re.findall(r"`([^`\n]+)`", prose) if word.isascii()}
+    assert numbers(chinese) == numbers(english)
 
 
 def run(command: str, *options: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -104,3 +113,14 @@ def run(command: str, *options: str, data: Path | None = None) -> subprocess.Com
         environ |= {"HUB_DATA": str(data), "HUB_LISTEN": "127.0.0.1:0"}
     words = [sys.executable, "-m", "hub", *command.split()[1:], *options]
     return subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_how_it_works_names_what_exists() -> None:
+    page = read("docs/how-it-works.md")
+    source = "\n".join(module.read_text(encoding="utf-8") for module in ROOT.glob("hub/**/*.py"))
+    named = set(re.findall(r"`([A-Z]\w+)(?:\.\w+)?`", page))
+    assert {name for name in named if not re.search(rf"^class {name}\b", source, re.MULTILINE)} == set()
+    modules = set(re.findall(r"`([\w/]+\.py)`", page))
+    assert {name for name in modules if not [*ROOT.glob(name), *ROOT.glob(f"hub/**/{name}")]} == set()
+    assert len(named) > 10
+    assert len(modules) > 10
