@@ -115,6 +115,7 @@ class Node:
 
     async def _start_nats(self) -> None:
         """Start nats-server, which keeps a copy of its files first, and go on only if its log has not gone back."""
+        await self._disconnect()
         await self.nats.start()
         self._watch = await connect(self.nats.url, "supervisor")
         await watermark.check(self._watch, self.watermark.marks)
@@ -141,7 +142,11 @@ class Node:
             await self._disconnect()
             await self.nats.stop(timeout_s=1)
             await asyncio.sleep(pause_s)
-            await self._start_nats()
+            try:
+                await self._start_nats()
+            except BusError as error:  # killed or stuck while it started: once more, later
+                log.error("nats-server did not start", because=str(error))
+                await self.nats.stop(timeout_s=1)
 
     async def _unwell(self) -> str:
         """What is wrong with nats-server, once something is."""

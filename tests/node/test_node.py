@@ -142,6 +142,24 @@ async def test_nats_server_is_started_again_where_it_was(node: Node, number: sig
     running.cancel()
 
 
+async def test_nats_server_killed_while_it_starts_is_started_once_more(node: Node) -> None:
+    running = asyncio.create_task(node.run())
+    sequence = await write(node)
+    killed = {0}
+    async with asyncio.timeout(40):
+        while len(killed) < 4:
+            pid = node.nats.pid if node.nats.alive else 0
+            if pid not in killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            await asyncio.sleep(0.001)
+        while not node.nats.alive or await node.nats.healthz():
+            await asyncio.sleep(0.02)
+    assert not running.done()
+    assert await write(node) == sequence + 1
+    running.cancel()
+
+
 async def test_a_log_that_went_back_stops_the_hub(node: Node) -> None:
     running = asyncio.create_task(node.run())
     await write(node)
