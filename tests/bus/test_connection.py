@@ -38,7 +38,7 @@ async def test_a_cancelled_caller_is_cancelled() -> None:
 
 
 async def test_closing_while_the_server_dies_never_raises(nats: EmbeddedServer) -> None:
-    for _ in range(5):
+    for _ in range(2):
         connection = await connect(nats.url, "closing")
         under_way = asyncio.create_task(apart(connection.jetstream().account_info()))
         await asyncio.sleep(0)
