@@ -14,8 +14,7 @@ HubError
 │   ├── NoResponders     nobody serves a subject at this moment
 │   ├── NoAnswer         no answer in time: whether it was carried out is not known
 │   └── RequestFailed    the other side raised; its words
-├── TokensPaused         a platform's token cannot be had just now
-└── NotOwner             this worker does not own that partition
+└── TokensPaused         a platform's token cannot be had just now
 
 Every message names the place and the cure.
 """
@@ -87,7 +86,3 @@ class TokensPaused(HubError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-
-
-class NotOwner(HubError):
-    """The command reached a worker that does not own the entity's partition."""

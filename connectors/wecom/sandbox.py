@@ -98,10 +98,6 @@ class WeComSandbox:
         """The member types and sends a text."""
         return self.say(user, "text", text)[0]
 
-    def send_other(self, user: str, kind: str) -> Typed:
-        """The member sends one of callbacks.KINDS."""
-        return self.say(user, kind, "")[0]
-
     def tap(self, user: str, key: str) -> None:
         """The member taps a menu item."""
         self.tell(user, "click", key)

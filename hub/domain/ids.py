@@ -5,7 +5,6 @@ An id reads ``<kind><partition>-<name>``: ``c7-k3v9…`` is a conversation of pa
 """
 
 import base64
-import hashlib
 import zlib
 
 CONVERSATION, AGENT, QUEUE, INTAKE = "c", "a", "q", "i"
@@ -38,12 +37,6 @@ def is_conversation(entity: str) -> bool:
 def new_conversation_id(partition: int, entropy: bytes) -> str:
     """An id that cannot be guessed; `entropy` is 16 random bytes."""
     return f"{CONVERSATION}{partition}-{_name(entropy)}"
-
-
-def platform_conversation_id(partitions: int, channel: str, account: str, identity: str) -> str:
-    """The one id for an outside identity: two workers that derive it derive the same."""
-    digest = hashlib.sha256(f"{channel}\0{account}\0{identity}".encode()).digest()
-    return f"{CONVERSATION}{int.from_bytes(digest[:4], 'big') % partitions}-{_name(digest[4:20])}"
 
 
 def agent_id(partitions: int, name: str) -> str:

@@ -63,10 +63,6 @@ class Router:
         """From now on this partition's commands are function calls."""
         self._owners[owner.partition] = owner
 
-    def remove_owner(self, partition: int) -> None:
-        """This worker no longer owns the partition."""
-        self._owners.pop(partition, None)
-
     def owner_changed(self, partition: int) -> None:
         """A new owner has reported, here or elsewhere."""
         if partition in self._peers:

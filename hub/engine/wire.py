@@ -3,7 +3,7 @@
 MessagePack, each subject's payload a list: one request carries whatever waited while the one before was under way.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -13,6 +13,9 @@ from hub.engine.calls import Denied, Outcome, Page
 
 SCHEMA = 1
 """Stands at the head of each payload; a worker that cannot read it says so instead of guessing."""
+
+
+T = TypeVar("T", "Asks", "Answers", "PushedList")
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -99,7 +102,7 @@ def encode_answers(answers: list[Answer | None]) -> bytes:
 
 def decode_answers(payload: bytes) -> list[Answer | None]:
     """The answers in it; raises msgspec.ValidationError."""
-    answers = _decode_answers(payload).answers
+    answers = _known(_decode_answers(payload)).answers
     return [_page(answer) if isinstance(answer, SentPage) else answer for answer in answers]
 
 
@@ -134,9 +137,25 @@ class PushedList(msgspec.Struct, frozen=True, array_like=True):
 
 
 encode = msgspec.msgpack.Encoder().encode
-decode_asks = msgspec.msgpack.Decoder(Asks).decode
+_decode_asks = msgspec.msgpack.Decoder(Asks).decode
 _decode_answers = msgspec.msgpack.Decoder(Answers).decode
-decode_pushes = msgspec.msgpack.Decoder(PushedList).decode
+_decode_pushes = msgspec.msgpack.Decoder(PushedList).decode
+
+
+def decode_asks(payload: bytes) -> Asks:
+    """The asks of a request; raises msgspec.ValidationError."""
+    return _known(_decode_asks(payload))
+
+
+def decode_pushes(payload: bytes) -> PushedList:
+    """The pushes of a publish; raises msgspec.ValidationError."""
+    return _known(_decode_pushes(payload))
+
+
+def _known(payload: T) -> T:
+    if payload.schema > SCHEMA:
+        raise msgspec.ValidationError(f"a worker speaks schema {payload.schema}, this one knows {SCHEMA}")
+    return payload
 
 
 def commands_subject(partition: int) -> str:

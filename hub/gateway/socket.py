@@ -194,8 +194,8 @@ class Socket(asyncio.Protocol):
         ended = self.session.close(code, reason)
         if self._ws.state is State.OPEN:
             self._ws.send_close(code.number, ended.reason.encode()[:120].decode(errors="ignore"))
-        else:
-            self._transport.close()
+        elif self._ws.state is State.CONNECTING:
+            self._transport.close()  # no handshake, no close frame
         self._flush()
         self._forget()
         self.sessions.wheel.put(self, LINGER_S)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
@@ -236,6 +236,7 @@ async def test_any_text_gives_an_answer_or_a_documented_code(texts: list[bytes])
 
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=200), max_size=6), st.booleans())
+@example([b"\x81", b"\x80", bytes(6)], True)  # an empty text, and behind it in the same read a frame that is wrong
 async def test_any_bytes_leave_nothing_behind(chunks: list[bytes], opened: bool) -> None:
     world = World()
     if opened:
