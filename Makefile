@@ -5,10 +5,10 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup demo test check bench pictures clean
+.PHONY: help setup demo cluster test chaos chaos-store check bench bench-quick pictures clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
 
 setup: $(STAMP) ## the virtual environment .venv with pinned packages
 
@@ -26,8 +26,17 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup ## talk to yourself: a visitor's page beside an agent's phone (ARGS=--script: robots, figures)
 	@$(BIN)/hub demo $(ARGS)
 
+cluster: setup ## three nodes, three NATS servers, PostgreSQL and a load balancer on this machine, without Docker
+	@$(BIN)/python -m tests.cluster $(ARGS)
+
 test: setup ## all tests (ARGS go to pytest)
 	@$(BIN)/pytest $(ARGS)
+
+chaos: setup ## three nodes under faults for DURATION=600 seconds, by SEED=1; ledgers are compared at the end
+	@$(BIN)/python -m tests.chaos --duration $(or $(DURATION),600) --seed $(or $(SEED),1) $(ARGS)
+
+chaos-store: setup ## the log's files damaged in every known way: does the hub notice? (ARGS=--only WORDS: some of them)
+	@$(BIN)/python -m tests.chaos_store $(ARGS)
 
 check: setup ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check
@@ -35,8 +44,11 @@ check: setup ## ruff, mypy --strict, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## the table of figures: rate, latency, memory
+bench: setup ## the table of figures: rate, latency, memory (ARGS=--help: further parts)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-quick: setup ## in a minute: is anything much slower than it was? (by hand, on a quiet machine)
+	@$(BIN)/python -m tests.bench.quick $(ARGS)
 
 pictures: setup ## the pictures of docs/images, made anew by the browser test
 	@for test in by_number page_has_both_sides; do \

@@ -9,11 +9,13 @@ HubError
 │   ├── LogFull          the log's fuse: max_bytes
 │   ├── ChainBroken      a batch does not follow the one before it
 │   ├── LogWentBack      the log is shorter than it was
-│   └── UnreadableBatch  a batch that this version cannot read
+│   ├── UnreadableBatch  a batch that this version cannot read
+│   └── SnapshotDamaged  the image of an entity is missing or damaged
 ├── BusError             nats-server does not start, or NATS lets nobody in
 │   ├── NoResponders     nobody serves a subject at this moment
 │   ├── NoAnswer         no answer in time: whether it was carried out is not known
 │   └── RequestFailed    the other side raised; its words
+├── SpoolFull            a callback can be kept neither in the log nor on this worker's disk
 └── TokensPaused         a platform's token cannot be had just now
 
 Every message names the place and the cure.
@@ -63,6 +65,16 @@ class LogWentBack(LogError):
 class UnreadableBatch(LogError):
     """A batch of a newer version, or no batch at all: its partition is not taken, the others are not touched."""
 
+    def __init__(self, partition: int, seq: int, why: str) -> None:
+        super().__init__(
+            f"LOG-{partition}, sequence {seq}: {why}. Run the version that wrote it, or put it aside:"
+            f" hub log skip {partition} {seq}"
+        )
+
+
+class SnapshotDamaged(LogError):
+    """An entity's image, or a partition's checkpoint, cannot be read: without it the state would be guessed."""
+
 
 class BusError(HubError):
     """NATS does not do what the hub needs of it."""
@@ -78,6 +90,10 @@ class NoAnswer(BusError):
 
 class RequestFailed(BusError):
     """Whoever serves the subject raised an error; the message has its words."""
+
+
+class SpoolFull(HubError):
+    """Neither the log nor this worker's disk can take a callback now: the platform must send it again."""
 
 
 class TokensPaused(HubError):

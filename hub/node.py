@@ -1,74 +1,77 @@
-"""A whole hub on one machine: nats-server, workers and follower, started in order, healed, drained in order."""
+"""A whole hub, or its part on this machine: NATS, workers and follower, started in order, healed, drained in order."""
 
 import asyncio
 import contextlib
+import dataclasses
 import os
-import signal
+import secrets
 import socket
 from collections.abc import Callable
 
-import structlog
-
-from hub.bus import founding, guard, watermark
-from hub.bus.connection import AWAY, Connection, apart, connect
+from hub.bus import founding, leases, shared_secrets
+from hub.bus.connection import connect
 from hub.bus.server import EmbeddedServer
 from hub.bus.watermark import Watermark
 from hub.data_folder import DataFolder
+from hub.engine.partitions import WORKERS
 from hub.engine.rule_files import LAST_GOOD, load_or_last_good
 from hub.errors import BusError, HubError, SettingsError
-from hub.process import Config
+from hub.kept_nats import WATERMARK, JoinedNats, KeptNats, Nats
+from hub.process import STANDBY, Config
+from hub.service import live, say
 from hub.settings import Settings, load_connectors
-from hub.supervisor import Kept, Restarts
+from hub.supervisor import Kept, Standby
 
 WORKER, FOLLOWER = "hub.worker", "hub.history.follower"
 DRAIN_S = 10.0
-STREAMS_A_PAGE = 256
-"""The server's own limit."""
-UNWELL_TIMES = 2
-"""So many bad answers of /healthz in a row, a second apart, before a nats-server that runs is started again."""
-
-log = structlog.get_logger("hub.node")
+REVOKE_S = float(leases.TTL_REPLICATED_S)
+"""After so long nothing is left to revoke."""
 
 
 class Node:
-    """A hub on one machine. `start` it, `run` it, and in any case `stop` it.
+    """A hub on one machine, or one machine's part of it. `start` it, `run` it, and in any case `stop` it.
 
     `say` gets the few lines that a person has to read. `worker` and `follower` are the modules that the child
-    processes run.
+    processes run. `new_admin_token`: the admin token that is in force is replaced.
     """
 
     def __init__(
-        self, settings: Settings, say: Callable[[str], None] = print, *, worker: str = WORKER, follower: str = FOLLOWER
+        self,
+        settings: Settings,
+        say: Callable[[str], None] = say,
+        *,
+        worker: str = WORKER,
+        follower: str = FOLLOWER,
+        new_admin_token: bool = False,
     ) -> None:
         self.settings = settings
         self.workers: list[Kept] = []
         self.followers: list[Kept] = []
-        self.nats = EmbeddedServer(settings.data / "nats")
-        self.watermark = Watermark(settings.data / "watermark.json")
+        self.nats = nats_of(settings)
         self._say = say
+        self._new_admin_token = new_admin_token
         self._modules = worker, follower
+        self._config: Config
+        self._standby: Standby | None = None
+        self._revoking: set[asyncio.Task[None]] = set()
         self._data: DataFolder | None = None
         self._port: socket.socket | None = None
-        self._watch: Connection | None = None
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start all processes; `settings` then name the port that is used. Raises HubError for what stands in the way.
 
-        The admin token is said at the very first start, and never again.
+        The admin token is said when it is made, at a hub's very first start, and never again.
         """
         load_connectors(self.settings)
         self._data = DataFolder.take(self.settings.data)
         load_or_last_good(self.settings.rules, self.settings.data / LAST_GOOD)  # else every worker would refuse them
         self._port = reserve(self.settings.host, self.settings.port)
         self.settings = self.settings.listening_on(self._port.getsockname()[1])
-        admin_token = self._data.make_secrets()
-        if admin_token:
-            self._say(f"admin token, shown only this once: {admin_token}")
-        self.watermark.load()
-        await self._start_nats()
+        await self.nats.start()
+        await self._agree()
         self._start_processes()
-        self._keeping = [asyncio.create_task(self._keep_nats()), asyncio.create_task(self._keep_watermark())]
+        self._keeping = asyncio.create_task(self.nats.keep())
 
     async def ready(self) -> None:
         """Wait until every process has said that it does its work."""
@@ -77,21 +80,20 @@ class Node:
 
     async def run(self) -> None:
         """Heal what dies, until cancelled. Raises HubError when going on would do harm."""
-        done, _ = await asyncio.wait(self._keeping, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
+        assert self._keeping
+        await asyncio.shield(self._keeping)
 
     async def stop(self) -> None:
         """Drain and end everything: workers first, then the follower, nats-server last."""
+        if self._standby:
+            await self._standby.stop(DRAIN_S)
         for group in (self.workers, self.followers):
             await asyncio.gather(*(kept.stop(DRAIN_S) for kept in group))
-        for task in self._keeping:
-            task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
-        with contextlib.suppress(BusError, *AWAY):
-            await apart(self._note_streams())
-        await self._disconnect()
-        await self.nats.stop(DRAIN_S)
+        await asyncio.gather(*self._revoking)
+        if self._keeping:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})
+        await self.nats.stop()
         if self._port:
             self._port.close()
         if self._data:
@@ -99,6 +101,8 @@ class Node:
 
     def hurry(self) -> None:
         """Kill what still drains. No acknowledged message is lost by that."""
+        if self._standby:
+            self._standby.kill()
         for kept in (*self.workers, *self.followers):
             kept.kill()
 
@@ -106,79 +110,62 @@ class Node:
         worker, follower = self._modules
         cores = len(os.sched_getaffinity(0))
         count = min(self.settings.workers or cores, self.settings.partitions)  # a worker without a partition is idle
+        self._config = Config(STANDBY, count, self.nats.url, self.settings, node=secrets.token_hex(4))
+        self._standby = Standby(worker, self._config.encode())
         for index in range(count):
-            config = Config(index, count, self.nats.url, self.settings)
-            self.workers.append(Kept(f"worker {index}", worker, config.encode()))
-        self.followers.append(Kept("follower", follower, Config(0, 1, self.nats.url, self.settings).encode()))
+            config = dataclasses.replace(self._config, index=index).encode()
+            call = b"%d\n" % index
+            kept = Kept(f"worker {index}", worker, config, gone=self._revoke, standby=self._standby, call=call)
+            self.workers.append(kept)
+        config = dataclasses.replace(self._config, index=0, workers=1).encode()
+        self.followers.append(Kept("follower", follower, config))
         for kept in (*self.workers, *self.followers):
             kept.start()
+        self._standby.start((*self.workers, *self.followers))
 
-    async def _start_nats(self) -> None:
-        """Start nats-server, which keeps a copy of its files first, and go on only if its log has not gone back."""
-        await self._disconnect()
-        await self.nats.start()
-        self._watch = await connect(self.nats.url, "supervisor")
-        await watermark.check(self._watch, self.watermark.marks)
-        guard.confirm(self.nats.kept)
-        founded = await founding.found(self._watch, self.settings.partitions)
-        if founded.partitions != self.settings.partitions:
-            raise SettingsError(
-                f"partitions: {self.settings.partitions} does not fit the data folder {self.settings.data}, which was"
-                f" begun with {founded.partitions}; set it back to {founded.partitions}"
-            )
+    def _revoke(self, pid: int) -> None:
+        """What a worker held is free as soon as it is known to be dead; what cannot be said in time runs out itself."""
 
-    async def _disconnect(self) -> None:
-        watch, self._watch = self._watch, None
-        if watch:
-            await watch.close()
+        async def revoke() -> None:
+            with contextlib.suppress(BusError, TimeoutError):
+                async with asyncio.timeout(REVOKE_S):
+                    connection = await connect(self.nats.url, "supervisor")
+                    try:
+                        await leases.revoke(connection, f"{WORKERS}.{self._config.name(pid)}")
+                    finally:
+                        await connection.close()
 
-    async def _keep_nats(self) -> None:
-        restarts, clock = Restarts(), asyncio.get_running_loop().time
-        while True:
-            started = clock()
-            because = await self._unwell()
-            pause_s = restarts.pause_after(clock() - started)
-            log.warning("nats-server is started again", because=because, after_s=pause_s)
-            await self._disconnect()
-            await self.nats.stop(timeout_s=1)
-            await asyncio.sleep(pause_s)
-            try:
-                await self._start_nats()
-            except BusError as error:  # killed or stuck while it started: once more, later
-                log.error("nats-server did not start", because=str(error))
-                await self.nats.stop(timeout_s=1)
+        revoking = asyncio.create_task(revoke(), name=f"revoke-{pid}")
+        self._revoking.add(revoking)
+        revoking.add_done_callback(self._revoking.discard)
 
-    async def _unwell(self) -> str:
-        """What is wrong with nats-server, once something is."""
-        times = 0
-        while True:
-            for _ in range(20):
-                if not self.nats.alive:
-                    return "it has died"
-                await asyncio.sleep(0.05)
-            trouble = await self.nats.healthz()
-            times = times + 1 if trouble else 0
-            if times == UNWELL_TIMES:
-                return trouble
+    async def _agree(self) -> None:
+        """Make the hub what it is, or join it as it is."""
+        connection = await connect(self.nats.url, "supervisor")
+        known = self.nats.watermark.marks.get(founding.STREAM, 0)  # what is written there first, and second
+        try:
+            if known >= 1:
+                founded = await founding.read(connection)
+            else:
+                founded = await founding.found(connection, self.settings.partitions)
+            if founded.partitions != self.settings.partitions:
+                raise SettingsError(
+                    f"partitions: {self.settings.partitions} does not fit this hub, which was begun with"
+                    f" {founded.partitions}; set it to {founded.partitions}"
+                )
+            shared = await shared_secrets.share(connection, new_admin_token=self._new_admin_token, made=known >= 2)
+        finally:
+            await connection.close()
+        if shared.admin_token:
+            self._say(f"admin token, shown only this once: {shared.admin_token}")
 
-    async def _keep_watermark(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            # While the server is away there is nothing new to note.
-            with contextlib.suppress(BusError, *AWAY):
-                await apart(self._note_streams())
 
-    async def _note_streams(self) -> None:
-        if self._watch is None:
-            return
-        offset, page = 0, STREAMS_A_PAGE
-        while page == STREAMS_A_PAGE:
-            streams = await self._watch.jetstream().streams_info(offset)
-            for stream in streams:
-                self.watermark.note(str(stream.config.name), stream.state.last_seq)
-            page = len(streams)
-            offset += page
-        await asyncio.to_thread(self.watermark.save)
+def nats_of(settings: Settings) -> Nats:
+    """The servers that the settings name, else one of our own in the data folder."""
+    marks = Watermark(settings.data / WATERMARK)
+    if settings.nats.url:
+        return JoinedNats(settings.nats.url, marks)
+    return KeptNats(EmbeddedServer(settings.data / "nats"), marks, settings.disk_free_min_percent)
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -203,36 +190,17 @@ def reserve(host: str, port: int) -> socket.socket:
     return bound
 
 
-def up(settings: Settings) -> None:
+def up(settings: Settings, *, new_admin_token: bool = False) -> None:
     """Run a hub until Ctrl-C or SIGTERM, and drain it; a second Ctrl-C hurries. Raises HubError."""
-    asyncio.run(_up(settings))
+    asyncio.run(_up(settings, new_admin_token))
 
 
-async def _up(settings: Settings) -> None:
-    node = Node(settings, _say)
-    asked = asyncio.Event()
-
-    def ask() -> None:
-        if asked.is_set():
-            node.hurry()
-        asked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, ask)
-    living, waiting = asyncio.create_task(_live(node)), asyncio.create_task(asked.wait())
-    try:
-        await asyncio.wait({living, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if living.done():
-            await living
-        _say("stopping: what is under way is finished first")
-    finally:
-        for task in (living, waiting):
-            task.cancel()
-        await asyncio.gather(living, waiting, return_exceptions=True)
-        await node.stop()
+async def _up(settings: Settings, new_admin_token: bool) -> None:
+    node = Node(settings, new_admin_token=new_admin_token)
+    await live(_work(node), node.stop, node.hurry)
 
 
-async def _live(node: Node) -> None:
+async def _work(node: Node) -> None:
     await node.start()
     telling = asyncio.create_task(_tell(node))
     try:
@@ -243,10 +211,6 @@ async def _live(node: Node) -> None:
 
 async def _tell(node: Node) -> None:
     await node.ready()
-    _say(f"chat page   {node.settings.public_url}/chat")
-    _say(f"data        {node.settings.data.resolve()}")
-    _say("Ctrl-C stops the hub")
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+    say(f"chat page   {node.settings.public_url}/chat")
+    say(f"data        {node.settings.data.resolve()}")
+    say("Ctrl-C stops the hub")

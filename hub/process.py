@@ -2,7 +2,7 @@
 
 A worker or follower is started as `python -m <module> <fd>`, where fd is one end of a socket pair. It reads one line of
 JSON (`Config`), sends an empty line every half second from its event loop, so that a blocked loop is noticed, and the
-line `ready` once it does its work.
+line `ready` once it does its work. A standby is called by a second line, its index.
 """
 
 import asyncio
@@ -20,38 +20,36 @@ from hub.settings import Settings
 
 BEAT_S = 0.5
 READY = b"ready\n"
-PR_SET_PDEATHSIG = 1
+STANDBY = -1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What the supervisor tells a child: it is number `index` of so many `workers` (the follower: 0 of 1)."""
+    """What the supervisor tells a child: it is number `index` of so many `workers` (the follower: 0 of 1).
+
+    `node` names this run of the supervisor, in the whole hub. A worker whose index is STANDBY gets ready and waits.
+    """
 
     index: int
     workers: int
     nats_url: str
     settings: Settings
+    node: str
 
-    @property
-    def partitions(self) -> range:
-        """The partitions that are this worker's; its successor gets the same."""
-        return range(self.index, self.settings.partitions, self.workers)
+    def name(self, pid: int) -> str:
+        """The name of this node's process `pid`, which no other one has in the whole hub."""
+        return f"{self.node}-{pid}"
 
     def encode(self) -> bytes:
         """One line of JSON."""
-        fields = {"index": self.index, "workers": self.workers, "nats_url": self.nats_url}
-        return json.dumps(fields | {"settings": self.settings.model_dump(mode="json")}).encode() + b"\n"
+        return json.dumps(vars(self) | {"settings": self.settings.model_dump(mode="json")}).encode() + b"\n"
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """The same again. Raises ValueError."""
         fields = json.loads(line)
-        return cls(
-            index=fields["index"],
-            workers=fields["workers"],
-            nats_url=fields["nats_url"],
-            settings=Settings.model_validate(fields["settings"]),
-        )
+        return cls(**fields | {"settings": Settings.model_validate(fields["settings"])})
 
 
 class Supervised:
@@ -63,9 +61,12 @@ class Supervised:
 
     config: Config
     stop: asyncio.Event
+    index: int
+    """That of the config; a standby's once it has been called."""
 
     def __init__(self, pipe: socket.socket) -> None:
         self.stop = asyncio.Event()
+        self._called = asyncio.Event()
         self._pipe = pipe
         self._beating: asyncio.Task[None] | None = None
 
@@ -78,18 +79,27 @@ class Supervised:
         arguments = sys.argv[1:] if arguments is None else arguments
         try:
             pipe = socket.socket(fileno=int(arguments[0]))
-            with pipe.makefile("rb") as lines:
+            with pipe.makefile("rb", buffering=0) as lines:  # a call may follow at once: it is for `_hear`
                 config = Config.decode(lines.readline())
         except (IndexError, OSError, ValueError):
             sys.exit("this process is started by `hub up`, not by hand")
         _die_with_parent()
         supervised = cls(pipe)
-        supervised.config = config
+        supervised.config, supervised.index = config, config.index
         return supervised
 
     def ready(self) -> None:
         """Tell the supervisor that this process does its work."""
         self._send(READY)
+
+    async def called(self) -> bool:
+        """Wait, as a standby, until it is needed; False: it never was, and has to end. No standby is needed at once."""
+        if self.index == STANDBY:
+            called, stopped = asyncio.create_task(self._called.wait()), asyncio.create_task(self.stop.wait())
+            await asyncio.wait({called, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            called.cancel()
+            stopped.cancel()
+        return not self.stop.is_set()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -120,9 +130,18 @@ class Supervised:
             return
         except OSError:
             heard = b""
-        if not heard:
+        if heard:
+            self.index = int(heard)
+            self._called.set()
+        else:
             asyncio.get_running_loop().remove_reader(self._pipe)
             self.stop.set()
+
+
+def name_process(name: str) -> None:
+    """What `ps` and `top` show of this process on Linux, at most 15 characters."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
 
 
 def _die_with_parent() -> None:

@@ -11,6 +11,7 @@ import difflib
 import importlib
 import ipaddress
 import os
+import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -72,6 +73,46 @@ def _mapping(value: object) -> object:
     return {} if value is None else value
 
 
+def _nats_url(value: str) -> str:
+    """Nothing of the value is shown: it holds the token."""
+    servers = [server.strip() for server in value.split(",") if server.strip()]
+    if not all(re.fullmatch(r"(nats|tls)://([^@/\s]+@)?[^@/\s:]+:\d+", server) for server in servers):
+        raise ValueError("is no list of servers; one looks like nats://TOKEN@10.0.0.1:4222, with commas between them")
+    if len(servers) == 2:
+        raise ValueError("names two servers; name one server, or all of a cluster of three or more")
+    return ",".join(servers)
+
+
+def check_nats_url(value: str) -> str:
+    """The same as `nats.url`, for who reads no settings. Raises SettingsError."""
+    try:
+        return _nats_url(value)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}NATS__URL or --url: {error}") from None
+
+
+def _history_url(value: str) -> str:
+    """Nothing of the value is shown: it holds the password."""
+    if value and not re.fullmatch(r"postgresql://[^@/\s]+@[^@/\s]+/[^/\s]+", value):
+        raise ValueError("is no PostgreSQL database; one looks like postgresql://USER:PASSWORD@10.0.0.1:5432/hub")
+    return value
+
+
+class Nats(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Where the log is kept."""
+
+    url: Annotated[str, AfterValidator(_nats_url)] = Field("", repr=False)
+    """The NATS servers to join, with commas between them; without it the hub runs a nats-server of its own. Of a
+    cluster all servers are named: with three or more, three of them keep each message."""
+
+
+class History(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Where the history is written."""
+
+    url: Annotated[str, AfterValidator(_history_url)] = Field("", repr=False)
+    """The PostgreSQL database of the history; without it: a SQLite file in the data folder."""
+
+
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """All that can be set. `model_dump(mode="json")` can be sent to another process and read by `model_validate`."""
 
@@ -93,12 +134,28 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """Addresses or networks of proxies whose X-Forwarded-For is believed."""
     visitors_per_minute: int = Field(30, ge=1)
     """So many new visitors one address may bring a minute and worker; twice as many at once (an office, a school)."""
+    frames_per_second: int = Field(2_000, ge=50)
+    """So many frames the sockets of one address may send a second and worker; four times as many at once."""
     log_max_bytes: int = Field(4_294_967_296, ge=1_048_576)
     """The log of one partition takes no more than this many bytes; beyond it that partition accepts nothing."""
+    disk_free_min_percent: int = Field(10, ge=0, le=50)
+    """While less than this part of the log's disk is free nothing is accepted; 0 accepts until the disk is full."""
+    nats: Annotated[Nats, BeforeValidator(_mapping)] = Nats()
+    """The log's servers: set where several machines make one hub."""
+    history: Annotated[History, BeforeValidator(_mapping)] = Field(History(), validate_default=True)
+    """The history's database: set where several machines make one hub."""
     channels: dict[str, Annotated[dict[str, Any], BeforeValidator(_mapping)]] = Field(default={}, repr=False)
     """The channels that are on, by name, each with its connector's own settings."""
 
     _sources: _Sources | None = None
+
+    @pydantic.field_validator("history")
+    @classmethod
+    def _is_shared(cls, history: History, info: pydantic.ValidationInfo) -> History:
+        nats: Nats | None = info.data.get("nats")
+        if nats and nats.url and not history.url:
+            raise ValueError("must have a `url` where `nats.url` is set: all nodes read one history")
+        return history
 
     @property
     def host(self) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -46,6 +47,7 @@ class Child(asyncio.Protocol):
 
     def __init__(self, ready: asyncio.Event) -> None:
         self.process: asyncio.subprocess.Process
+        self._pipe: asyncio.Transport
         self._ready = ready
         self._beats = 0
         self._line = b""
@@ -68,8 +70,14 @@ class Child(asyncio.Protocol):
             except BaseException:
                 transport.close()
                 raise
+        child._pipe = transport
         transport.write(config)
         return child
+
+    def call(self, line: bytes, ready: asyncio.Event) -> None:
+        """Tell a standby that it is needed; `ready` is set when it does its work."""
+        self._ready = ready
+        self._pipe.write(line)
 
     def data_received(self, data: bytes) -> None:
         self._beats += 1
@@ -103,15 +111,27 @@ class Child(asyncio.Protocol):
 
 
 class Kept:
-    """A process that is replaced whenever it is gone, until it is stopped."""
+    """A process that is replaced whenever it is gone, until it is stopped.
 
-    def __init__(self, name: str, module: str, config: bytes) -> None:
+    `gone` gets the pid of each one that is. The `standby`, if there is one, takes its place, called by `call`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        config: bytes,
+        *,
+        gone: Callable[[int], None] = lambda pid: None,
+        standby: "Standby | None" = None,
+        call: bytes = b"",
+    ) -> None:
         self.name = name
         self.child: Child | None = None
         self.ready = asyncio.Event()
         """Set while a process runs that has said that it does its work."""
-        self._module = module
-        self._config = config
+        self._module, self._config = module, config
+        self._gone, self._standby, self._call = gone, standby, call
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -164,15 +184,81 @@ class Kept:
     async def _run_once(self) -> str:
         """Run a process to its end and return how it ended."""
         try:
-            self.child = await Child.start(self._module, self._config, self.ready)
+            self.child = self._promoted() or await Child.start(self._module, self._config, self.ready)
         except OSError as error:
             return f"could not be started: {error}"
         if self._stopping.is_set():
             self.child.signal(signal.SIGTERM)
         how = await self.child.gone()
-        how, self.child = f"{how} (pid {self.pid})", None
+        pid, self.child = self.pid, None
         self.ready.clear()
-        return how
+        self._gone(pid)
+        return f"{how} (pid {pid})"
+
+    def give(self) -> Child | None:
+        """Its process, if it runs; from now on it is another's to keep."""
+        child, self.child = self.child, None
+        if child and self._running:
+            self._running.cancel()
+        return child
+
+    def _promoted(self) -> Child | None:
+        child = self._standby.give() if self._standby else None
+        if child:
+            child.call(self._call, self.ready)
+        return child
+
+
+class Standby:
+    """A process that has done everything but begin: it takes the place of the first of the `kept` that dies.
+
+    It is started when they are all ready, so that it takes no time from them while they need it most. One that is only
+    half ready when it is needed is still ahead of a new one.
+    """
+
+    def __init__(self, module: str, config: bytes) -> None:
+        self._module, self._config = module, config
+        self._waiting: Kept | None = None
+        self._kept: Sequence[Kept] = ()
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that waits; 0 for none."""
+        return self._waiting.pid if self._waiting else 0
+
+    def start(self, kept: Sequence[Kept]) -> None:
+        """Have one ready for these from now on."""
+        self._kept = kept
+        self._starting = asyncio.create_task(self._start(), name="standby")
+
+    def give(self) -> Child | None:
+        """The process, if it runs; another one is started in its stead."""
+        child = self._waiting.give() if self._waiting else None
+        if child:
+            self._waiting = None
+            self.start(self._kept)
+        return child
+
+    async def stop(self, within_s: float) -> None:
+        """End it by SIGTERM; what still runs after `within_s` seconds is killed."""
+        if self._starting:
+            self._starting.cancel()
+        if self._waiting:
+            await self._waiting.stop(within_s)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._starting:
+            self._starting.cancel()
+        if self._waiting:
+            self._waiting.kill()
+
+    async def _start(self) -> None:
+        for kept in self._kept:
+            await kept.ready.wait()
+        self._waiting = Kept("standby", self._module, self._config)
+        self._waiting.start()
 
 
 def ending(status: int) -> str:

@@ -6,14 +6,14 @@ Started by the supervisor (`python -m hub.worker <fd>`); several of them listen 
 import asyncio
 import contextlib
 import gc
-import hmac
+import os
 import secrets
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 import structlog
 import uvicorn
 import uvloop
@@ -23,25 +23,32 @@ from hub import logs
 from hub.api.app import create_app
 from hub.api.needs import Needs
 from hub.bus.connection import Connection, connect
-from hub.bus.founding import Founding, found
+from hub.bus.founding import Founding, found, read
+from hub.bus.requests import serve as serve_requests
+from hub.bus.room import Rooms
+from hub.bus.shared_secrets import Secrets, share
 from hub.bus.tokens import SharedTokens
+from hub.clock import Clock
 from hub.contract import Connector, Surroundings
-from hub.data_folder import ADMIN_HASH, SECRET_KEY, hash_token
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
 from hub.domain.messages import Teams
+from hub.engine.calls import HEALTH_SUBJECT, Health
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.roster import Roster, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
+from hub.engine.spool import Spool
 from hub.errors import HubError, SettingsError
+from hub.gateway.addresses import Addresses
 from hub.gateway.sessions import Sessions
 from hub.gateway.socket import socket_class
 from hub.gateway.tokens import Tokens
+from hub.history import database
 from hub.history.queries import History
-from hub.process import Supervised
+from hub.process import STANDBY, Supervised, name_process
 from hub.rules.ruleset import RuleSet
 from hub.settings import load_connectors
 
@@ -49,43 +56,47 @@ logger = structlog.get_logger("worker")
 
 DRAIN_S = 5
 UPKEEP_S = 60
-
-
-def now_ms() -> int:
-    """The wall clock, Unix milliseconds."""
-    return time.time_ns() // 1_000_000
+LOOK_S = 1
+GC_THRESHOLDS = (20_000, 20, 1_000)
+"""The collector looks at young objects often, at all of them hardly ever: with 5,000 sockets that took 119 ms."""
+SPOOL = "spool"
+"""Folder in the data folder, shared by the workers of a node."""
 
 
 class Worker:
     """The rooms of one process."""
 
-    def __init__(self, supervised: Supervised, connection: Connection, founding: Founding) -> None:
+    def __init__(self, supervised: Supervised, connection: Connection, founding: Founding, shared: Secrets) -> None:
         self.config = supervised.config
         self.settings = supervised.config.settings
         self.stop = supervised.stop
         self.connection = connection
+        self.clock = Clock()
         self._partition_count = founding.partitions
-        self.tokens = Tokens((self.settings.data / SECRET_KEY).read_bytes())
+        self.tokens = Tokens(shared.signing_key)
+        self._is_admin = shared.is_admin
         self.sessions = Sessions(self.tokens)
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
         self.pipeline = Pipeline(self.rule_files.current)
         self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
-        self.history = History(self.settings.data)
-        name = f"w{self.config.index}-{secrets.token_hex(4)}"
+        self.history = History(database.url(self.settings))
+        name = self.config.name(os.getpid())
         self.router = Router(name, connection, self.history, partitions=founding.partitions, epoch=founding.epoch)
         self.partitions = Partitions(
             connection,
             self.router,
             kinds(self.pipeline.decide),
             self.connectors,
-            epoch=founding.epoch,
+            count=founding.partitions,
+            founded=lambda: read(connection),
             log_bytes=self.settings.log_max_bytes,
-            now_ms=now_ms,
-            on_lost=self._lost,
+            clock=self.clock,
+            on_taken=self._taken,
         )
-        self.failed = ""
+        self.rooms = Rooms()
+        self.spool = Spool(self.settings.data / SPOOL, self.router, self.roster.unparsed)
 
     def _teams(self, rules: RuleSet) -> Teams:
         return teams_of(rules, self.connectors, self._partition_count)
@@ -97,14 +108,12 @@ class Worker:
 
     def _announce_teams(self) -> None:
         """The queue's own worker tells it who answers."""
-        if ids.partition_of(ids.QUEUE_ID) in self.config.partitions:
+        if self.partitions.owns(ids.partition_of(ids.QUEUE_ID)):
             self.router.submit(ids.QUEUE_ID, ChangeTeams(self.roster.teams), lambda outcome: None)
 
-    def _lost(self, partition: int, why: str) -> None:
-        """A partition is no longer ours: another process has been started in our place, so this one ends."""
-        logger.error("partition lost", partition=partition, because=why)
-        self.failed = why
-        self.stop.set()
+    def _taken(self, partition: int) -> None:
+        if partition == ids.partition_of(ids.QUEUE_ID):
+            self._announce_teams()
 
     def _new_conversation_id(self) -> str:
         return ids.new_conversation_id(self.partitions.home, secrets.token_bytes(16))
@@ -113,46 +122,88 @@ class Worker:
         """Whether some channel lets this page's origin in."""
         return any(connector.allows(origin, own) for connector in self.connectors.values() if connector.can.socket)
 
+    def health(self) -> Health:
+        """What is wrong here."""
+        return Health(
+            self.router.worker,
+            self.router.refusing,
+            self.partitions.failed,
+            self.partitions.stopped,
+            tuple(self.rooms.warnings),
+        )
+
+    async def _tell_health(self, _: bytes) -> bytes:
+        return msgspec.json.encode(self.health())
+
+    async def _look_around(self) -> None:
+        """Follow the machine's clock, and refuse clients' commands while the log's disk is low."""
+        while True:
+            self.clock.follow()
+            before, self.router.refusing = self.router.refusing, self.rooms.low
+            if self.router.refusing and not before:
+                logger.critical("nothing is accepted any more", because=self.router.refusing)
+            elif before and not self.router.refusing:
+                logger.warning("there is room again: commands are accepted")
+                self._announce_teams()  # it may have been refused meanwhile
+            await asyncio.sleep(LOOK_S)
+
+    def addresses(self) -> Addresses:
+        """How many frames the sockets of one address may send."""
+        per_s = self.settings.frames_per_second
+        return Addresses(per_s, 4 * per_s, self.settings.trusted_proxies)
+
     def needs(self) -> Needs:
         """What the API uses of this worker."""
         visitors = next((c for c in self.connectors.values() if c.can.socket and c.can.role == "visitor"), None)
         if visitors is None:
             raise SettingsError("config/hub.yaml: no channel for visitors' pages is on; add `h5:` under `channels:`")
-        admin = (self.settings.data / ADMIN_HASH).read_text()
         return Needs(
             calls=self.router,
             tokens=self.tokens,
             connectors=self.connectors,
-            is_admin=lambda token: hmac.compare_digest(hash_token(token), admin),
+            is_admin=self._is_admin,
             new_conversation_id=self._new_conversation_id,
             profile=visitors.profile,
             allows=self.allows,
             agent_id=self.roster.agent_id,
             command_for=self.roster.command_for,
             unparsed=self.roster.unparsed,
+            take=self.spool.take,
+            health=self.health,
             trusted_proxies=self.settings.trusted_proxies,
             tokens_per_minute=self.settings.visitors_per_minute,
             tokens_burst=2 * self.settings.visitors_per_minute,
         )
 
     async def start(self) -> None:
-        """Own the partitions, run the connectors; after this requests may come."""
+        """Run the connectors, begin to take partitions; after this requests may come."""
         self.router.pushes = self.sessions
         self.sessions.start(self.router)
         await self.partitions.listen()
+        await self.rooms.listen(self.connection)
+        await serve_requests(self.connection, HEALTH_SUBJECT, self._tell_health)
+        self._looking = asyncio.create_task(self._look_around())
         surroundings = Surroundings(SharedTokens(self.connection), self.settings.public_url)
         for connector in self.connectors.values():
             await connector.start(surroundings)
-        await self.partitions.take(self.config.partitions)
-        logger.info("partitions taken", home=self.partitions.home, failed=self.partitions.failed)
-        self._announce_teams()
+        self.placing = asyncio.create_task(self.partitions.keep(self.config.workers), name="placing")
+        begun = asyncio.create_task(self.partitions.begun.wait())
+        await asyncio.wait({self.placing, begun}, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        if self.placing.done():
+            await self.placing
+        self.spool.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
-        gc.collect()
-        gc.freeze()  # what stands now stays: the collector need not look at it again
+        if self.config.index == STANDBY:
+            # The files may be newer than what it waited with.
+            self._reloading = asyncio.create_task(self.rule_files.reload())
+        gc.set_threshold(*GC_THRESHOLDS)
 
     async def _upkeep(self) -> None:
+        gc.collect(1)
+        gc.freeze()  # what has lived so long stays, and need not be looked at; a closed socket leaves no cycle
         self.partitions.upkeep()
         for channel, connector in self.connectors.items():
             try:
@@ -164,10 +215,14 @@ class Worker:
         """Let everything decided reach the disk, then close."""
         self.scheduler.shutdown(wait=False)
         self.sessions.stop()
+        await self.spool.close()
+        self.placing.cancel()
+        await asyncio.gather(self.placing, return_exceptions=True)
         await self.partitions.drain()
         for connector in self.connectors.values():
             await connector.stop()
         await self._watching
+        self._looking.cancel()
         await self.history.close()
         await self.connection.close()
 
@@ -193,11 +248,12 @@ def listening_socket(host: str, port: int) -> socket.socket:
 async def build(supervised: Supervised) -> tuple[Worker, uvicorn.Config]:
     """Everything that holds up the event loop, before the first beat: imports, rules, the app."""
     config = supervised.config
-    connection = await connect(config.nats_url, f"worker-{config.index}")
-    worker = Worker(supervised, connection, await found(connection, config.settings.partitions))
+    connection = await connect(config.nats_url, config.name(os.getpid()))
+    founding = await found(connection, config.settings.partitions)
+    worker = Worker(supervised, connection, founding, (await share(connection)).secrets)
     http = uvicorn.Config(
         create_app(worker.needs()),
-        ws=socket_class(worker.sessions, worker.allows),
+        ws=socket_class(worker.sessions, worker.allows, worker.addresses()),
         http="httptools",
         lifespan="on",
         log_config=None,
@@ -206,11 +262,12 @@ async def build(supervised: Supervised) -> tuple[Worker, uvicorn.Config]:
         timeout_graceful_shutdown=DRAIN_S,
     )
     http.load()
+    gc.collect()
     return worker, http
 
 
-async def serve(supervised: Supervised, worker: Worker, http: uvicorn.Config) -> str:
-    """Run one worker until it is told to stop; answers why it had to stop by itself, or nothing."""
+async def serve(supervised: Supervised, worker: Worker, http: uvicorn.Config) -> None:
+    """Run one worker until it is told to stop. Raises BusError when it cannot reach NATS ever again."""
     await worker.start()
     server = Server(http)
     listener = listening_socket(worker.settings.host, worker.settings.port)
@@ -219,29 +276,37 @@ async def serve(supervised: Supervised, worker: Worker, http: uvicorn.Config) ->
         await asyncio.sleep(0.01)
     supervised.ready()
     stopping = asyncio.create_task(supervised.stop.wait())
-    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((serving, stopping, worker.placing), return_when=asyncio.FIRST_COMPLETED)
+    if worker.placing.done():
+        await worker.placing
     server.should_exit = True
     await serving
     await worker.finish()
-    return worker.failed
+
+
+async def run(supervised: Supervised) -> None:
+    """Get ready; as a standby, wait until a place is free; then serve."""
+    worker, http = await build(supervised)
+    if supervised.index == STANDBY:
+        name_process("hub-standby")
+    async with supervised:
+        if await supervised.called():
+            name_process(f"hub-worker-{supervised.index}")
+            logs.configure(f"worker-{supervised.index}")
+            await serve(supervised, worker, http)
+        else:
+            await worker.connection.close()
 
 
 def main() -> None:
     """The process: attach to the supervisor, run, and end with status 1 when something went wrong."""
     supervised = Supervised.attach()
-    logs.configure(f"worker-{supervised.config.index}")
-
-    async def run() -> str:
-        worker, http = await build(supervised)
-        async with supervised:
-            return await serve(supervised, worker, http)
-
+    logs.configure("standby" if supervised.index == STANDBY else f"worker-{supervised.index}")
     try:
-        failed = uvloop.run(run())
+        uvloop.run(run(supervised))
     except HubError as error:
-        failed = str(error)
-        logger.error("worker stopped", because=failed)
-    sys.exit(1 if failed else 0)
+        logger.error("worker stopped", because=str(error))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The child's end of the pipe: config in, beats out, stop at its end. (Whole processes: tests/node.)"""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import socket
@@ -10,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from hub import process
-from hub.process import Config, Supervised
+from hub.process import STANDBY, Config, Supervised
 from hub.settings import Settings
 
-CONFIG = Config(index=2, workers=3, nats_url="nats://127.0.0.1:4222", settings=Settings(data=Path("d"), partitions=8))
+CONFIG = Config(2, 3, "nats://127.0.0.1:4222", Settings(data=Path("d"), partitions=8), node="n")
 
 
 @pytest.fixture
@@ -31,12 +32,40 @@ def test_a_config_arrives_as_it_was_sent() -> None:
     assert CONFIG.encode().count(b"\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("workers", "owned"), [(1, [[0, 1, 2, 3, 4]]), (2, [[0, 2, 4], [1, 3]]), (5, [[0], [1], [2], [3], [4]])]
-)
-def test_each_partition_has_one_worker(workers: int, owned: list[list[int]]) -> None:
-    settings = Settings(partitions=5)
-    assert [list(Config(index, workers, "", settings).partitions) for index in range(workers)] == owned
+async def test_one_that_is_no_standby_begins_at_once(pipe: tuple[socket.socket, Supervised]) -> None:
+    _, supervised = pipe
+    async with supervised:
+        assert await supervised.called()
+        assert supervised.index == 2
+
+
+@pytest.fixture
+def standby(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[socket.socket, Supervised]]:
+    """The supervisor's end, and a standby."""
+    monkeypatch.setattr(process, "_die_with_parent", lambda: None)
+    ours, theirs = socket.socketpair()
+    ours.sendall(dataclasses.replace(CONFIG, index=STANDBY).encode())
+    with ours:
+        yield ours, Supervised.attach([str(theirs.detach())])
+
+
+async def test_a_standby_waits_until_it_is_called_by_its_number(standby: tuple[socket.socket, Supervised]) -> None:
+    ours, supervised = standby
+    async with supervised:
+        waiting = asyncio.create_task(supervised.called())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        ours.sendall(b"7\n")
+        assert await asyncio.wait_for(waiting, 10)
+        assert supervised.index == 7
+
+
+async def test_a_standby_that_is_never_called_ends(standby: tuple[socket.socket, Supervised]) -> None:
+    ours, supervised = standby
+    async with supervised:
+        waiting = asyncio.create_task(supervised.called())
+        ours.close()
+        assert not await asyncio.wait_for(waiting, 10)
 
 
 async def test_it_beats_as_long_as_its_loop_runs(

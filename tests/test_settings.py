@@ -59,6 +59,17 @@ def test_a_variable_works_where_the_file_is_empty(file: Path) -> None:
         ("trusted_proxies:\n  - ::1\n  - proxy\n", {},
          "hub.yaml:3: trusted_proxies.1: 'proxy' does not appear to be an IPv4 or IPv6 network"),
         ("channels:\n  h5: on\n", {}, "hub.yaml:2: channels.h5: input should be a valid dictionary"),
+        ("nats: {url: 'nats://geheim@10.0.0.1'}\n", {},
+         "hub.yaml:1: nats.url: is no list of servers; one looks like nats://TOKEN@10.0.0.1:4222, with commas between"
+         " them"),
+        ("", {"HUB_NATS__URL": "nats://geheim@a:1, nats://geheim@b:1", "HUB_HISTORY__URL": "postgresql://u:p@c/d"},
+         "HUB_NATS__URL: nats.url: names two servers; name one server, or all of a cluster of three or more"),
+        ("\nhistory:\n  url: mysql://hub:geheim@db/hub\n", {},
+         "hub.yaml:3: history.url: is no PostgreSQL database; one looks like"
+         " postgresql://USER:PASSWORD@10.0.0.1:5432/hub"),
+        ("nats:\n  url: nats://geheim@10.0.0.1:4222\n", {},
+         "hub.yaml:1: history: must have a `url` where `nats.url` is set: all nodes read one history"),
+        ("nats: {uri: x}\n", {}, 'hub.yaml:1: nats.uri: unknown setting, did you mean "url"?'),
         ("", {"HUB_WORKERS": "two"},
          "HUB_WORKERS: workers: input should be a valid integer, unable to parse string as an integer"),
         ("", {"HUB_WOKERS": "2"}, 'HUB_WOKERS: wokers: unknown setting, did you mean "workers"?'),
@@ -69,6 +80,16 @@ def test_what_is_wrong_is_named_with_its_place(file: Path, text: str, environ: d
     with pytest.raises(SettingsError) as refused:
         load_text(file, text, **environ)
     assert str(refused.value) == said
+
+
+def test_urls_keep_their_secrets_to_themselves(file: Path) -> None:
+    database = "postgresql://hub:geheim@db:5432/hub?ssl=require"
+    found = load_text(file, "", HUB_NATS__URL="nats://geheim@a:1,nats://geheim@b:1, nats://geheim@c:1",
+                      HUB_HISTORY__URL=database)  # fmt: skip
+    assert found.nats.url == "nats://geheim@a:1,nats://geheim@b:1,nats://geheim@c:1"
+    assert found.history.url == database
+    assert "geheim" not in repr(found)
+    assert Settings.model_validate(found.model_dump(mode="json")).nats == found.nats, "workers get them too"
 
 
 def test_all_findings_are_told_at_once(file: Path) -> None:

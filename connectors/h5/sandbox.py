@@ -317,6 +317,7 @@ class Robot:
     def _refused(self, frame: dict[str, Any]) -> None:
         match frame:
             case {"do": "resend", "from": start}:
+                self._take_back(start)
                 self._pause(start)
             case {"do": "retry", "id": id_}:
                 self._pause(int(id_.partition(".")[2]))
@@ -324,6 +325,11 @@ class Robot:
                 self._pause(None)
             case _:
                 raise RobotStopped(f"the hub refuses a text of {self.name} for ever: {frame}")
+
+    def _take_back(self, start: int) -> None:
+        """What the hub wants again it does not have, even if it was acknowledged before the log began anew."""
+        waiting = {entry.id for entry in self.sent[start - 1 :]} | self._unacked.keys()
+        self._unacked = {entry.id: entry for entry in self.sent if entry.id in waiting}
 
     def _pause(self, again_from: int | None) -> None:
         """Be silent for a moment, then go on from there: a whole window may be refused for one and the same hole."""

@@ -1,4 +1,4 @@
-"""/callbacks/<channel>/<route>: what platforms call. They are answered when everything that came is on disk."""
+"""/callbacks/<channel>/<route>: what platforms call. They are answered when all that came is in the log or spooled."""
 
 import asyncio
 import dataclasses
@@ -10,10 +10,10 @@ from litestar import Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from hub.api import answers
 from hub.api.needs import Needs
-from hub.api.problems import denied_problem, is_final, problem
+from hub.api.problems import problem
 from hub.contract import Answer, Connector, Forbidden, Parsed, Raw, Route
+from hub.errors import SpoolFull
 
 MAX_BODY_BYTES = 262_144
 _UNKEPT = frozenset({"authorization", "cookie"})
@@ -71,20 +71,19 @@ async def _read(request: Request[Any, Any, Any], declared: Route, needs: Needs) 
 
 
 async def _commit(needs: Needs, channel: str, parsed: Parsed, raw: Raw) -> None:
-    """Have all of it written, in order; raises 503 when that cannot be done now, so that the platform tries again."""
+    """Have all of it in the log or on this worker's disk; raises 503 when neither can be had: the platform repeats."""
     if not parsed.inbounds and not parsed.unparsed:
         return
     text = encode_raw(raw)
-    asked = [answers.submit(needs.calls, *needs.command_for(channel, inbound, text)) for inbound in parsed.inbounds]
+    commands = [needs.command_for(channel, inbound, text) for inbound in parsed.inbounds]
     if parsed.unparsed:
-        asked.append(answers.submit(needs.calls, *needs.unparsed(channel, parsed.unparsed, text)))
-    for denied in [outcome.denied for outcome in await asyncio.gather(*asked)]:
-        if denied is None or denied.code == "repeated":
-            continue
-        if not is_final(denied):
-            raise denied_problem(denied)
-        # The platform would send the same again and again: it is kept for a person instead.
-        await answers.carry_out(needs.calls, *needs.unparsed(channel, f"refused: {denied.message}", text))
+        commands.append(needs.unparsed(channel, parsed.unparsed, text))
+    taking = (needs.take(channel, entity, command) for entity, command in commands)
+    for failure in await asyncio.gather(*taking, return_exceptions=True):
+        if isinstance(failure, SpoolFull):
+            raise problem(503, str(failure), "unavailable", {"retry-after": "1"})
+        if failure is not None:
+            raise failure
 
 
 def encode_raw(raw: Raw) -> str:

@@ -2,12 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from hub.contract import Connector, Inbound
 from hub.domain.commands import AnyCommand
 from hub.domain.messages import Profile
-from hub.engine.calls import Calls
+from hub.engine.calls import Calls, Health
 from hub.gateway.tokens import Tokens
 
 
@@ -32,6 +32,10 @@ class Needs:
     """The entity and command that something from a channel becomes; the text is the raw input."""
     unparsed: Callable[[str, str, str], tuple[str, AnyCommand]]
     """The entity and command that keep a channel's raw input (the last) that could not be used, with the reason."""
+    health: Callable[[], Health]
+    """What is wrong with the worker."""
+    take: Callable[[str, str, AnyCommand], Awaitable[None]]
+    """Return when a command that came from a channel is safe: (channel, entity, command). Raises SpoolFull."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
     tokens_per_minute: float = 30

@@ -22,11 +22,6 @@ def problem(status: int, detail: str, code: str = "", headers: dict[str, str] | 
     return ProblemDetailsException(detail=detail, status_code=status, title=title, extra=extra, headers=headers)
 
 
-def is_final(denied: Denied) -> bool:
-    """Whether it is a decision about the command; else nobody was there to decide, and it may be tried again."""
-    return denied.code in _STATUS
-
-
 def denied_problem(denied: Denied) -> ProblemDetailsException:
     """The engine's refusal; 503 for one that is not final."""
     status = _STATUS.get(denied.code, 503)

@@ -32,6 +32,11 @@ class Bucket:
             return Entry(b"", 0)
         return Entry(entry.value or b"", entry.revision or 0)
 
+    async def put(self, key: str, value: bytes) -> None:
+        """Store `value`, whatever was there: for keys that have one writer."""
+        kv = await self._open()
+        await insist(self._connection, lambda: kv.put(key, value))
+
     async def swap(self, key: str, value: bytes, revision: int) -> int:
         """Store `value` if `revision` is still the last, and return its own; 0 when somebody else was first.
 
@@ -52,7 +57,8 @@ class Bucket:
     async def _open(self) -> KeyValue:
         if self._opened is None:
             js = self._connection.jetstream()
-            # Direct reads skip the leader's queue (0.3 ms); one that comes too early only makes a `swap` fail.
-            config = api.KeyValueConfig(bucket=self._name, direct=True)
+            replicas = self._connection.replicas
+            # A direct read skips the leader's queue (0.3 ms); in a cluster it might miss what has just been stored.
+            config = api.KeyValueConfig(bucket=self._name, direct=replicas == 1, replicas=replicas)
             self._opened = await insist(self._connection, lambda: js.create_key_value(config))
         return self._opened

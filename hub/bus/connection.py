@@ -19,12 +19,32 @@ AWAY = (nats.errors.Error, OSError, TimeoutError)
 PAUSE_S = 0.02
 
 
-class Connection(Client):
-    """A NATS client; `faults` counts by kind what went wrong in the background (slow readers drop, cuts, refusals)."""
+CLUSTER = 3
+"""Servers that a cluster needs: of so many the log goes on when one dies; two gain nothing over one."""
 
-    def __init__(self) -> None:
+
+class Connection(Client):
+    """A NATS client; `faults` counts by kind what went wrong in the background (slow readers drop, cuts, refusals).
+
+    `replicas` is of how many servers each stream has to be kept: whoever makes a stream says so in its configuration.
+    """
+
+    def __init__(self, replicas: int = 1) -> None:
         super().__init__()
+        self.replicas = replicas
         self.faults: Counter[str] = Counter()
+        self.came_back = asyncio.Event()
+        """Wakes who waits for it when the connection has been made again."""
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether the server that it is connected to belongs to a cluster."""
+        return "cluster" in self._server_info
+
+    async def wake(self) -> None:
+        """The connection has been made again."""
+        self.came_back.set()
+        self.came_back.clear()
 
     async def count_fault(self, error: Exception) -> None:
         # It runs for every single dropped message: a log line each would be the second disaster.
@@ -57,16 +77,21 @@ async def apart(work: Coroutine[Any, Any, T]) -> T:
 async def connect(url: str, name: str, timeout_s: float = 30) -> Connection:
     """A connection that reconnects for ever; `name` is what the server's monitoring shows.
 
+    `url` is the address of one server, or those of a cluster with commas between them, each with the secret in it;
+    with three or more each stream is kept by three of them (`Connection.replicas`).
+
     While it is away everything fails at once instead of being sent later: whoever gave up on a message must not see
     it stored. Raises BusError when the first connection does not succeed within `timeout_s`.
     """
-    connection = Connection()
+    servers = url.split(",")
+    connection = Connection(CLUSTER if len(servers) >= CLUSTER else 1)
     try:
         async with asyncio.timeout(timeout_s):
             await connection.connect(
-                url,
+                servers,
                 name=name,
                 error_cb=connection.count_fault,
+                reconnected_cb=connection.wake,
                 pending_size=0,
                 connect_timeout=2,
                 max_reconnect_attempts=-1,

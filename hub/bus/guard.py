@@ -7,8 +7,16 @@ from pathlib import Path
 
 from hub.errors import BusError
 
+EXPENDABLE = frozenset({"KV_LEASES", "KV_TOKENS", "KV_POSITIONS"})
+"""Streams of which nothing is worth a refusal: leases run out, tokens are fetched again, positions are told again."""
 CHECKED = "checked"
 """The file in a generation whose start was found to be good."""
+
+
+def needs(store: Path) -> int:
+    """So many bytes `keep` would copy; what it links takes nothing."""
+    full = _full_blocks(store)
+    return sum(file.stat().st_size for file in store.rglob("*") if file.is_file() and str(file) not in full)
 
 
 def keep(store: Path, kept: Path) -> None:
@@ -16,19 +24,22 @@ def keep(store: Path, kept: Path) -> None:
 
     Two generations are kept. As long as the start that followed the newest one has not been `confirm`ed, that
     generation stays the newest: a second start after a bad one copies no damage over it. Blocks that are full are
-    hard-linked (milliseconds for a log of 1 GB), the one still written to and the small files are copied.
+    hard-linked (milliseconds for a log of 1 GB), the one still written to and the small files are copied. Raises
+    OSError when there is no room for that.
     """
     newest = kept / "1"
     if not store.is_dir() or (newest.exists() and not (newest / CHECKED).exists()):
         return
     fresh = kept / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
-    for folder, _, names in os.walk(store):
-        target = fresh / "store" / Path(folder).relative_to(store)
-        target.mkdir(parents=True)
-        growing = _growing_block(names)
-        for name in names:
-            _keep_file(Path(folder, name), target / name, may_link=name.endswith(".blk") and name != growing)
+    full = _full_blocks(store)
+    try:
+        shutil.copytree(
+            store, fresh / "store", copy_function=lambda file, target: _keep_file(file, target, file in full)
+        )
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)  # on a full disk each byte counts
+        raise
     shutil.rmtree(kept / "2", ignore_errors=True)
     if newest.exists():
         newest.rename(kept / "2")
@@ -67,19 +78,31 @@ def restore(store: Path, kept: Path, generation: int = 1) -> Path | None:
         raise BusError(f"{source}: no such generation was kept; {kept} holds {sorted(p.name for p in kept.glob('*'))}")
     aside = None
     if store.exists():
-        number = 1 + len(list(store.parent.glob(f"{store.name}.aside-*")))
-        aside = store.with_name(f"{store.name}.aside-{number}")
-        store.rename(aside)
+        aside = _put_aside(store, store.parent)
     shutil.copytree(source, store)  # real copies: the server writes into them
     return aside
 
 
-def _growing_block(names: list[str]) -> str:
-    blocks = [name for name in names if name.endswith(".blk")]
-    return max(blocks, key=lambda name: int(name.removesuffix(".blk")), default="")
+def put_stream_aside(store: Path, stream: str) -> Path:
+    """Move a stream's files out of the store and return their new place; the server must not run."""
+    return _put_aside(next(store.glob(f"jetstream/*/streams/{stream}")), store.parent)
 
 
-def _keep_file(source: Path, target: Path, may_link: bool) -> None:
+def _put_aside(path: Path, folder: Path) -> Path:
+    number = 1 + len(list(folder.glob(f"{path.name}.aside-*")))
+    return path.rename(folder / f"{path.name}.aside-{number}")
+
+
+def _full_blocks(store: Path) -> set[str]:
+    """The block files that do not change any more: of each stream all but the newest."""
+    full = set()
+    for folder, _, names in os.walk(store):
+        blocks = sorted((name for name in names if name.endswith(".blk")), key=lambda name: int(name[: -len(".blk")]))
+        full |= {str(Path(folder, name)) for name in blocks[:-1]}
+    return full
+
+
+def _keep_file(source: str, target: str, may_link: bool) -> None:
     if may_link:
         with contextlib.suppress(OSError):  # a file system without hard links
             os.link(source, target)

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Mapping
 
 import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from hub.bus.connection import AWAY, PAUSE_S, Connection, insist, raise_if_closed
 from hub.errors import BusError, ChainBroken, Fenced, InDoubt, LogFull, LogWentBack
@@ -23,7 +23,10 @@ WRONG_SEQUENCE = (10071, 10164)  # 10164: a cluster's answer while another write
 STORE_FAILED = 10077
 FULL = "maximum bytes exceeded"
 TRY_S, FETCH, FETCH_S = 2.0, 100, 2.0
-CURE = "Stop the hub and keep all files; as they were before this start they are in the folder guard beside the store"
+CURE = (
+    "Stop the hub and keep all files. `hub log restore` puts back the store as it was before this start; when the hub "
+    "says the same again, the files were damaged before, and a backup of the data folder is needed"
+)
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
@@ -52,25 +55,39 @@ class PartitionLog:
     """The stream LOG-<partition>, for its one owner (`append`) and for all who read.
 
     It is never trimmed by age or count: at `max_bytes` it refuses (LogFull). All partitions' `max_bytes` together
-    should leave room on the disk, for a full disk gives time-outs instead of a refusal.
+    should leave room on the disk, for a full disk gives time-outs instead of a refusal. Readers leave out the records
+    at the sequences `skipped` (hub.bus.founding).
     """
 
-    def __init__(self, connection: Connection, partition: int, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        partition: int,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        skipped: Collection[int] = (),
+    ) -> None:
         self.stream = f"LOG-{partition}"
         self.subject = f"log.{partition}"
         self._connection = connection
         self._js = connection.jetstream(timeout=TRY_S)
         self._max_bytes = max_bytes
+        self._skipped = skipped
+
+    @property
+    def mended(self) -> bool:
+        """Whether a person has put records of it aside, so that events are missing for ever."""
+        return bool(self._skipped)
 
     async def open(self) -> int:
-        """The last sequence in the log (0: it is new); creates the stream, or gives it the present `max_bytes`.
+        """The last sequence in the log (0: it is new); makes the stream, or gives it today's `max_bytes` and replicas.
 
         To be called when the watermark has been checked: a stream that vanished would be created anew.
         """
         wanted = self._config()
         try:
             info = await insist(self._connection, lambda: self._js.stream_info(self.stream))
-            if info.config.max_bytes != self._max_bytes:
+            if (info.config.max_bytes, info.config.num_replicas) != (wanted.max_bytes, wanted.num_replicas):
                 info = await insist(self._connection, lambda: self._js.update_stream(wanted))
         except NotFoundError:
             info = await insist(self._connection, lambda: self._js.add_stream(wanted))
@@ -108,13 +125,18 @@ class PartitionLog:
     def read(self, after: int) -> AsyncGenerator[Stored, None]:
         """The batches after sequence `after`, up to the one that is the last when the reading begins.
 
-        Raises ChainBroken or LogWentBack; waits while the server is away.
+        Raises ChainBroken (a batch is missing, damaged or cannot be read from the disk) or LogWentBack; waits while
+        the server is away.
         """
         return self._feed(after, endless=False)
 
     def follow(self, after: int) -> AsyncGenerator[Stored, None]:
         """The batches after sequence `after`, those to come as well, for ever; like `read` otherwise."""
         return self._feed(after, endless=True)
+
+    async def trim(self, upto: int) -> None:
+        """Let go of the batches up to sequence `upto`; the last one stays, for the fence is that message."""
+        await insist(self._connection, lambda: self._js.purge_stream(self.stream, seq=upto + 1))
 
     def _config(self) -> api.StreamConfig:
         return api.StreamConfig(
@@ -124,6 +146,7 @@ class PartitionLog:
             retention=api.RetentionPolicy.LIMITS,
             discard=api.DiscardPolicy.NEW,
             max_bytes=self._max_bytes,
+            num_replicas=self._connection.replicas,
             deny_delete=True,
             # One server checks the expected sequence before it looks for repeats; in a cluster the mark has to be
             # remembered longer than an election takes, and each one costs memory.
@@ -185,10 +208,11 @@ class PartitionLog:
             try:
                 consumer = await self._consume(at)
                 while endless or at < last:
-                    for message in await self._fetch(consumer, None if endless else at):
+                    for message in await self._fetch(consumer, at, endless):
                         stored = self._check(message, at)
-                        at = stored.seq
-                        yield stored
+                        at += 1
+                        if stored is not None:
+                            yield stored
                         if at == last and not endless:
                             return
             except AWAY:  # the server, or the consumer, which no restart survives
@@ -206,8 +230,7 @@ class PartitionLog:
             raise self._went_back(at, state.last_seq)
         if state.first_seq > at + 1:
             raise ChainBroken(
-                f"{self.stream} begins at sequence {state.first_seq}, {at + 1} has been trimmed: "
-                "start from a newer snapshot, or rebuild from the history"
+                f"{self.stream} begins at sequence {state.first_seq}, {at + 1} has been trimmed or is lost. {CURE}"
             )
         return state
 
@@ -224,28 +247,51 @@ class PartitionLog:
             ),
         )
 
-    async def _fetch(self, consumer: JetStreamContext.PullSubscription, at: int | None) -> list[Msg]:
-        """The next messages; none when none came in time. With `at` there must be more: ChainBroken when not."""
+    async def _fetch(self, consumer: JetStreamContext.PullSubscription, at: int, endless: bool) -> list[Msg]:
+        """The next messages; none when none came in time. ChainBroken when there must be one and none can be had."""
         try:
             return await consumer.fetch(FETCH, timeout=FETCH_S)
         except TimeoutError:
-            if at is not None and (await consumer.consumer_info()).num_pending == 0:
+            if (await consumer.consumer_info()).num_pending:
+                await self._insist_on(at + 1)
+            elif not endless:
                 raise self._broken(at, "nothing, though the log claims to be longer") from None
             return []
 
-    def _check(self, message: Msg, at: int) -> Stored:
+    async def _insist_on(self, seq: int) -> None:
+        """A consumer waits for ever in front of a block that the server cannot read; asked by number it says so."""
+        try:
+            await self._js.get_msg(self.stream, seq=seq)
+        except ServiceUnavailableError:
+            raise
+        except APIError as error:
+            await self._state_beyond(seq - 1)  # trimmed meanwhile is another matter
+            raise self._broken(seq - 1, f"one that cannot be read from the disk ({error.description})") from error
+
+    def _check(self, message: Msg, at: int) -> Stored | None:
+        """The batch in the message that follows sequence `at`; None where a person has put it aside."""
         seq, headers = message.metadata.sequence.stream, message.headers or {}
-        batch, previous, crc = headers.get(BATCH), headers.get(EXPECTED), headers.get(CRC)
-        if batch is None or previous is None or crc is None:
-            raise self._broken(at, f"sequence {seq}, which no owner has written")
-        if seq != at + 1 or previous != str(at):
-            raise self._broken(at, f"sequence {seq}, which was written after {previous}")
-        if crc != format(zlib.crc32(message.data), "08x"):
-            raise self._broken(at, f"sequence {seq}, whose content is damaged (CRC-32)")
-        return Stored(seq, batch, message.data, at)
+        if seq == at + 1 and seq in self._skipped:
+            return None
+        stored = stored_in(message.data, headers, seq)
+        if isinstance(stored, str):
+            raise self._broken(at, f"sequence {seq}, {stored}")
+        if seq != at + 1 or stored.previous != at:
+            raise self._broken(at, f"sequence {seq}, which was written after {stored.previous}")
+        return stored
 
     def _broken(self, at: int, follows: str) -> ChainBroken:
         return ChainBroken(f"{self.stream}: after sequence {at} follows {follows}. {CURE}")
 
     def _went_back(self, known: int, last: int) -> LogWentBack:
         return LogWentBack(f"{self.stream} ends at sequence {last}, it is known to have reached {known}. {CURE}")
+
+
+def stored_in(data: bytes, headers: Mapping[str, str], seq: int) -> Stored | str:
+    """The batch that a message of the log holds, or, in words, why it is none."""
+    batch, previous, crc = headers.get(BATCH), headers.get(EXPECTED), headers.get(CRC)
+    if batch is None or previous is None or crc is None:
+        return "which no owner has written"
+    if crc != format(zlib.crc32(data), "08x"):
+        return "whose content is damaged (CRC-32)"
+    return Stored(seq, batch, data, int(previous))

@@ -34,10 +34,19 @@ class Service:
 
     async def stop(self) -> None:
         """Take no more requests and wait for the answers to those taken."""
+        await self._unsubscribe()
+        await asyncio.gather(*self._tasks)
+
+    async def abandon(self) -> None:
+        """Take no more requests, and answer none of those taken: who asked gets NoAnswer."""
+        await self._unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _unsubscribe(self) -> None:
         if self._subscription is not None:
             with contextlib.suppress(*AWAY):  # a closed connection brings nothing more
                 await self._subscription.unsubscribe()
-        await asyncio.gather(*self._tasks)
 
     async def _take(self, message: Msg) -> None:
         await self._room.acquire()
@@ -83,6 +92,19 @@ async def request(connection: Connection, subject: str, payload: bytes, timeout_
     if reply.headers and FAILED in reply.headers:
         raise RequestFailed(f"{subject}: {reply.headers[FAILED]}")
     return reply.data
+
+
+async def ask_all(connection: Connection, subject: str, within_s: float) -> list[bytes]:
+    """The answers of all who serve `subject`, as far as they come in time. Raises NoResponders while NATS is away."""
+    inbox, answers = connection.new_inbox(), list[bytes]()
+    subscription = await subscribe(connection, inbox, answers.append)
+    try:
+        await connection.publish(subject, b"", reply=inbox)
+        await asyncio.sleep(within_s)
+        await subscription.unsubscribe()
+    except AWAY:
+        raise NoResponders(f"{subject}: NATS is away: try again") from None
+    return [answer for answer in answers if answer]  # the server itself answers, with nothing, where nobody serves
 
 
 async def subscribe(connection: Connection, subject: str, handler: Callable[[bytes], None]) -> Subscription:

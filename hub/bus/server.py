@@ -6,23 +6,30 @@ import fcntl
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from hub.bus import guard
-from hub.errors import BusError
+import msgspec
 
+from hub.bus import guard
+from hub.bus.log import CURE
+from hub.errors import BusError, LogWentBack
+
+WRITTEN = "# Written by the hub at each start; changes are lost.\n"
 CONFIG = """\
-# Written by the hub at each start; changes are lost.
 server_name: hub
 listen: "127.0.0.1:{port}"
-http: "127.0.0.1:{monitor_port}"
 authorization {{ token: "{token}" }}
+"""
+JETSTREAM = """\
+http: "127.0.0.1:{monitor_port}"
 log_file: {log}
 logfile_size_limit: 10MB
 logfile_max_num: 3
@@ -41,7 +48,39 @@ if os.getppid() == int(sys.argv[1]):  # else it has, in between
     os.execv(sys.argv[2], sys.argv[2:])
 """
 """What becomes nats-server. (Between fork and exec, where this is usually done, a process with threads can hang.)"""
-POLL_S, LOCK_WAIT_S = 0.01, 10
+UNLOADED = re.compile(r"([\w-]+)' could not be recovered")
+"""What /healthz says of a stream whose files are damaged so that nothing of it is there."""
+POLL_S, LOCK_WAIT_S, ANSWER_S = 0.01, 10, 2
+SILENT = "nats-server does not answer /healthz"
+
+
+class _State(msgspec.Struct, frozen=True):
+    messages: int = 0
+    bytes: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+
+
+class _Config(msgspec.Struct, frozen=True):
+    max_bytes: int = -1
+
+
+class StoredStream(msgspec.Struct, frozen=True):
+    """A stream in a server's own store."""
+
+    name: str
+    state: _State = _State()
+    config: _Config = _Config()
+
+
+class _Account(msgspec.Struct):
+    stream_detail: list[StoredStream] = []
+
+
+class _JetStream(msgspec.Struct):
+    """What /jsz says, as far as it is used."""
+
+    account_details: list[_Account] = []
 
 
 class EmbeddedServer:
@@ -53,6 +92,11 @@ class EmbeddedServer:
 
     To be started from the main thread: Linux ends the child with the thread that made it.
     """
+
+    alone = True
+    """Whether it has all its messages once it has started; one of a cluster gets from the others what it missed."""
+    cure = CURE
+    """What to do when its log has gone back."""
 
     def __init__(self, data_dir: Path, port: int = 0, *, memory_limit: str = "256MiB", start_timeout_s: float = 60):
         self.data_dir = data_dir
@@ -84,21 +128,19 @@ class EmbeddedServer:
     async def start(self) -> None:
         """Guard the store, start the server and return when it answers; again after its death.
 
-        Raises BusError when another server still works on the folder, or this one does not come up in time.
+        Raises LogWentBack when it cannot load a stream from its files, BusError when another server still works on
+        the folder, the disk has no room for what a start writes, or this server does not come up in time.
         """
         if self.alive:
             raise BusError(f"nats-server already runs on {self.data_dir} as process {self.pid}: stop it first")
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = await self._lock()
-        try:
-            self._ports = self._choose_ports()
-            self._token = self._read_or_make_token()
-            await asyncio.to_thread(guard.keep, self.store, self.kept)
-            await asyncio.to_thread(guard.drop_half_made, self.store)
-            self._process = self._spawn(self._write_config(), lock)
-        finally:
-            os.close(lock)  # the server holds it from now on, as long as it lives
-        await self._wait_until_healthy()
+        await self._launch()
+        while unloaded := await self._wait_until_healthy():
+            await self.stop()
+            if unloaded not in guard.EXPENDABLE:
+                raise LogWentBack(f"nats-server cannot load {unloaded} from its files: they are damaged. {self.cure}")
+            await asyncio.to_thread(guard.put_stream_aside, self.store, unloaded)
+            await self._launch()
 
     async def stop(self, timeout_s: float = 10) -> None:
         """End the server and return when it is gone: in order, or after `timeout_s` by force."""
@@ -112,6 +154,11 @@ class EmbeddedServer:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, timeout_s)
 
+    def kill(self) -> None:
+        """End the server at once, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+
     async def healthz(self) -> str:
         """What is wrong with the server in its own words, or in ours when it does not answer; empty when it is well.
 
@@ -120,15 +167,50 @@ class EmbeddedServer:
         if not self.alive:
             return "nats-server is not running"
         try:
-            async with asyncio.timeout(2):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[1])
-                writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
-                answer = await reader.read()
-                writer.close()
+            well, body = await self._get("/healthz")
         except (OSError, TimeoutError) as error:
-            return f"nats-server does not answer /healthz: {type(error).__name__}"
+            return f"{SILENT}: {type(error).__name__}"
+        return "" if well else body.decode(errors="replace").strip()
+
+    async def trouble(self) -> str:
+        """What a restart of this server may cure, in words; empty: it works."""
+        return await self.healthz()
+
+    async def streams(self) -> list[StoredStream] | None:
+        """The streams in this server's own store; None when it does not answer."""
+        try:
+            well, body = await self._get("/jsz?streams=true&config=true")
+            said = msgspec.json.decode(body, type=_JetStream)
+        except (OSError, TimeoutError, msgspec.DecodeError):
+            return None
+        if not well:
+            return None
+        return [stream for account in said.account_details for stream in account.stream_detail]
+
+    async def _get(self, path: str) -> tuple[bool, bytes]:
+        """Whether the server's monitoring answers 200, and the answer. Raises OSError or TimeoutError."""
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[1])
+            try:
+                writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+                answer = await reader.read()
+            finally:
+                writer.close()
         head, _, body = answer.partition(b"\r\n\r\n")
-        return "" if b" 200 " in head.split(b"\r\n")[0] else body.decode(errors="replace").strip()
+        return b" 200 " in head.split(b"\r\n")[0], body
+
+    async def _launch(self) -> None:
+        lock = await self._lock()
+        try:
+            self._ports = self._choose_ports()
+            self._token = self._read_or_make_token()
+            await asyncio.to_thread(guard.keep, self.store, self.kept)
+            await asyncio.to_thread(guard.drop_half_made, self.store)
+            self._process = self._spawn(self._write_config(), lock)
+        except OSError as error:
+            raise BusError(f"nats-server cannot be started: {error.filename}: {error.strerror}") from error
+        finally:
+            os.close(lock)  # the server holds it from now on, as long as it lives
 
     async def _lock(self) -> int:
         """The folder's lock, as a descriptor. A server that was orphaned a moment ago gets the time to leave."""
@@ -170,13 +252,17 @@ class EmbeddedServer:
 
     def _write_config(self) -> Path:
         path = self.data_dir / "nats.conf"
-        port, monitor_port = self._ports
-        text = CONFIG.format(
-            port=port, monitor_port=monitor_port, token=self._token,
-            log=json.dumps(str(self.log)), store=json.dumps(str(self.store)),
-        )  # fmt: skip
-        _write_private(path, text)
+        jetstream = JETSTREAM.format(
+            monitor_port=self._ports[1],
+            log=json.dumps(str(self.log.absolute())),
+            store=json.dumps(str(self.store.absolute())),
+        )
+        _write_private(path, f"{WRITTEN}{self._config()}{jetstream}")
         return path
+
+    def _config(self) -> str:
+        """Who it is and who may come in."""
+        return CONFIG.format(port=self._ports[0], token=self._token)
 
     def _spawn(self, config: Path, lock: int) -> subprocess.Popen[bytes]:
         with (self.data_dir / "stderr").open("wb") as stderr:
@@ -189,14 +275,17 @@ class EmbeddedServer:
         os.pwrite(lock, str(process.pid).encode().ljust(20), 0)
         return process
 
-    async def _wait_until_healthy(self) -> None:
+    async def _wait_until_healthy(self) -> str:
+        """Empty when it is; else the name of a stream whose files it cannot load, which no waiting mends."""
         trouble = ""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._start_timeout_s):
                 while self.alive:
-                    trouble = await self.healthz()
+                    trouble = await self.trouble()
                     if not trouble:
-                        return
+                        return ""
+                    if unloaded := UNLOADED.search(trouble):
+                        return unloaded[1]
                     await asyncio.sleep(POLL_S)
         if not self.alive:
             said = (self.data_dir / "stderr").read_text(errors="replace").strip()
@@ -240,3 +329,32 @@ def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def address(data_dir: Path) -> str:
+    """Where clients find the server that runs on this folder, with the secret in it. Do not log it.
+
+    Raises BusError when none has ever run there.
+    """
+    try:
+        port = json.loads((data_dir / "ports.json").read_text())[0]
+        return f"nats://{(data_dir / 'token').read_text()}@127.0.0.1:{port}"
+    except OSError as error:
+        raise BusError(f"{error.filename}: {error.strerror}: no nats-server has run on {data_dir}") from None
+
+
+@contextlib.contextmanager
+def standing_still(data_dir: Path) -> Iterator[None]:
+    """As long as this lasts no server works on the folder. Raises BusError when one does already."""
+    path = data_dir / "lock"
+    if not path.exists():
+        raise BusError(f"{data_dir}: no nats-server has run on this folder; name the right one")
+    lock = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        holder = os.read(lock, 20).decode().strip() or "unknown"
+        raise BusError(f"{path}: nats-server (process {holder}) works on this folder: stop the hub first") from None
+    finally:
+        os.close(lock)

@@ -1,15 +1,21 @@
 """How far each stream is known to have reached, kept outside NATS: a log that lost its end is noticed."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
 from hub.bus.connection import Connection, insist
+from hub.bus.guard import EXPENDABLE
 from hub.bus.log import CURE
 from hub.errors import LogError, LogWentBack
+
+STREAMS_A_PAGE = 256
+"""The server's own limit."""
 
 
 class Watermark:
@@ -27,7 +33,7 @@ class Watermark:
 
     def note(self, stream: str, seq: int) -> None:
         """The stream holds `seq` on disk. Costs nothing; `save` writes it."""
-        if seq > self._marks.get(stream, 0):
+        if stream not in EXPENDABLE and seq > self._marks.get(stream, 0):
             self._marks[stream] = seq
 
     def load(self) -> None:
@@ -62,20 +68,41 @@ class Watermark:
         self._saved = marks
 
 
-async def check(connection: Connection, marks: Mapping[str, int]) -> None:
-    """Return when every stream reaches its mark; after each start of the server, before anything is written.
-
-    Raises LogWentBack with a line for each stream that is missing or ends too early.
-    """
-    js = connection.jetstream()
+def compare(marks: Mapping[str, int], ends: Mapping[str, int], cure: str = CURE) -> None:
+    """Raises LogWentBack with a line for each stream that ends before its mark, or is not among the `ends`."""
     lines = []
     for stream, mark in sorted(marks.items()):
-        try:
-            info = await insist(connection, lambda stream=stream: js.stream_info(stream))  # type: ignore[misc]
-        except NotFoundError:
+        if stream not in ends:
             lines.append(f"{stream} is missing, it is known to have reached sequence {mark}")
-            continue
-        if info.state.last_seq < mark:
-            lines.append(f"{stream} ends at sequence {info.state.last_seq}, it is known to have reached {mark}")
+        elif ends[stream] < mark:
+            lines.append(f"{stream} ends at sequence {ends[stream]}, it is known to have reached {mark}")
     if lines:
-        raise LogWentBack("\n".join([*lines, f"The server lost this at its start, nothing has been written. {CURE}"]))
+        raise LogWentBack("\n".join([*lines, f"The server lost this at its start, nothing has been written. {cure}"]))
+
+
+async def check(connection: Connection, marks: Mapping[str, int]) -> None:
+    """Return when every stream reaches its mark; to be called before anything is written. Raises LogWentBack."""
+    js = connection.jetstream()
+    ends = {}
+    for stream in marks:
+        with contextlib.suppress(NotFoundError):
+            info = await insist(connection, lambda stream=stream: js.stream_info(stream))  # type: ignore[misc]
+            ends[stream] = info.state.last_seq
+    compare(marks, ends)
+
+
+async def ends(connection: Connection) -> dict[str, int]:
+    """The last sequence of each stream. Raises what nats-py raises when the server is away."""
+    return {str(stream.config.name): stream.state.last_seq for stream in await streams(connection)}
+
+
+async def streams(connection: Connection) -> list[StreamInfo]:
+    """All there are. Raises what nats-py raises when the server is away."""
+    js = connection.jetstream()
+    found: list[StreamInfo] = []
+    page = STREAMS_A_PAGE
+    while page == STREAMS_A_PAGE:
+        more = await js.streams_info(len(found))
+        found += more
+        page = len(more)
+    return found

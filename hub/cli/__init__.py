@@ -7,6 +7,8 @@ import cyclopts
 
 from hub.cli.demo import demo
 from hub.cli.doctor import doctor
+from hub.cli.log import log
+from hub.cli.nats import nats
 from hub.cli.rules import rules
 from hub.cli.up import up
 from hub.cli.version import version
@@ -19,6 +21,8 @@ app = cyclopts.App(
 )
 app.command(demo)
 app.command(up)
+app.command(nats)
+app.command(log)
 app.command(doctor)
 app.command(rules)
 app.command(version)

@@ -15,6 +15,7 @@ def demo(
     sabotage: str = "",
     kills: int = 0,
     seed: int | None = None,
+    url: str = "",
     port: int = 8088,
     folder: Annotated[Path, Parameter(name="--data")] = Path("data/demo"),
 ) -> None:
@@ -38,19 +39,23 @@ def demo(
         With --script: kill a worker so many times with SIGKILL, and nats-server as often, with messages under way.
     seed
         With --script: repeats the random choices of an earlier run.
+    url
+        With --script: play at the hub that runs there, set up for the stand-in for WeCom (`make cluster` starts one).
     port
         Of the page; the hub and the stand-in for WeCom take the next two.
     folder
         Folder of the page's hub; it keeps what was said.
     """
     if script:
-        sys.exit(_play(visitors, messages, sabotage, kills, seed))
+        sys.exit(_play(visitors, messages, sabotage, kills, seed, url, port + 2))
     from hub.demo.page import show
 
     show(folder, port)
 
 
-def _play(visitors: int, messages: int, sabotage: str, kills: int, seed: int | None) -> int:
+def _play(
+    visitors: int, messages: int, sabotage: str, kills: int, seed: int | None, url: str, stand_in_port: int
+) -> int:
     """Run the script; the exit status."""
     import asyncio
     import json
@@ -59,8 +64,11 @@ def _play(visitors: int, messages: int, sabotage: str, kills: int, seed: int | N
 
     from hub.demo.sabotage import kind_of
     from hub.demo.script import Plan, arrange, run
-    from hub.demo.stage import Stage
+    from hub.demo.stage import RunningHub, Stage
+    from hub.errors import HubError
 
+    if url and kills:
+        raise HubError("--kills: only the processes of a hub that the demo starts itself are killed; leave out --url")
     kind = kind_of(sabotage) if sabotage else None
     plan = Plan(visitors, messages, kills, kind, random.randrange(1_000_000) if seed is None else seed)
 
@@ -69,7 +77,8 @@ def _play(visitors: int, messages: int, sabotage: str, kills: int, seed: int | N
 
     async def play() -> int:
         with tempfile.TemporaryDirectory(prefix="hub-demo-") as folder:
-            async with Stage(Path(folder), arrange) as stage:
+            stage = RunningHub(Path(folder), url, stand_in_port) if url else Stage(Path(folder), arrange)
+            async with stage:
                 result, faults = await run(stage, plan, say)
         for fault in faults:
             say(f"WRONG: {fault}")

@@ -15,12 +15,15 @@ from hub.cli.config import DEFAULT, Config
 from hub.errors import HubError
 
 if TYPE_CHECKING:
+    from hub.engine.calls import Health
     from hub.settings import Settings
 
 ENOUGH_BYTES = 1 << 30
 NEVER_SET = 1_735_689_600
 """2025-01-01: a clock before it was never set."""
 CLOCK_TOLERANCE_S = 60
+ANSWER_S = 1.0
+MANUAL = "docs/operating.md"
 
 
 class Finding(NamedTuple):
@@ -64,6 +67,8 @@ def examine(config: Path) -> Iterator[Finding]:
     yield _channels(set_up)
     yield _rules(set_up)
     yield from _data(set_up.data)
+    yield from _workers(set_up)
+    yield from _history(set_up)
     yield _clock(set_up.data)
     yield _port(set_up)
 
@@ -118,6 +123,65 @@ def _data(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     cure = "" if free >= ENOUGH_BYTES else "make room: a full disk stops the log, then nothing is accepted"
     yield Finding("data", f"{folder.absolute()}, {free / (1 << 30):.1f} GiB free", cure)
+
+
+def _history(settings: Settings) -> Iterator[Finding]:
+    """Whether the PostgreSQL of the history lets us in; a SQLite file needs nothing."""
+    if not settings.history.url:
+        return
+    import asyncio
+
+    from hub.history import database
+
+    where = database.url(settings)
+    try:
+        asyncio.run(database.answers(where))
+    except database.AWAY as error:
+        says = f"{database.describe(where)}: {database.reason(error)}"
+        yield Finding("history", says, "start it, or correct `history.url`; meanwhile chat goes on without it")
+        return
+    yield Finding("history", database.describe(where))
+
+
+def _workers(set_up: Settings) -> Iterator[Finding]:
+    """What the workers of a hub that runs say of themselves."""
+    import asyncio
+
+    from hub.cli.log import running_url
+
+    try:
+        url = running_url(set_up)
+        if not url:
+            return
+        found = asyncio.run(_ask_workers(url))
+    except HubError as error:
+        yield Finding("workers", str(error), "see the hub's log; a nats-server that died is started again by itself")
+        return
+    yield Finding("workers", f"{len(found)} answer", "" if found else "see the hub's log, which says why none works")
+    for health in found:
+        for partition, why in health.partitions.items():
+            yield Finding("partition", f"{partition} is not taken: {why}", f"{MANUAL}, When the store is damaged")
+        for entity, why in health.entities.items():
+            yield Finding(
+                "entity", f"{entity} has stopped: {why}", "report it; a restart with the fault mended goes on"
+            )
+    for line in dict.fromkeys(line for health in found for line in health.warnings):
+        yield Finding("room", line, f"{MANUAL}, When the disk is full")
+
+
+async def _ask_workers(url: str) -> list[Health]:
+    import msgspec
+
+    from hub.bus.connection import connect
+    from hub.bus.requests import ask_all
+    from hub.engine.calls import HEALTH_SUBJECT, Health
+
+    connection = await connect(url, "hub doctor", timeout_s=5)
+    try:
+        answers = await ask_all(connection, HEALTH_SUBJECT, ANSWER_S)
+    finally:
+        await connection.close()
+    return sorted((msgspec.json.decode(answer, type=Health) for answer in answers), key=lambda health: health.worker)
 
 
 def _clock(folder: Path) -> Finding:

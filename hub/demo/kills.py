@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from hub.demo.stage import Stage
 from hub.demo.visitors import Visitor
 
-WORKER, NATS = "hub.worker", "nats-server"
+WORKER, NATS = "hub-worker", "nats-server"
 UNDER_WAY_S = 0.003
 """A kill falls within so long after a text was handed to a socket."""
 LOOK_AGAIN_S = 0.1

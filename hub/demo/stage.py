@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, Protocol, Self, cast
 import httpx
 import yaml
 
+from hub.demo.serials import LIMIT
 from hub.errors import HubError
 from hub.process import PR_SET_PDEATHSIG
 
@@ -30,6 +32,8 @@ VISITORS, AGENTS = "h5", "wecom"
 RULES = Path("rules")
 START_S, STOP_S = 60.0, 30.0
 LOG_LINES = 15
+SERIALS_A_S = 50
+"""More than a run takes a second, on average."""
 
 
 class Bubble(Protocol):
@@ -103,8 +107,7 @@ class Stage:
         self.stand_in = await cast(StandIn, sandbox(members, port=self._stand_in_port)).__aenter__()
         try:
             await self._start_hub()
-            route = importlib.import_module(f"connectors.{AGENTS}.connector").CONNECTOR.routes[0].name
-            await self.stand_in.save(f"{self.url}/callbacks/{AGENTS}/{route}")
+            await self._save_callback()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -121,6 +124,10 @@ class Stage:
         """Of the hub's first process, whose children are the others."""
         assert self._hub is not None
         return self._hub.pid
+
+    async def _save_callback(self) -> None:
+        route = importlib.import_module(f"connectors.{AGENTS}.connector").CONNECTOR.routes[0].name
+        await self.stand_in.save(f"{self.url}/callbacks/{AGENTS}/{route}")
 
     def _copy_rules(self) -> list[DemoAgent]:
         """Copy the rules beside the data, so that trying them out changes nothing here; who answers by them."""
@@ -185,8 +192,43 @@ class Stage:
         return "\n".join(lines[-LOG_LINES:])
 
     def children(self, mark: str) -> list[int]:
-        """The hub's own child processes whose command line contains `mark`."""
+        """The hub's own child processes whose name or command line contains `mark`."""
         return [pid for pid, command in _children(self.pid) if mark in command]
+
+
+class RunningHub(Stage):
+    """The same with a hub that runs already at `url`, whose channel for agents is the stand-in on port `stand_in_port`.
+
+    Its agents must have room for all visitors, or those would wait in the queue. Raises HubError when it is not so.
+    """
+
+    def __init__(self, folder: Path, url: str, stand_in_port: int) -> None:
+        super().__init__(folder, lambda teams: None)
+        self.url = url.rstrip("/")
+        self._stand_in_port = stand_in_port
+        # An earlier run's texts may still be there: a serial must not come again soon.
+        self.serials = itertools.count(int(time.time()) * SERIALS_A_S % (LIMIT // 2))
+
+    async def _start_hub(self) -> None:
+        try:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                (await http.get(f"{self.url}/api/v1/health")).raise_for_status()
+        except httpx.HTTPError as error:
+            raise HubError(
+                f"{self.url}: no hub takes messages there ({type(error).__name__}); start it first"
+            ) from None
+
+    async def _stop_hub(self) -> None:
+        """It is not ours."""
+
+    async def _save_callback(self) -> None:
+        try:
+            await super()._save_callback()
+        except Exception as error:
+            raise HubError(
+                f"{self.url}: the hub is not set up for the stand-in ({error}); its channels.{AGENTS} must be"
+                f" {json.dumps(self.stand_in.settings())}"
+            ) from error
 
 
 def _end_with_parent() -> None:
@@ -200,7 +242,8 @@ def _children(parent: int) -> Iterator[tuple[int, str]]:
         with contextlib.suppress(OSError):
             after_name = (folder / "stat").read_text().rpartition(")")[2].split()
             if int(after_name[1]) == parent:
-                yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                words = (folder / "comm").read_bytes() + (folder / "cmdline").read_bytes()
+                yield int(folder.name), words.replace(b"\0", b" ").decode(errors="replace")
 
 
 def free_port() -> int:

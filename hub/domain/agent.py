@@ -16,6 +16,7 @@ from hub.domain.agent_state import Agent, Served, evolve, outside_hash, sticky_n
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
+from hub.domain.messages import AgentSettings
 from hub.domain.origins import seen
 from hub.domain.phone import BLOCK_MARGIN, pages
 from hub.domain.refusals import NotFound, NotReady, Repeated
@@ -73,7 +74,7 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
             return [e.DutyChanged(on)] if on != state.on_duty else []
         case c.ConfigureAgent(settings=settings, directory=directory):
             off: list[AnyEvent] = [e.DutyChanged(False)] if settings is None and state.on_duty else []
-            return [*off, e.AgentConfigured(settings, directory)]
+            return [*off, e.AgentConfigured(settings, directory, _must_know(state, settings))]
     raise NotFound(f"an agent does not know {type(command).__name__}")
 
 
@@ -89,10 +90,21 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
             return [(conversation, c.TransferConversation(me, agent, team))]
         case e.DutyChanged(on=on):
             return [(QUEUE_ID, c.SetDuty(me, on))]
+        case e.AgentConfigured(settings=settings, serving=serving):
+            return [(one, c.SetPhone(me, _has_phone(settings))) for one in serving]
         case e.Unreachable(because=because, conversations=conversations):
             back: list[tuple[str, AnyCommand]] = [(one, c.ReturnConversation(me, because)) for one in conversations]
             return [(QUEUE_ID, c.SetDuty(me, on=False)), *back]
     return []
+
+
+def _has_phone(settings: AgentSettings | None) -> bool:
+    return settings is not None and bool(settings.channel)
+
+
+def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:
+    """The conversations that have to learn of a phone that was got or lost; they relay messages only to a phone."""
+    return tuple(state.serving) if _has_phone(state.settings) != _has_phone(settings) else ()
 
 
 # --- conversations come and go -------------------------------------------------------------------------------------

@@ -152,6 +152,8 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
     state.settings, state.directory, state.unreachable = now, event.directory, False
     if now is None or not now.channel:
         state.blocks, state.notes, state.part, state.ask = [], [], 0, False
+        for served in state.serving.values():
+            served.last = 0  # what nobody has answered comes again when there is a phone
     elif before is None or (before.channel, before.address) != (now.channel, now.address):
         state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
     if now is not None and now.channel and before is not None and before.max_text_bytes != now.max_text_bytes:

@@ -3,6 +3,8 @@
 JSON, so that any language (and a person with the nats tool) can read the log.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from hub.domain.commands import Origin
@@ -35,24 +37,18 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     took: bool = False
 
 
-class EncodedBatch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The same with entries that are encoded already: an event is encoded once."""
-
-    schema: int
-    epoch: int
-    owner: str
-    n: int
-    relayed: int
-    entries: list[msgspec.Raw] = []
-    took: bool = False
-
-
 _decode_batch = msgspec.json.Decoder(Batch).decode
 decode_entry = msgspec.json.Decoder(Entry).decode
-encode_batch = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 encode_entry = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(Record).decode
 encode_record = msgspec.json.Encoder().encode
+
+
+def encode_batch(batch: Batch, entries: Sequence[bytes]) -> bytes:
+    """The log message of a batch without entries and of the entries, which are encoded already."""
+    head = _encode(batch)
+    return head[:-1] + b',"entries":[' + b",".join(entries) + b"]}" if entries else head
 
 
 def decode_batch(data: bytes) -> Batch:

@@ -70,6 +70,8 @@ class TellWaiting(Command, frozen=True):
     team: str
     position: int
     on_duty: bool
+    lost: str = ""
+    """The agent who had it, and is in rules/teams.yaml no more."""
 
 
 class CloseConversation(Command, frozen=True):
@@ -91,6 +93,13 @@ class ReturnConversation(Command, frozen=True):
 
     agent: str
     because: str
+
+
+class SetPhone(Command, frozen=True):
+    """The assignee has a phone from now on, to which messages must be relayed, or has none any more."""
+
+    agent: str
+    on: bool
 
 
 class ReleaseMessage(Command, frozen=True):
@@ -223,6 +232,6 @@ class KeepUnparsed(Command, frozen=True):
 
 AnyCommand = (
     Tick | PostMessage | AnswerMessage | Assign | TellWaiting | CloseConversation | TransferConversation
-    | ReturnConversation | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue | Leave | SetDuty | ConfigureAgent
-    | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | RecordVerdict | KeepUnparsed
+    | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue | Leave | SetDuty
+    | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | RecordVerdict | KeepUnparsed
 )  # fmt: skip

@@ -6,6 +6,7 @@ import msgspec
 
 from hub.domain import commands as c
 from hub.domain import events as e
+from hub.domain.backlog import Backlog
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -18,24 +19,28 @@ WINDOW = 64
 """So many messages of a tab may be unacknowledged: as many seqs are kept to answer repeats."""
 TABS = 64
 FORGOTTEN_TABS = 1024
-BACKLOG = 50
-"""So many unanswered messages are shown to an agent who takes over."""
+SEQ_BYTES = 8
 
 HELD_PLACEHOLDER = "[待审核 held for review]"
 
 
 class Tab(msgspec.Struct, gc=False):
-    """One outbox of a client: the highest n stored, and the seqs of the last ones."""
+    """One outbox of a client: the highest n stored, and the seqs of the last ones.
 
-    n: int
-    seqs: list[int]
+    The seqs stand packed, SEQ_BYTES each: every socket has a Tab, and a list of numbers takes five times the memory.
+    """
 
+    n: int = 0
+    seqs: bytes = b""
 
-class Unanswered(msgspec.Struct, frozen=True, gc=False):
-    """A visitor's message that no agent has answered yet."""
+    def note(self, n: int, seq: int) -> None:
+        """Message `n` is stored as `seq`."""
+        self.n, self.seqs = n, (self.seqs + seq.to_bytes(SEQ_BYTES))[-WINDOW * SEQ_BYTES :]
 
-    seq: int
-    text: str
+    def seq_of(self, n: int) -> int:
+        """Where message `n`, which is stored, stands; 0 when it is not one of the last."""
+        start = len(self.seqs) - (self.n - n + 1) * SEQ_BYTES
+        return int.from_bytes(self.seqs[start : start + SEQ_BYTES]) if start >= 0 else 0
 
 
 class Conversation(msgspec.Struct, gc=False):
@@ -58,8 +63,7 @@ class Conversation(msgspec.Struct, gc=False):
     phone: bool = False
     tabs: dict[str, Tab] = {}
     forgotten: list[str] = []
-    unanswered: list[Unanswered] = []
-    skipped: int = 0
+    backlog: Backlog = msgspec.field(default_factory=Backlog)
     held: dict[int, str] = {}
     origins: Origins = {}
 
@@ -71,23 +75,25 @@ def new(entity: str) -> Conversation:
 
 def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
     """The events that carry `command` out; raises a Refusal when it cannot be."""
-    if origin is not None and seen(state.origins, origin):
-        raise Repeated(0)
+    check_origin(state, origin)
     match command:
         case c.PostMessage():
-            return _post(state, command)
+            check_number(state, command.tab, command.n)
+            return post(state, command, command.judgement or Judgement(command.text))
         case c.AnswerMessage():
             return _answer(state, command, relayed=origin is not None)
         case c.Assign():
             return _assign(state, command)
-        case c.TellWaiting(no=no, team=team, position=position, on_duty=on_duty):
-            return [e.WaitTold(no, team, position, on_duty)] if state.stage == "waiting" else []
+        case c.TellWaiting():
+            return _tell_waiting(state, command)
         case c.CloseConversation(by=by):
             return _close(state, by, relayed=origin is not None)
         case c.TransferConversation():
             return _transfer(state, command, relayed=origin is not None)
         case c.ReturnConversation(agent=agent, because=because):
             return _return(state, agent, because)
+        case c.SetPhone(agent=agent, on=on):
+            return _set_phone(state, agent, on)
         case c.ReleaseMessage(seq=seq, by=by):
             return _release(state, seq, by)
         case c.RejectMessage(seq=seq, by=by):
@@ -96,9 +102,8 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
 
-def _post(state: Conversation, command: c.PostMessage) -> list[AnyEvent]:
-    check_number(state, command.tab, command.n)
-    judged = command.judgement or Judgement(command.text)
+def post(state: Conversation, command: c.PostMessage, judged: Judgement) -> list[AnyEvent]:
+    """The events of a message whose number is the next one (`check_number`) and whose text has been judged."""
     events: list[AnyEvent] = []
     if state.stage == "new" and state.profile is None:
         events.append(e.Opened(command.profile))
@@ -131,6 +136,12 @@ def _post(state: Conversation, command: c.PostMessage) -> list[AnyEvent]:
     return events
 
 
+def check_origin(state: Conversation, origin: Origin | None) -> None:
+    """Raise Repeated when a relayed command has been carried out before."""
+    if origin is not None and seen(state.origins, origin):
+        raise Repeated(0)
+
+
 def check_number(state: Conversation, tab: str, n: int) -> None:
     """Raise Repeated, Jumped or UnknownTab unless `n` is the next of `tab`."""
     known = state.tabs.get(tab)
@@ -140,8 +151,7 @@ def check_number(state: Conversation, tab: str, n: int) -> None:
         if n != 1:
             raise Jumped(1)
     elif n <= known.n:
-        back = known.n - n
-        raise Repeated(known.seqs[-1 - back] if back < len(known.seqs) else 0)
+        raise Repeated(known.seq_of(n))
     elif n != known.n + 1:
         raise Jumped(known.n + 1)
 
@@ -172,7 +182,7 @@ def _assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
     if state.stage == "closed":
         return [e.AssignRefused(command.agent, command.no)]
     name = state.profile.name if state.profile else ""
-    backlog = tuple(Block(state.id, command.no, m.seq, name, m.text) for m in state.unanswered)
+    backlog, skipped = _backlog(state, command.no) if command.phone else ((), 0)
     before = state.agent if state.agent != command.agent else ""
     return [
         e.Assigned(
@@ -182,11 +192,34 @@ def _assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
             command.team,
             command.phone,
             name,
-            backlog if command.phone else (),
-            state.skipped if command.phone else 0,
+            backlog,
+            skipped,
             before,
         )
     ]
+
+
+def _backlog(state: Conversation, no: int) -> tuple[tuple[Block, ...], int]:
+    """What nobody has answered, for a phone, and how many more."""
+    name = state.profile.name if state.profile else ""
+    blocks = tuple(Block(state.id, no, seq, name, text) for seq, text in state.backlog.messages())
+    return blocks, state.backlog.skipped
+
+
+def _tell_waiting(state: Conversation, command: c.TellWaiting) -> list[AnyEvent]:
+    told = e.WaitTold(command.no, command.team, command.position, command.on_duty)
+    if state.stage == "served" and state.agent == command.lost:
+        because = "they are in rules/teams.yaml no more"
+        return [e.Returned(state.agent, because, state.no, state.team, state.priority, lost=True), told]
+    return [told] if state.stage == "waiting" else []
+
+
+def _set_phone(state: Conversation, agent: str, on: bool) -> list[AnyEvent]:
+    if state.stage != "served" or state.agent != agent or state.phone == on:
+        return []
+    name = state.profile.name if state.profile else ""
+    backlog, skipped = _backlog(state, state.no) if on else ((), 0)
+    return [e.PhoneSet(agent, on, state.no, state.team, name, backlog, skipped)]
 
 
 def _close(state: Conversation, by: str, relayed: bool) -> list[AnyEvent]:
@@ -235,6 +268,10 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
     """Bring the state to where the event is in force."""
     event = record.event
     state.seq = record.seq
+    if type(event) is e.MessagePosted and origin is None:  # nearly every event is one of these
+        state.visitor_seq = record.seq
+        _note_message(state, record.seq, event)
+        return
     if visitor_may_see(event):
         state.visitor_seq = record.seq
     if origin is not None:
@@ -252,8 +289,10 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
         case e.Assigned():
             state.stage, state.team = "served", event.team
             state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
+        case e.PhoneSet(on=on):
+            state.phone = on
         case e.AnswerPosted(id=id_, agent=agent):
-            state.unanswered, state.skipped = [], 0
+            state.backlog = Backlog()
             if id_:
                 tab, _, n = id_.rpartition(".")
                 _note_number(state, f"{agent}/{tab}", int(n), record.seq)
@@ -261,11 +300,11 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
             state.stage, state.agent, state.display, state.phone = "waiting", "", "", False
         case e.Closed():
             state.stage, state.agent, state.display, state.phone = "closed", "", "", False
-            state.routed, state.unanswered, state.skipped = False, [], 0
+            state.routed, state.backlog = False, Backlog()
         case e.MessageReleased(ref=ref, text=text):
             state.held.pop(ref, None)
-            state.unanswered = [m for m in state.unanswered if m.seq != ref]  # its placeholder
-            _note_unanswered(state, ref, text)
+            state.backlog.drop(ref)  # its placeholder
+            state.backlog.add(ref, text)
         case e.MessageRejected(ref=ref):
             state.held.pop(ref, None)
 
@@ -275,26 +314,14 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
     _note_number(state, tab, int(n), seq)
     if event.status == "held":
         state.held[seq] = event.text
-        _note_unanswered(state, seq, HELD_PLACEHOLDER)
+        state.backlog.add(seq, HELD_PLACEHOLDER)
     elif not event.status:
-        _note_unanswered(state, seq, event.text)
-
-
-def _note_unanswered(state: Conversation, seq: int, text: str) -> None:
-    state.unanswered.append(Unanswered(seq, text))
-    if len(state.unanswered) > BACKLOG:
-        del state.unanswered[0]
-        state.skipped += 1
+        state.backlog.add(seq, event.text)
 
 
 def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:
-    known = state.tabs.pop(tab, None)
-    if known is None:
-        known = Tab(n, [seq])
-    else:
-        known.n = n
-        known.seqs.append(seq)
-        del known.seqs[:-WINDOW]
+    known = state.tabs.pop(tab, None) or Tab()
+    known.note(n, seq)
     state.tabs[tab] = known  # last used last, so that the longest unused one is forgotten first
     if len(state.tabs) > TABS:
         oldest = next(iter(state.tabs))
@@ -329,6 +356,10 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
             return [(agent, c.TellRefused(me, no, text, because, now_with))]
         case e.Transferred(by=by, agent=agent, team=team, priority=priority):
             return [(QUEUE_ID, c.Enqueue(me, team, priority, agent, by))]
+        case e.PhoneSet(on=True):
+            return [(event.agent, c.Serve(me, event.no, event.name, event.team, event.backlog, event.skipped))]
+        case e.Returned(lost=True):
+            return [(event.agent, c.StopServing(me, event.no, "returned"))]
         case e.Returned(agent=agent, team=team, priority=priority):
             return [(QUEUE_ID, c.Enqueue(me, team, priority, "", agent))]
         case e.Closed(by=by, agent=agent, no=no):

@@ -118,13 +118,27 @@ class Transferred(Event, frozen=True):
 
 
 class Returned(Event, frozen=True):
-    """The assignee could not be reached."""
+    """The assignee could not be reached, or is an agent no more."""
 
     agent: str
     because: str
     no: int
     team: str
     priority: int
+    lost: bool = False
+    """The queue has noticed first: the conversation stands in line, and it is the agent who is told."""
+
+
+class PhoneSet(Event, frozen=True):
+    """The assignee has a phone from now on, or none any more (relayed to them when they have)."""
+
+    agent: str
+    on: bool
+    no: int
+    team: str
+    name: str
+    backlog: tuple[Block, ...] = ()
+    skipped: int = 0
 
 
 class Closed(Event, frozen=True):
@@ -184,6 +198,8 @@ class Told(Event, frozen=True):
     team: str
     position: int
     on_duty: bool
+    lost: str = ""
+    """The agent who had it, and is in teams.yaml no more."""
 
 
 class Chosen(Event, frozen=True):
@@ -221,6 +237,8 @@ class AgentConfigured(Event, frozen=True):
 
     settings: AgentSettings | None
     directory: Directory = Directory()
+    serving: tuple[str, ...] = ()
+    """Where the agent has got a phone, or lost it: their conversations, which must know (relayed)."""
 
 
 class TextReceived(Event, frozen=True):
@@ -382,7 +400,7 @@ class Unparsed(Event, frozen=True):
 
 AnyEvent = (
     Opened | Reopened | MessagePosted | AutoReplied | QueueJoined | WaitTold | Assigned | AssignRefused | AnswerPosted
-    | AnswerRefused | Transferred | Returned | Closed | MessageReleased | MessageRejected
+    | AnswerRefused | Transferred | Returned | PhoneSet | Closed | MessageReleased | MessageRejected
     | TeamsChanged | Enqueued | Told | Chosen | Left | DutySet
     | AgentConfigured | TextReceived | DutyChanged | AnswerChosen | StickyChosen | TextHeld | HeldDropped | CloseAsked
     | TransferAsked | Serving | ServingStopped | BlocksWaiting | NoteWaiting | Attempted | AttemptSent | AttemptDelayed

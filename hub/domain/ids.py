@@ -6,12 +6,14 @@ An id reads ``<kind><partition>-<name>``: ``c7-k3v9…`` is a conversation of pa
 
 import base64
 import zlib
+from functools import lru_cache
 
 CONVERSATION, AGENT, QUEUE, INTAKE = "c", "a", "q", "i"
 QUEUE_ID = "q0-main"
 """The one queue, hub-wide."""
 
 
+@lru_cache(maxsize=16_384)
 def partition_of(entity: str) -> int:
     """The partition in an id; ValueError when this is no entity id."""
     head, dash, name = entity.partition("-")

@@ -104,8 +104,8 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
                 (agent.id, c.ConfigureAgent(agent, directory)) for agent in teams.agents
             ]
             return configured + [(agent, c.ConfigureAgent(None)) for agent in removed]
-        case e.Told(conversation=conversation, no=no, team=team, position=position, on_duty=on_duty):
-            return [(conversation, c.TellWaiting(no, team, position, on_duty))]
+        case e.Told(conversation=conversation, no=no, team=team, position=position, on_duty=on_duty, lost=lost):
+            return [(conversation, c.TellWaiting(no, team, position, on_duty, lost))]
         case e.Chosen(conversation=conversation, no=no, agent=agent, display=display, team=team, phone=phone):
             return [(conversation, c.Assign(agent, display, no, team, phone))]
     return []
@@ -199,7 +199,8 @@ def _change_teams(state: Queue, teams: Teams) -> list[AnyEvent]:
         for position, spot in enumerate(line, 1):
             place = after.places[spot.conversation]
             if not place.told or (position == 1 and place.told != 1):
-                events.append(e.Told(spot.conversation, place.no, team, position, bool(after.slots.get(team))))
+                on_duty, lost = bool(after.slots.get(team)), state.places[spot.conversation].agent
+                events.append(e.Told(spot.conversation, place.no, team, position, on_duty, lost))
     return events
 
 

@@ -36,6 +36,7 @@ class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", t
     page: str = ""
     language: str = ""
     device: str = ""
+    on: bool = False
 
 
 VISITOR_SEES = (
@@ -84,9 +85,12 @@ def agent_view(record: Record) -> EventFrame | None:
     """What agents see: every event; held and blocked texts without their words."""
     event = record.event
     prev = record.seq - 1
+    if type(event) is e.MessagePosted:  # nearly every event is one of these: without keywords, which cost
+        at, shown = record.at_ms, "" if event.status else event.text
+        return EventFrame(
+            record.entity, record.seq, prev, at, "message", event.id, "", shown, event.status, flags=event.flags
+        )
     match event:
-        case e.MessagePosted(id=id_, text=text, status=status, flags=flags):
-            return _frame(record, prev, "message", id=id_, text="" if status else text, status=status, flags=flags)
         case e.AnswerPosted(id=id_, display=display, text=text):
             return _frame(record, prev, "answer", id=id_, by=display, text=text)
         case e.AutoReplied(text=text):
@@ -113,6 +117,8 @@ def agent_view(record: Record) -> EventFrame | None:
             return _frame(record, prev, "refused", by=agent, text=because)
         case e.Transferred(by=by, agent=agent, team=team):
             return _frame(record, prev, "transferred", by=by, text=agent or team)
+        case e.PhoneSet(agent=agent, on=on):
+            return _frame(record, prev, "phone", by=agent, on=on)
         case e.Returned(agent=agent, because=because):
             return _frame(record, prev, "returned", by=agent, text=because)
     return None

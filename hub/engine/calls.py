@@ -11,10 +11,15 @@ import msgspec
 
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
+from hub.domain.refusals import NotFound, NotHeld, NotYours, Refusal, Repeated
 from hub.domain.views import Audience
 
+HEALTH_SUBJECT = "health"
+"""Each worker answers here with its Health."""
 UNAVAILABLE = "unavailable"
 """`Denied.code` when no owner could be reached in time: nothing is known, the same command may be sent again."""
+
+_FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, NotFound, NotHeld))
 
 
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -25,12 +30,30 @@ class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     seq: int = 0
     resend_from: int = 0
 
+    @property
+    def final(self) -> bool:
+        """Whether it is a decision about the command; else nobody was there to decide, and it may be tried again."""
+        return self.code in _FINAL
+
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True, gc=False):
     """What became of a command: the records that are now on disk because of it, or why there are none."""
 
     records: tuple[Record, ...] = ()
     denied: Denied | None = None
+
+
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong with one worker, and with the log's servers as far as it has heard."""
+
+    worker: str
+    refusing: str = ""
+    """Why it takes no commands from clients at this moment; empty: it does."""
+    partitions: dict[int, str] = {}
+    """Those that it could not take, and why."""
+    entities: dict[str, str] = {}
+    """Those that take nothing more, and why."""
+    warnings: tuple[str, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hub.domain import agent, conversation, ids, intake, queue
+from hub.domain import agent, agent_state, conversation, ids, intake, queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 
@@ -11,8 +11,12 @@ Decide = Callable[[Any, AnyCommand, Origin | None, int], list[AnyEvent]]
 
 
 class Kind(NamedTuple):
-    """The pure functions of one kind. `state.seq` is the last seq; `prev` the last that the visitor may see."""
+    """One kind: the type of its state and its pure functions.
 
+    `state.seq` is the last seq; `prev` the last that the visitor may see.
+    """
+
+    state: type
     new: Callable[[str], Any]
     decide: Decide
     evolve: Callable[[Any, Record, Origin | None], None]
@@ -27,13 +31,16 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
     """All kinds by the letter of their ids. `decide_conversation` is the pipeline, where there are rules."""
     return {
         ids.CONVERSATION: Kind(
+            conversation.Conversation,
             conversation.new,
             decide_conversation,
             conversation.evolve,
             conversation.reactions,
             prev=lambda state: state.visitor_seq,
         ),
-        ids.AGENT: Kind(agent.new, agent.decide, agent.evolve, agent.reactions, agent.next_due, agent.resume),
-        ids.QUEUE: Kind(queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
-        ids.INTAKE: Kind(intake.new, intake.decide, intake.evolve, intake.reactions),
+        ids.AGENT: Kind(
+            agent_state.Agent, agent.new, agent.decide, agent.evolve, agent.reactions, agent.next_due, agent.resume
+        ),
+        ids.QUEUE: Kind(queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
+        ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),
     }

@@ -1,11 +1,13 @@
 """The way to a partition whose owner is another worker, and that owner's way back to the gateways.
 
-Asks are batched: one request is under way, the next one grows meanwhile. When nobody answers they are held and sent
-again, at once when a new owner reports; after HOLD_S each is answered `unavailable`. All asks may be repeated: posts
-carry the client's number, relayed commands their origin, the rest changes nothing the second time.
+Asks are batched: one request is under way, the next one grows meanwhile. It goes to the owner of a certain term; when
+nobody answers, asks are held, and sent again at once to the owner of the next one. After HOLD_S each is answered
+`unavailable`. All asks may be repeated: posts carry the client's number, relayed commands their origin, and the rest
+changes nothing the second time.
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -17,7 +19,7 @@ import structlog
 from hub.bus.connection import Connection
 from hub.bus.requests import publish, request
 from hub.domain.views import Audience
-from hub.engine.calls import UNAVAILABLE, Denied
+from hub.engine.calls import UNAVAILABLE, Denied, Outcome
 from hub.engine.wire import (
     SCHEMA,
     Answer,
@@ -34,6 +36,8 @@ from hub.engine.wire import (
 from hub.errors import BusError, NoAnswer, NoResponders
 
 HOLD_S = 10.0
+HELD = 4096
+"""So many may wait for one partition; what comes then is answered at once."""
 REQUEST_S = 3.0
 AGAIN_S = 0.05
 AT_ONCE = 512
@@ -50,58 +54,74 @@ class Waiting(NamedTuple):
 
 
 class Peer:
-    """One partition that lives elsewhere."""
+    """One partition that lives elsewhere, or nowhere at this moment."""
 
-    def __init__(self, connection: Connection, partition: int) -> None:
-        self._connection, self._partition = connection, partition
+    def __init__(self, connection: Connection, partition: int, term: int) -> None:
+        self._connection, self._partition, self._term = connection, partition, term
         self._waiting: list[Waiting] = []
         self._flying: asyncio.Task[None] | None = None
-        self._new_owner = asyncio.Event()
+        self._moved = asyncio.get_running_loop().create_future()
+        self._awake = asyncio.Event()
 
     def ask(self, ask: Ask, done: Callable[[Any], None] | None) -> None:
         """Send `ask` after those before it; `done` gets the answer, or Denied(UNAVAILABLE)."""
         # A relayed command is held for ever: a later one must not be carried out when this one has been given up.
         relayed = isinstance(ask, Submit) and ask.origin is not None
-        self._waiting.append(Waiting(ask, done, math.inf if relayed else time.monotonic() + HOLD_S))
+        waiting = Waiting(ask, done, math.inf if relayed else time.monotonic() + HOLD_S)
+        if len(self._waiting) >= HELD and not relayed:
+            _tell(waiting, Denied(UNAVAILABLE, f"too many wait for partition {self._partition}"))
+            return
+        self._waiting.append(waiting)
         if self._flying is None:
             self._flying = asyncio.create_task(self._fly(), name=f"peer-{self._partition}")
 
-    def owner_changed(self) -> None:
-        """Somebody has taken the partition: what is under way will not be answered by the owner before."""
-        self._new_owner.set()
+    def owned(self, term: int) -> None:
+        """Somebody holds the partition in `term`: what is under way in an earlier one will not be answered."""
+        if term > self._term:
+            self._term = term
+            moved, self._moved = self._moved, asyncio.get_running_loop().create_future()
+            moved.set_result(None)
+            self._awake.set()
+
+    def served(self, term: int) -> None:
+        """The owner in `term` answers from now on."""
+        self.owned(term)
+        if term == self._term:
+            self._awake.set()
 
     async def _fly(self) -> None:
         while self._waiting:
             batch = self._waiting[:AT_ONCE]
+            self._awake.clear()
             answers = await self._request(Asks(SCHEMA, [waiting.ask for waiting in batch]))  # type: ignore[misc]
-            if answers is None:
-                self._give_up()
-                continue
-            del self._waiting[: len(batch)]
-            for waiting, answer in zip(batch, answers, strict=True):
-                _tell(waiting, answer)
+            if answers:
+                held = [waiting for waiting, answer in zip(batch, answers, strict=True) if _is_unavailable(answer)]
+                self._waiting[: len(batch)] = held
+                for waiting, answer in zip(batch, answers, strict=True):
+                    if not _is_unavailable(answer):
+                        _tell(waiting, answer)
+                if not held:
+                    continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), AGAIN_S)
+            self._give_up()
         self._flying = None
 
-    async def _request(self, asks: Asks) -> list[Answer | None] | None:
-        """The answers, or None when the owner did not give any."""
-        self._new_owner.clear()
-        call = asyncio.ensure_future(
-            request(self._connection, commands_subject(self._partition), encode(asks), REQUEST_S)
-        )
-        changed = asyncio.ensure_future(self._new_owner.wait())
+    async def _request(self, asks: Asks) -> list[Answer | None]:
+        """The answers; none when the owner did not give any, or when there is no owner."""
+        if not self._term:
+            return []
+        subject = commands_subject(self._partition, self._term)
+        call = asyncio.ensure_future(request(self._connection, subject, encode(asks), REQUEST_S))
         try:
-            await asyncio.wait((call, changed), return_when=asyncio.FIRST_COMPLETED)
-            if not call.done():
-                return None
-            return decode_answers(call.result())
+            await asyncio.wait((call, self._moved), return_when=asyncio.FIRST_COMPLETED)
+            return decode_answers(call.result()) if call.done() else []
         except (BusError, msgspec.ValidationError) as error:
             if not isinstance(error, NoAnswer | NoResponders):
                 logger.error("request failed", partition=self._partition, error=str(error))
-            await asyncio.wait((changed,), timeout=AGAIN_S)
-            return None
+            return []
         finally:
             call.cancel()
-            changed.cancel()
 
     def _give_up(self) -> None:
         """Answer those that have been held too long."""
@@ -110,6 +130,11 @@ class Peer:
         self._waiting = [waiting for waiting in self._waiting if waiting.until > now]
         for waiting in late:
             _tell(waiting, Denied(UNAVAILABLE, f"nobody has answered for partition {self._partition}"))
+
+
+def _is_unavailable(answer: Answer | None) -> bool:
+    denied = answer.denied if isinstance(answer, Outcome) else answer
+    return isinstance(denied, Denied) and denied.code == UNAVAILABLE
 
 
 def _tell(waiting: Waiting, answer: Answer | None) -> None:

@@ -6,8 +6,6 @@ event, with the version of the rules, so replaying the log never runs a rule aga
 
 from typing import Protocol
 
-import msgspec
-
 from hub.domain import conversation
 from hub.domain.commands import AnyCommand, Origin, PostMessage
 from hub.domain.conversation import Conversation
@@ -31,7 +29,7 @@ class Pipeline:
     def decide(self, state: Conversation, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
         """As hub.domain.conversation.decide."""
         if isinstance(command, PostMessage) and command.judgement is None:
+            conversation.check_origin(state, origin)
             conversation.check_number(state, command.tab, command.n)
-            judgement = self.rules.judge(command.text, state.routed)
-            command = msgspec.structs.replace(command, judgement=judgement)
+            return conversation.post(state, command, self.rules.judge(command.text, state.routed))
         return conversation.decide(state, command, origin, now_ms)

@@ -54,8 +54,8 @@ class Relay:
 
     def start(self) -> None:
         """Go on where the owner before had come to."""
-        for seq, records in self._owner.unrelayed:
-            self.offer(seq, records)
+        for seq, epoch, records in self._owner.unrelayed:
+            self.offer(seq, records, epoch)
         self._owner.unrelayed.clear()
 
     def close(self) -> None:
@@ -67,13 +67,16 @@ class Relay:
         """Commands that are not done yet."""
         return sum(self._open.values())
 
-    def offer(self, seq: int, records: Sequence[Record]) -> None:
-        """The batch `seq` is in the log: send what its events call for."""
+    def offer(self, seq: int, records: Sequence[Record], epoch: int = 0) -> None:
+        """The batch `seq`, of `epoch` or (0) of the present one, is in the log: send what its events call for.
+
+        A command that is sent once more must have the origin that it had, also when the epoch has risen since.
+        """
         index = 0
         touched = set()
         for record in records:
             for entity, command in self._kinds[kind_of(record.entity)].reactions(record):
-                origin = Origin(self._owner.partition, self._epoch, seq, index)
+                origin = Origin(self._owner.partition, epoch or self._epoch, seq, index)
                 target = partition_of(entity)
                 self._waiting.setdefault(target, deque()).append(Relayed(entity, command, origin))
                 touched.add(target)

@@ -49,9 +49,12 @@ class Router:
         self.worker = worker
         self.pushes: Pushes | None = None
         """This worker's gateway; set before the first watch."""
+        self.refusing = ""
+        """Why no command of a client is taken at this moment; what the log has promised is carried on all the same."""
         self._connection, self._history = connection, history
         self._partitions, self._epoch = partitions, epoch
         self._owners: dict[int, Owner] = {}
+        self._terms: dict[int, int] = {}
         self._peers: dict[int, Peer] = {}
         self._remotes: dict[str, RemotePushes] = {}
         self._senders: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -63,10 +66,22 @@ class Router:
         """From now on this partition's commands are function calls."""
         self._owners[owner.partition] = owner
 
-    def owner_changed(self, partition: int) -> None:
+    def remove_owner(self, partition: int) -> None:
+        """From now on they go to its next owner, and are held until there is one."""
+        self._owners.pop(partition, None)
+
+    def owned(self, partition: int, term: int) -> None:
+        """Somebody, here or elsewhere, holds the partition in `term`; they may not serve it yet."""
+        if term > self._terms.get(partition, 0):
+            self._terms[partition] = term
+            if partition in self._peers:
+                self._peers[partition].owned(term)
+
+    def served(self, partition: int, term: int) -> None:
         """A new owner has reported, here or elsewhere."""
+        self.owned(partition, term)
         if partition in self._peers:
-            self._peers[partition].owner_changed()
+            self._peers[partition].served(term)
         if self.pushes is not None:
             self.pushes.owner_changed(partition)
 
@@ -78,7 +93,7 @@ class Router:
                 if done is not None:
                     done(Denied(NotFound.code, f"there is no partition {partition} here"))
                 return
-            peer = self._peers[partition] = Peer(self._connection, partition)
+            peer = self._peers[partition] = Peer(self._connection, partition, self._terms.get(partition, 0))
         peer.ask(ask, done)
 
     def _remote(self, worker: str) -> RemotePushes:
@@ -91,6 +106,9 @@ class Router:
 
     def submit(self, entity: str, command: AnyCommand, done: Callable[[Outcome], None], sender: object = None) -> None:
         """As hub.engine.calls.Calls."""
+        if self.refusing:
+            done(Outcome(denied=Denied(UNAVAILABLE, self.refusing)))
+            return
         partition = partition_of(entity)
         owner = self._owners.get(partition)
         if owner is not None:
@@ -200,8 +218,11 @@ class Router:
     # --- what other workers ask ------------------------------------------------------------------------------------
 
     async def answer(self, partition: int, payload: bytes) -> bytes:
-        """Carry out another worker's asks, in order, and answer when all are done."""
+        """Carry out another worker's asks, in order, and answer when all are done; no answers: not the owner."""
         asks = decode_asks(payload).asks
+        owner = self._owners.get(partition)
+        if owner is None or owner.closed:
+            return encode_answers([])
         answers: list[Answer | None] = [None] * len(asks)
         missing = len(asks)
         ready = asyncio.get_running_loop().create_future()
@@ -213,14 +234,8 @@ class Router:
             if not missing and not ready.done():
                 ready.set_result(None)
 
-        broken = False
         for index, ask in enumerate(asks):
-            owner = self._owners.get(partition)
-            if owner is None or owner.closed or broken:
-                broken = True
-                arrived(index, _unavailable(ask, f"{self.worker} does not own partition {partition}"))
-            else:
-                self._answer_one(owner, ask, lambda a, i=index: arrived(i, a))  # type: ignore[misc]
+            self._answer_one(owner, ask, lambda a, i=index: arrived(i, a))  # type: ignore[misc]
         await ready
         return encode_answers(answers)
 
@@ -255,10 +270,3 @@ class Router:
 
 def _as_outcome(answer: Outcome | Denied) -> Outcome:
     return Outcome(denied=answer) if isinstance(answer, Denied) else answer
-
-
-def _unavailable(ask: Ask, why: str) -> Answer | None:
-    denied = Denied(UNAVAILABLE, why)
-    if isinstance(ask, Submit):
-        return Outcome(denied=denied)
-    return denied if isinstance(ask, Watch | GetPage) else None

@@ -4,14 +4,19 @@ from typing import Any
 
 import msgspec
 
-from hub.domain.batch import decode_entry
+from hub.domain import images
+from hub.domain.batch import Entry, decode_entry
 from hub.domain.events import Record
+from hub.domain.images import Image
 from hub.domain.views import Audience, view
 from hub.engine.calls import Denied, Page, Pushes
 from hub.engine.kinds import Kind
+from hub.engine.recent import Recent
 
 RECENT = 50
-"""So many events of an entity stay in memory, encoded."""
+"""So many events a page has at most, and an image."""
+PAGE_BYTES = 256 * 1024
+"""A page of long messages has fewer than that many: it travels in one message of NATS, with others."""
 OLDER = "older"
 """`Denied.code` of a page that lies before what is in memory; `seq` is the oldest that is there."""
 
@@ -21,21 +26,51 @@ _encode = msgspec.json.Encoder().encode
 class Slot:
     """One entity of a partition. Only its owner touches it."""
 
-    __slots__ = ("entity", "kind", "recent", "state", "stopped", "watchers")
+    __slots__ = ("entity", "kind", "recent", "saved", "spoilt", "state", "stopped", "watchers", "were")
 
     def __init__(self, entity: str, kind: Kind) -> None:
         self.entity = entity
         self.kind = kind
         self.state: Any = kind.new(entity)
-        self.recent: list[bytes] = []
+        self.recent = Recent()
         self.watchers: dict[Audience, dict[Pushes, float]] = {}
         self.stopped = ""
+        """Why it takes nothing more; empty: it does."""
+        self.spoilt = False
+        """The state is not what the log says: no image may be made of it."""
+        self.saved = 0
+        """The last seq that is in its stored image."""
+        self.were = 0
+        """The last seq when it was last looked at whether anybody still uses it."""
 
-    def keep(self, entry: bytes) -> None:
-        """Remember an encoded entry as the entity's last event."""
-        self.recent.append(entry)
-        if len(self.recent) > RECENT:
-            del self.recent[0]
+    def restore(self, data: bytes) -> None:
+        """Become what an image says. Raises ValueError when it cannot be read, or is another entity's."""
+        image = images.decode_image(data)
+        if image.entity != self.entity:
+            raise ValueError(f"it is the image of {image.entity}")
+        self.state = msgspec.json.decode(image.state, type=self.kind.state)
+        self.recent.load([bytes(entry) for entry in image.recent])
+        self.saved = self.state.seq
+
+    def image(self) -> bytes:
+        """The state and the last events, encoded. The state may run ahead of the log."""
+        recent = [msgspec.Raw(entry) for entry in self.recent.last(RECENT)]
+        return images.encode(Image(images.SCHEMA, self.entity, msgspec.Raw(_encode(self.state)), recent))
+
+    def replay(self, entry: Entry, encoded: bytes, mended: bool = False) -> None:
+        """Evolve by an event of the log; one that the image holds already changes nothing.
+
+        Raises ValueError when events are missing before it, unless the log is `mended`.
+        """
+        seq: int = self.state.seq
+        if entry.record.seq <= seq:
+            return
+        if entry.record.seq != seq + 1:
+            self.recent.clear()  # a page is a stretch without holes
+            if not mended:
+                raise ValueError(f"after its event {seq} comes {entry.record.seq}")
+        self.kind.evolve(self.state, entry.record, entry.origin)
+        self.recent.append(encoded)
 
     def last_seq(self, audience: Audience) -> int:
         """The last event that `audience` may see."""
@@ -70,11 +105,20 @@ class Slot:
         return Page(self.entity, own_epoch, self.last_seq(audience), frames, more=more, serving=self._serving())
 
     def _frames(self, audience: Audience, after: int, before: int) -> tuple[tuple[msgspec.Raw, ...], int]:
-        """Frames with after < seq < before, and the seq of the oldest event in memory."""
-        oldest = self.state.seq - len(self.recent) + 1
-        chosen = self.recent[max(0, after + 1 - oldest) : max(0, before - oldest)]
-        frames = (encode_frame(decode_entry(entry).record, audience) for entry in chosen)
-        return tuple(msgspec.Raw(frame) for frame in frames if frame is not None), oldest
+        """The latest frames with after < seq < before, at most PAGE_BYTES; and the oldest seq that was looked at."""
+        upto = min(before - 1, self.state.seq)
+        first = max(after, self.state.seq - len(self.recent)) + 1
+        entries = self.recent.last(self.state.seq - first + 1) if first <= upto else []
+        frames: list[msgspec.Raw] = []
+        size = 0
+        for seq in range(upto, first - 1, -1):
+            frame = encode_frame(decode_entry(entries[seq - first]).record, audience)
+            if frame is not None:
+                size += len(frame)
+                if len(frames) == RECENT or (size > PAGE_BYTES and frames):
+                    return tuple(reversed(frames)), seq + 1
+                frames.append(msgspec.Raw(frame))
+        return tuple(reversed(frames)), self.state.seq - len(self.recent) + 1
 
 
 def encode_frame(record: Record, audience: Audience) -> bytes | None:

@@ -4,6 +4,8 @@ import asyncio
 import heapq
 from collections.abc import Callable
 
+LONGEST_S = 1.0
+"""So long the alarm sleeps at most: the clock that it goes by may be set meanwhile."""
 GAP_MS = 50
 """An entity that is due again at once after its tick is ticked no more often than this."""
 
@@ -29,6 +31,10 @@ class Timers:
             heapq.heappush(self._heap, (due_ms, entity))
             self._set_alarm()
 
+    def due(self) -> dict[str, int]:
+        """What waits, and until when."""
+        return dict(self._due)
+
     def close(self) -> None:
         """Ring no more."""
         self._due.clear()
@@ -39,7 +45,7 @@ class Timers:
     def _set_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        delay_s = max(0, self._heap[0][0] - self._now_ms()) / 1000
+        delay_s = min(max(0, self._heap[0][0] - self._now_ms()) / 1000, LONGEST_S)
         self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring_due)
 
     def _ring_due(self) -> None:

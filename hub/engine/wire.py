@@ -15,7 +15,7 @@ SCHEMA = 1
 """Stands at the head of each payload; a worker that cannot read it says so instead of guessing."""
 
 
-T = TypeVar("T", "Asks", "Answers", "PushedList")
+T = TypeVar("T", "Asks", "Answers", "PushedList", "Owns")
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -88,7 +88,10 @@ class SentPage(msgspec.Struct, frozen=True, tag=True):
 
 
 class Answers(msgspec.Struct, frozen=True, array_like=True):
-    """The answers, in the order of the asks; None where there is nothing to say."""
+    """The answers, in the order of the asks; None where there is nothing to say.
+
+    None at all: the partition is not owned here any more, and nothing was carried out.
+    """
 
     schema: int
     answers: list[Outcome | SentPage | Denied | None]
@@ -158,9 +161,9 @@ def _known(payload: T) -> T:
     return payload
 
 
-def commands_subject(partition: int) -> str:
-    """Where the owner of a partition takes asks."""
-    return f"commands.{partition}"
+def commands_subject(partition: int, term: int) -> str:
+    """Where a partition's owner takes asks. Each term has its own: what waits for an owner before reaches nobody."""
+    return f"commands.{partition}.{term}"
 
 
 def deliver_subject(worker: str) -> str:
@@ -169,4 +172,20 @@ def deliver_subject(worker: str) -> str:
 
 
 OWNERS_SUBJECT = "owners"
-"""A new owner says here which partition it has taken."""
+"""A new owner says here which partition it has taken, and its term."""
+
+
+class Owns(msgspec.Struct, frozen=True, array_like=True):
+    """What a new owner says."""
+
+    schema: int
+    partition: int
+    term: int
+
+
+_decode_owns = msgspec.msgpack.Decoder(Owns).decode
+
+
+def decode_owns(payload: bytes) -> Owns:
+    """What a new owner has said; raises msgspec.ValidationError."""
+    return _known(_decode_owns(payload))

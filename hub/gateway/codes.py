@@ -21,10 +21,15 @@ class Code(NamedTuple):
 
 RESTART = Code(1012, "resume", "close", "the hub stops or restarts")
 LET_GO = Code(4000, "resume", "close", "the hub must let go of the socket")
-TOO_SLOW = Code(4001, "resume", "close", "too slow: 1 MiB waits to be read")
+TOO_SLOW = Code(4001, "resume", "close", "too slow: too much waits to be read (1 MiB, less where many are slow)")
 NO_PONG = Code(4002, "resume", "close", "a ping was not answered in 3 s")
 NO_HELLO = Code(4003, "resume", "close", "no hello within 10 s")
-TOO_FAST = Code(4008, "resume", "close", "more than 50 frames a second, with 200 in reserve: wait 5 s first")
+TOO_FAST = Code(
+    4008,
+    "resume",
+    "close",
+    "more than 50 frames a second, with 200 in reserve, or too many from one address: wait 5 s first",
+)
 
 UNAVAILABLE = Code(
     4100, "retry", "frame", "the hub cannot commit at this moment: keep the message, send it again after 1 s"

@@ -9,6 +9,8 @@ SLOTS = 128
 PING_EVERY_S = 30.0
 PONG_S = 3.0
 """So long a client has to answer a ping."""
+DOOR_S = 30.0
+"""So long a client stands at the door at most (door.py)."""
 HELLO_S = 10.0
 LINGER_S = 2.0
 """So long a closed socket's client has to close its side."""

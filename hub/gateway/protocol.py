@@ -112,6 +112,8 @@ class Session:
     def receive(self, data: bytes | bytearray, read_token: ReadToken) -> Action:
         """What is to be done about a text frame. Any bytes have an answer; after a Close nothing may follow."""
         frame = parse(data)
+        if type(frame) is Send and self.identity is not None:  # nearly every frame is one of these
+            return self._send(self.identity, frame)
         match frame:
             case Fault(code=code, message=message, id=id_):
                 return self.close(code, message) if code.way == "close" else Reply(error(code, message, id=id_))

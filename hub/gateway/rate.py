@@ -2,7 +2,7 @@
 
 
 class Bucket:
-    """Holds at most `burst`, gains `per_s` each second; one `take` uses one up."""
+    """Holds at most `burst`, gains `per_s` each second; a `take` uses one up, or `count`."""
 
     __slots__ = ("_at_s", "_level")
 
@@ -10,14 +10,14 @@ class Bucket:
         self._level = burst
         self._at_s = now_s
 
-    def take(self, now_s: float, per_s: float, burst: float) -> bool:
-        """Whether there was one to take. `now_s` is of any clock that never goes back."""
+    def take(self, now_s: float, per_s: float, burst: float, count: float = 1) -> bool:
+        """Whether there were so many to take. `now_s` is of any clock that never goes back."""
         level = min(burst, self._level + (now_s - self._at_s) * per_s)
         self._at_s = now_s
-        if level < 1:
+        if level < count:
             self._level = level
             return False
-        self._level = level - 1
+        self._level = level - count
         return True
 
     def wait_s(self, per_s: float) -> float:

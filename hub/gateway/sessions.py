@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ from hub.domain.ids import partition_of
 from hub.domain.views import Audience
 from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome, Page
 from hub.gateway import codes
+from hub.gateway.door import Door
 from hub.gateway.frames import Serving, encode, text_frame
 from hub.gateway.heartbeat import PING_EVERY_S, TICK_S, Wheel
+from hub.gateway.in_flight import Flow
 from hub.gateway.protocol import Close, Enter, Fetch, Reply, Signal, Submit, audience_of, first_page
 from hub.gateway.tokens import Identity, Tokens, Visitor
 
@@ -24,6 +27,8 @@ RETRY_S = 1.0
 """After an owner could not be reached."""
 WATCHES_A_TICK = 200
 """After a change of owner so many are watched again in one sweep; more would hold up the loop."""
+MAX_WAITING_BYTES, ALL_WAITING_BYTES = 1 << 20, 64 << 20
+"""So much may wait to be read by one socket, and by all of a worker."""
 PAGES_AT_ONCE = 8
 """So many first pages of an agent's conversations are asked for at a time."""
 
@@ -66,11 +71,17 @@ class Sessions:
         self, tokens: Tokens, *, now_s: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random
     ) -> None:
         self.wheel: Wheel[Socket] = Wheel()
+        self.door = Door()
+        self.slow = 0
+        """So many sockets read more slowly than they are written to."""
+        self._flows: defaultdict[int, Flow] = defaultdict(Flow)
+        """By partition."""
         self._again: Wheel[Watch] = Wheel()
         self._watches: dict[Audience, dict[str, Watch]] = {"visitor": {}, "agent": {}}
         self._tokens, self._now_s, self._jitter = tokens, now_s, jitter
         self._calls: Calls
         self._sweeper: asyncio.TimerHandle | None = None
+        self._pushed: list[Socket] = []
 
     def start(self, calls: Calls) -> None:
         """Begin the sweep in the running loop; from now on sockets may come."""
@@ -93,6 +104,10 @@ class Sessions:
             socket.due(now_s)
         for watch in self._again.turn():
             self._watch_again(watch)
+        for partition, flow in list(self._flows.items()):
+            flow.pass_s(TICK_S)
+            if not flow.bytes:
+                del self._flows[partition]
 
     # --- what a socket says ------------------------------------------------------------------------------------------
 
@@ -100,7 +115,13 @@ class Sessions:
         """Carry out what a text frame asks for."""
         match socket.session.receive(data, self._read_token):
             case Submit(entity=entity, command=command, id=id_):
-                self._calls.submit(entity, command, partial(self._answered, socket, entity, id_), socket)
+                flow = self._flows[partition_of(entity)]
+                refusal = flow.refusal()
+                if refusal:
+                    socket.send(socket.session.answered(id_, entity, Outcome(denied=Denied(UNAVAILABLE, refusal))))
+                else:
+                    answered = partial(self._answered, socket, entity, id_, flow, flow.add(len(data)))
+                    self._calls.submit(entity, command, answered, socket)
             case Reply(frame=frame):
                 socket.send(frame)
             case Signal(entity=entity, audience=audience, frame=frame):
@@ -112,6 +133,11 @@ class Sessions:
                 self._enter(socket, enter)
             case Close(code=code, reason=reason):
                 socket.close(code, reason)
+
+    @property
+    def patience_bytes(self) -> int:
+        """So much may wait for a slow reader before it is let go of: less, the more of them there are."""
+        return min(MAX_WAITING_BYTES, ALL_WAITING_BYTES // max(1, self.slow))
 
     def resumed(self, socket: "Socket") -> None:
         """The socket can be written to again."""
@@ -127,7 +153,8 @@ class Sessions:
     def _read_token(self, token: str) -> Identity:
         return self._tokens.read(token, self._now_s())
 
-    def _answered(self, socket: "Socket", entity: str, id: str, outcome: Outcome) -> None:
+    def _answered(self, socket: "Socket", entity: str, id: str, flow: Flow, cost: int, outcome: Outcome) -> None:
+        flow.done(cost, given_up=outcome.denied is not None and outcome.denied.code == UNAVAILABLE)
         if socket.session.phase != "closed":
             socket.send(socket.session.answered(id, entity, outcome))
 
@@ -164,8 +191,6 @@ class Sessions:
             self._note_serving(watch, page)  # for the agent's other sockets; this one learns it from the welcome
         socket.welcome(socket.session.welcomed(page))
         if socket.desk is not None:
-            if not page.resumed:
-                socket.desk.seen = {}
             socket.desk.to_show = list(page.serving)
             self._show_more(socket, socket.desk)
 
@@ -261,9 +286,21 @@ class Sessions:
             return
         watch.seq = max(watch.seq, seq)
         data = text_frame(frame)
-        for socket in watch.sockets[:]:  # one that is closed for being slow leaves the list
+        for socket in watch.sockets:
             if socket is not but:
-                socket.write(data)
+                socket.push(data)
+
+    def pushed(self, socket: "Socket") -> None:
+        """The socket has something to send at the end of this turn of the loop."""
+        if not self._pushed:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._pushed.append(socket)
+
+    def flush(self) -> None:
+        """Send what was pushed in this turn of the loop."""
+        sockets, self._pushed = self._pushed, []
+        for socket in sockets:
+            socket.flush()
 
     def skip(self, entity: str, audience: Audience, seq: int, but: object) -> bool:
         """As hub.engine.calls.Pushes: most visitors have one socket, and hear of their own message by its ack."""
@@ -307,6 +344,7 @@ class Sessions:
 
     def owner_changed(self, partition: int) -> None:
         """A new owner has taken the partition: watch again all that lives there."""
+        self._flows.pop(partition, None)  # what the owner before has not answered does not hold up the new one
         found = [w for watches in self._watches.values() for w in watches.values() if w.partition == partition]
         for place, watch in enumerate(found):
             self._again.put(watch, TICK_S * (place // WATCHES_A_TICK))

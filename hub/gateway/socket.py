@@ -6,6 +6,7 @@ What the frames mean is told by protocol.py and done by sessions.py.
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from websockets.frames import Frame, Opcode
@@ -14,9 +15,10 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from hub.gateway import codes
+from hub.gateway.addresses import Addresses
 from hub.gateway.codes import Code
 from hub.gateway.frames import MAX_FRAME_BYTES, text_frame, whole_frames, whole_text
-from hub.gateway.heartbeat import HELLO_S, LINGER_S, PING_EVERY_S, PONG_S
+from hub.gateway.heartbeat import DOOR_S, HELLO_S, LINGER_S, PING_EVERY_S, PONG_S
 from hub.gateway.protocol import Session
 from hub.gateway.rate import Bucket
 
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
     from hub.gateway.sessions import Desk, Sessions, Watch
 
 PATH = "/ws"
-MAX_WAITING_BYTES = 1_048_576
 MAX_EARLY = 64
 """So many frames may wait for the welcome."""
 FRAMES_PER_S = 50
 FRAMES_BURST = 200
+UPGRADE_FRAMES = 5
+"""An upgrade counts as so many frames of its address: it costs about as much."""
 
 _PING = b"\x89\x00"
 _QUIET = logging.getLogger("hub.gateway.websockets")
@@ -39,9 +42,13 @@ Allows = Callable[[str, str], bool]
 """Whether a page of this Origin may talk to the hub, whose own origin is the second one."""
 
 
-def socket_class(sessions: "Sessions", allows: Allows) -> type[asyncio.Protocol]:
-    """The class to hand to `uvicorn.Config(ws=…)`. What sends no Origin is no browser's page, and may connect."""
-    return type("BoundSocket", (Socket,), {"__slots__": (), "sessions": sessions, "allows": staticmethod(allows)})
+def socket_class(sessions: "Sessions", allows: Allows, addresses: Addresses) -> type[asyncio.Protocol]:
+    """The class to hand to `uvicorn.Config(ws=…)`. What sends no Origin is no browser's page, and may connect.
+
+    `addresses` counts the frames of each client address.
+    """
+    bound = {"__slots__": (), "sessions": sessions, "allows": staticmethod(allows), "addresses": addresses}
+    return type("BoundSocket", (Socket,), bound)
 
 
 def own_origin(origin: str, host: str) -> str:
@@ -53,11 +60,13 @@ class Socket(asyncio.Protocol):
     """One client's connection, from the upgrade request to its end."""
 
     __slots__ = (
-        "__weakref__", "_aligned", "_bucket", "_connections", "_loop", "_partial", "_pinged", "_transport", "_unread",
+        "__weakref__", "_address", "_aligned", "_at_door", "_bucket",
+        "_connections", "_loop", "_partial", "_pinged", "_pushed", "_transport", "_unread",
         "_ws", "desk", "early", "paused", "session", "slot", "watches",
     )  # fmt: skip
     sessions: "ClassVar[Sessions]"
     allows: "ClassVar[staticmethod[[str, str], bool]]"
+    addresses: ClassVar[Addresses]
 
     def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         self.session = Session()
@@ -73,7 +82,12 @@ class Socket(asyncio.Protocol):
         self._ws = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=_QUIET)
         self._loop = asyncio.get_running_loop()
         self._bucket = Bucket(FRAMES_BURST, self._loop.time())
+        self._address = self._bucket
+        """The bucket of its address, from the upgrade on."""
+        self._at_door = False
         self._partial: bytearray | None = None
+        self._pushed: list[bytes] | None = None
+        """What is to be sent together at the end of this turn of the loop."""
         self._aligned = False
         """Each read so far ended with a frame, so that the next one may be taken without websockets' parser."""
         self._pinged = False
@@ -88,6 +102,9 @@ class Socket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
+        if self.paused:
+            self.paused = False
+            self.sessions.slow -= 1
         self._forget()
         self.sessions.wheel.drop(self)
 
@@ -97,21 +114,23 @@ class Socket(asyncio.Protocol):
             # Nearly every read is one text frame: a third of the parser's time is saved by not asking it.
             text = whole_text(data)
             if text is not None:
-                if self._bucket.take(now_s, FRAMES_PER_S, FRAMES_BURST):
+                if self._may(now_s):
                     self.sessions.received(self, text)
                 else:
                     self.close(codes.TOO_FAST)
                 return
             self._aligned = whole_frames(data)
+        if self._at_door:  # whoever does not wait for the answer to the upgrade does not speak RFC 6455
+            self._forget()
+            self._transport.abort()
+            return
         self._ws.receive_data(data)
         for event in self._ws.events_received():
             if self.session.phase == "closed":
                 break
             if isinstance(event, Request):
-                self._aligned = data.find(b"\r\n\r\n") == len(data) - 4
-                self._ws.send_response(self._judge(event))
-                event.headers.clear()  # the parser keeps the request as long as the socket lives
-            elif not self._bucket.take(now_s, FRAMES_PER_S, FRAMES_BURST):
+                self._knock(event, now_s, data.find(b"\r\n\r\n") == len(data) - 4)
+            elif not self._may(now_s):
                 self.close(codes.TOO_FAST)
             elif isinstance(event, Frame):
                 self._take(event)
@@ -123,9 +142,11 @@ class Socket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.paused = True
+        self.sessions.slow += 1
 
     def resume_writing(self) -> None:
         self.paused = False
+        self.sessions.slow -= 1
         self.sessions.resumed(self)
 
     def shutdown(self) -> None:
@@ -134,6 +155,42 @@ class Socket(asyncio.Protocol):
             self.close(codes.RESTART)
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _may(self, now_s: float) -> bool:
+        """Whether one more frame may come, of this socket and of its address."""
+        limits = self.addresses
+        return self._bucket.take(now_s, FRAMES_PER_S, FRAMES_BURST) and self._address.take(
+            now_s, limits.per_s, limits.burst
+        )
+
+    def _knock(self, request: Request, now_s: float, aligned: bool) -> None:
+        """Answer the upgrade request when it is its turn; at once where its address has asked too often."""
+        limits, peer = self.addresses, self._transport.get_extra_info("peername") or ("",)
+        forwarded = ",".join(request.headers.get_all("X-Forwarded-For"))
+        self._address = limits.bucket(peer[0], forwarded, now_s)
+        if not self._address.take(now_s, limits.per_s, limits.burst, UPGRADE_FRAMES):
+            self._turn_away(429, "Too many connections from this address.\n")
+        else:
+            self._at_door = True
+            self.sessions.wheel.put(self, DOOR_S)
+            if not self.sessions.door.enter(partial(self._admit, request, aligned)):
+                self._turn_away(503, "Too many are at the door.\n")
+
+    def _turn_away(self, status: int, words: str) -> None:
+        self._at_door = False
+        answer = self._ws.reject(status, words)
+        answer.headers["Retry-After"] = "5"
+        self._ws.send_response(answer)
+
+    def _admit(self, request: Request, aligned: bool) -> None:
+        """Its turn at the door has come."""
+        self._at_door = False
+        if self.session.phase != "closed":
+            self._aligned = aligned
+            self._ws.send_response(self._judge(request))
+            request.headers.clear()  # the parser keeps the request as long as the socket lives
+            self.sessions.wheel.put(self, HELLO_S)
+            self._flush()
 
     def _judge(self, request: Request) -> Response:
         """The answer to the upgrade request."""
@@ -170,15 +227,36 @@ class Socket(asyncio.Protocol):
         """Send one JSON text as a frame of its own."""
         self.write(text_frame(payload))
 
+    def push(self, data: bytes) -> None:
+        """Send a frame that is complete, with the others that this turn of the loop pushes, by one call of the kernel.
+
+        An agent's socket gets hundreds from one commit, and each call would cost more than all that led to it.
+        """
+        if self._pushed is not None:
+            self._pushed.append(data)
+        elif self.early is not None:
+            self.write(data)
+        else:
+            self._pushed = [data]
+            self.sessions.pushed(self)
+
+    def flush(self) -> None:
+        """Send what was pushed."""
+        pushed, self._pushed = self._pushed, None
+        if pushed is not None:
+            self.write(pushed[0] if len(pushed) == 1 else b"".join(pushed))
+
     def write(self, data: bytes) -> None:
         """Send a frame that is complete (frames.text_frame); after hello it waits for the welcome."""
+        if self._pushed is not None:
+            self.flush()
         if self.early is not None:
             self.early.append(data)
             if len(self.early) > MAX_EARLY:
                 self.close(codes.LET_GO, "too much has happened before the welcome")
         elif self.session.phase != "closed":
             self._transport.write(data)
-            if self.paused and self._transport.get_write_buffer_size() > MAX_WAITING_BYTES:
+            if self.paused and self._transport.get_write_buffer_size() > self.sessions.patience_bytes:
                 self.close(codes.TOO_SLOW)
 
     def welcome(self, payload: bytes) -> None:
@@ -190,6 +268,7 @@ class Socket(asyncio.Protocol):
 
     def close(self, code: Code, reason: str = "") -> None:
         """Close with `code`; nothing is sent or taken after it, and the client has LINGER_S to close its side."""
+        self.flush()
         self.early = None
         ended = self.session.close(code, reason)
         if self._ws.state is State.OPEN:

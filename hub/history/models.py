@@ -1,19 +1,19 @@
-"""The tables. Rows are written by follower.py alone, through Core; these classes say what a row is."""
+"""The tables. Rows are written by writer.py alone, through Core; these classes say what a row is."""
 
 from sqlalchemy import BigInteger, LargeBinary
 from sqlmodel import Field, SQLModel
 
 
 class EventRow(SQLModel, table=True):
-    """One event of an entity; the key keeps a second reading of the log from doubling it."""
+    """One event of an entity; the key keeps a second reading of the log from doubling it.
+
+    All else that is known of an event stands in its body. Nothing is stored twice, for this is the table that grows.
+    """
 
     __tablename__ = "events"
 
     entity: str = Field(primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
-    prev: int = Field(sa_type=BigInteger)
-    at_ms: int = Field(sa_type=BigInteger)
-    kind: str
     body: bytes = Field(sa_type=LargeBinary)
     """The record exactly as it stands in the log, also of a kind that this version does not know."""
 
@@ -46,6 +46,7 @@ class PositionRow(SQLModel, table=True):
     partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     seq: int = Field(sa_type=BigInteger)
     epoch: int = Field(sa_type=BigInteger)
+    """Of the log there; 0: nothing has been read."""
     alarm: str = ""
     """Why the partition is not followed any further; empty: all is well."""
 

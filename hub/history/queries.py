@@ -1,12 +1,10 @@
 """Reading the history, from any process: it disturbs nobody, and nobody disturbs it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Select, select
 
 from hub.history import database
 from hub.history.models import CONVERSATIONS, EVENTS, POSITIONS, ConversationRow, PositionRow
@@ -15,14 +13,14 @@ logger = structlog.get_logger("history")
 
 
 class History:
-    """The history of a data folder, as far as the follower has written it.
+    """The history, as far as the follower has written it.
 
-    While it cannot be read (it is not made yet, or locked) the answers are those of an empty one: a reader who knows
-    which seq must be there sees that it is not, and asks again.
+    While it cannot be read (it is not made yet, locked or away) the answers are those of an empty one: a reader who
+    knows which seq must be there sees that it is not, and asks again.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._engine = database.reader(data)
+    def __init__(self, where: URL) -> None:
+        self._engine = database.reader(where)
 
     async def events(self, entity: str, after: int, before: int, limit: int) -> list[bytes]:
         """The latest `limit` records of the entity with after < seq < before, in ascending order.
@@ -52,7 +50,7 @@ class History:
         return row.seq if row else 0
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, or of the connections."""
         await self._engine.dispose()
 
     async def _all(self, query: Select[Any]) -> Sequence[Any]:
@@ -60,6 +58,6 @@ class History:
             async with self._engine.connect() as connection:
                 found: Sequence[Any] = (await connection.execute(query)).all()
                 return found
-        except OperationalError as error:
-            logger.warning("the history cannot be read at this moment", because=str(error.orig))
+        except database.AWAY as error:
+            logger.warning("the history cannot be read at this moment", because=database.reason(error))
             return []

@@ -65,7 +65,7 @@ def fold(text: str) -> str:
 
 def bare(folded: str) -> str:
     """The bare view of a folded text."""
-    return _SIGNS.sub("", folded)
+    return folded if folded.isalnum() else _SIGNS.sub("", folded)
 
 
 def origins(text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -112,7 +113,15 @@ async def test_what_a_connector_cannot_read_is_kept_with_its_reason() -> None:
     assert (answer.text, command.because) == ("success", "an event of type 7")
 
 
-async def test_the_platform_is_asked_to_come_again_while_nothing_can_be_committed() -> None:
+async def test_what_no_owner_commits_is_taken_once_it_is_on_disk(tmp_path: Path) -> None:
+    world = World(disk=tmp_path)
+    world.calls.away = True
+    world.phone.understand = lambda route, raw: Parsed(Answer(body="success"), (inbound(1),))
+    assert (await world.ask("POST", PATH)).text == "success"
+    assert (world.spool.waiting, len(list((tmp_path / "spool").iterdir()))) == (1, 1)
+
+
+async def test_the_platform_is_asked_to_come_again_while_neither_log_nor_disk_take_anything() -> None:
     world = World()
     world.calls.away = True
     world.phone.understand = lambda route, raw: Parsed(Answer(body="success"), (inbound(1),))

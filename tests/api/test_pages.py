@@ -105,11 +105,6 @@ def test_the_h5_channel_brings_the_chat_page() -> None:
 # --- the form of answers -------------------------------------------------------------------------------------------
 
 
-async def test_health() -> None:
-    answer = await World().ask("GET", "/api/v1/health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
 async def test_a_wrong_method_is_a_problem_too() -> None:
     answer = await World().ask("DELETE", "/api/v1/health")
     assert problem_of(answer)["status"] == 405

@@ -2,7 +2,6 @@
 
 import pytest
 
-from hub.api.clients import MAX_CLIENTS, ClientRate, client_address, household
 from hub.gateway.tokens import RENEWABLE_S, VISITOR_TOKEN_S
 from tests.api.world import NOW_S, World, problem_of
 
@@ -82,46 +81,3 @@ async def test_a_proxy_is_believed_only_where_it_is_trusted() -> None:
             for address in ("192.0.2.1", "192.0.2.2")
         ]
         assert statuses == expected
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "address"),
-    [
-        ("192.0.2.1", "", "192.0.2.1"),
-        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),  # not a proxy of ours: what it says is its own invention
-        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("10.0.0.1", "1.2.3.4, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "nonsense, ", "nonsense"),
-        ("", "203.0.113.9", ""),
-    ],
-)
-def test_client_address(peer: str, forwarded: str, address: str) -> None:
-    import ipaddress
-
-    assert client_address(peer, forwarded, [ipaddress.ip_network("10.0.0.0/8")]) == address
-
-
-@pytest.mark.parametrize(
-    ("address", "client"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("nonsense" * 20, ("nonsense" * 20)[:64]),
-    ],
-)
-def test_what_counts_as_one_client(address: str, client: str) -> None:
-    assert household(address) == client
-
-
-def test_addresses_do_not_fill_memory() -> None:
-    rate = ClientRate(60, 1, (), lambda: 0.0)
-    assert rate.take("first") == 0
-    for n in range(MAX_CLIENTS - 1):
-        rate.take(str(n))
-    assert rate.take("first") == pytest.approx(1.0)
-    for n in range(MAX_CLIENTS):
-        rate.take(f"again {n}")
-    assert rate.take("first") == 0  # forgotten, and none the worse for it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from hub.api.needs import Needs
 from hub.contract import Answer, Capabilities, Connector, Inbound, Parsed, Raw, Route
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
 from hub.domain.messages import Profile
+from hub.engine.calls import Health
+from hub.engine.spool import Spool
 from hub.gateway.tokens import Tokens
 from tests.gateway.fakes import ZHANG, FakeCalls
 
@@ -36,14 +39,16 @@ class Phone(Connector):
 
 
 class World:
-    """`client` asks the app; `now_s` is its clock."""
+    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled."""
 
-    def __init__(self, peer: str = "192.0.2.1", **needs: Any) -> None:
+    def __init__(self, peer: str = "192.0.2.1", disk: Path = Path("/dev/null"), **needs: Any) -> None:
         self.calls = FakeCalls()
         self.tokens = Tokens(b"s" * 32)
         self.now_s = NOW_S
         self.phone = Phone(None)  # type: ignore[arg-type]
         self.minted = 0
+        self.health = Health("w0")
+        self.spool = Spool(disk / "spool", self.calls, unparsed, give_up_s=0.05)
         given: dict[str, Any] = {
             "calls": self.calls,
             "tokens": self.tokens,
@@ -54,7 +59,9 @@ class World:
             "allows": lambda origin, own: origin in {own, "https://shop.example"},
             "agent_id": lambda name: AGENT if name == "wangfang" else None,
             "command_for": command_for,
-            "unparsed": lambda channel, because, raw: (f"i0-{channel}", KeepUnparsed(because, raw)),
+            "health": lambda: self.health,
+            "unparsed": unparsed,
+            "take": self.spool.take,
             "now_s": lambda: self.now_s,
         }
         self.app = create_app(Needs(**(given | needs)))
@@ -92,6 +99,11 @@ def read_profile(body: bytes, user_agent: str) -> Profile:
 def command_for(channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
     """All outside identities are agents here."""
     return f"a3-{inbound.identity}", ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw)
+
+
+def unparsed(channel: str, because: str, raw: str) -> tuple[str, AnyCommand]:
+    """As hub.engine.roster."""
+    return f"i0-{channel}", KeepUnparsed(because, raw)
 
 
 def problem_of(answer: httpx.Response) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def test_workers_are_killed_and_nothing_is_lost_or_doubled(
     texts, answered = [f"{OPENER}四"], []
     write(page, texts[0])
     number = block(wang, texts[0])
-    for round_, worker in enumerate(hub.stage.children("hub.worker")):
+    for round_, worker in enumerate(hub.stage.children("hub-worker")):
         texts.append(f"第 {round_} 次之前写的")
         write(page, texts[-1])
         hub.kill(worker)

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import random
+import signal
+import sys
 import zlib
 
 import pytest
@@ -81,30 +83,58 @@ async def test_append_waits_for_a_frozen_server_and_stores_once(log: PartitionLo
     assert await read_all(log) == [Stored(1, "w:1", b"one", 0)]
 
 
-async def test_twenty_kills_under_load_leave_exactly_what_was_appended(
-    log: PartitionLog, connection: Connection, nats: EmbeddedServer
+class Writer:
+    """An owner of one partition that never stops writing, and a reader that follows it."""
+
+    def __init__(self, connection: Connection, partition: int, chance: random.Random) -> None:
+        self.log = PartitionLog(connection, partition)
+        self.found_stored, self.sent_again = 0, 0
+        """How often a batch in doubt was in the log, and how often it was not."""
+        self.last = 0
+        self._chance = chance
+        is_stored = self.log._is_stored
+
+        async def counted(batch: str, expected: int) -> bool:
+            stored = await is_stored(batch, expected)
+            self.found_stored += stored
+            self.sent_again += not stored
+            return stored
+
+        self.log._is_stored = counted  # type: ignore[method-assign]
+
+    async def write_while(self, killing: asyncio.Task[None]) -> None:
+        await self.log.open()
+        following = asyncio.create_task(follow_until_told(self.log, b"stop"))
+        while not killing.done():
+            data = b"%d " % (self.last + 1) + self._chance.randbytes(self._chance.randrange(4_000))
+            self.last = await append_all(self.log, self.last, data)
+        self.last = await append_all(self.log, self.last, b"stop")
+        stored = await read_all(self.log)
+        assert [s.seq for s in stored] == list(range(1, self.last + 1))
+        assert [int(s.data.split(b" ")[0]) for s in stored[:-1]] == list(range(1, self.last))
+        async with asyncio.timeout(30):
+            assert await following == stored
+
+
+async def test_fifty_kills_under_the_writes_of_three_partitions_leave_exactly_what_was_appended(
+    connection: Connection, nats: EmbeddedServer
 ) -> None:
     seed = int.from_bytes(os.urandom(4))
     print(f"seed {seed}")
-    chance = random.Random(seed)
-    killing = asyncio.create_task(kill_often(nats, chance, times=20))
-    last, followed = 0, asyncio.create_task(follow_until_told(log, b"stop"))
-    while not killing.done():
-        last = await append_all(log, last, b"%d " % (last + 1) + chance.randbytes(chance.randrange(4_000)))
-    await killing
-    last = await append_all(log, last, b"stop")
-    stored = await read_all(log)
-    assert [s.seq for s in stored] == list(range(1, last + 1))
-    assert [int(s.data.split(b" ")[0]) for s in stored[:-1]] == list(range(1, last))
-    async with asyncio.timeout(10):
-        assert await followed == stored
-    with pytest.raises(Fenced):
-        await PartitionLog(connection, 3).append(b"late", "v:1", last - 1)
+    writers = [Writer(connection, partition, random.Random(seed + partition)) for partition in range(3)]
+    killing = asyncio.create_task(kill_often(nats, random.Random(seed), times=50))
+    async with asyncio.TaskGroup() as tasks:
+        for writer in writers:
+            tasks.create_task(writer.write_while(killing))
+    assert sum(writer.found_stored for writer in writers), "no kill came between the disk and the answer"
+    for writer in writers:
+        with pytest.raises(Fenced):
+            await PartitionLog(connection, int(writer.log.stream[4:])).append(b"late", "v:1", writer.last - 1)
 
 
 async def kill_often(server: EmbeddedServer, chance: random.Random, times: int) -> None:
     for _ in range(times):
-        await asyncio.sleep(chance.uniform(0.02, 0.3))
+        await asyncio.sleep(chance.uniform(0.02, 0.15))
         await kill(server)
         await server.start()
 
@@ -116,6 +146,63 @@ async def follow_until_told(log: PartitionLog, word: bytes) -> list[Stored]:
         if stored.data == word:
             break
     return seen
+
+
+@pytest.mark.parametrize("round_", range(4))
+async def test_a_process_stopped_while_it_writes_is_refused_when_another_has_taken_over(
+    nats: EmbeddedServer, log: PartitionLog, round_: int
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bus.appender", nats.url, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout
+    await process.stdout.readline()  # it has begun
+    await asyncio.sleep(0.013 * round_)
+    process.send_signal(signal.SIGSTOP)
+    last = await log.open()
+    while True:  # what the stopped process had sent may still be on its way to the disk
+        try:
+            last = await log.append(b"of the successor", f"successor:{last}", last)
+            break
+        except Fenced:
+            last = await log.open()
+    process.send_signal(signal.SIGCONT)
+    *_, said = (await asyncio.wait_for(process.stdout.read(), 30)).decode().splitlines()
+    assert said.startswith(f"refused LOG-3: after sequence {last - 1} stands successor:")
+    stored = await read_all(log)
+    assert [s.seq for s in stored] == list(range(1, last + 1))
+    assert stored[-1].data == b"of the successor"
+    await process.wait()
+
+
+async def test_a_trimmed_log_goes_on_and_keeps_its_fence(log: PartitionLog, nats: EmbeddedServer) -> None:
+    last = await append_all(log, 0, *(b"%d" % n for n in range(1, 31)))
+    for purged in (20, last):  # up to a checkpoint; then all but the last, which nothing may trim
+        await log._js.purge_stream(log.stream, seq=purged)
+        assert await log.open() == last
+        assert [s.seq for s in await read_all(log, after=purged - 1)] == list(range(purged, last + 1))
+        with pytest.raises(ChainBroken, match=f"LOG-3 begins at sequence {purged}, {purged - 1} has been trimmed"):
+            await read_all(log, after=purged - 2)
+        with pytest.raises(Fenced):
+            await log.append(b"zombie", f"zombie:{purged}", last - 1)
+        with pytest.raises(Fenced):
+            await log.append(b"zombie", f"zombie-from-0:{purged}", 0)
+        await kill(nats)
+        await nats.start()
+        last = await append_all(log, last, b"next")
+    assert [s.previous for s in await read_all(log, after=29)] == [29, 30, 31]
+
+
+async def test_records_put_aside_are_left_out_wherever_they_stand(log: PartitionLog, connection: Connection) -> None:
+    await append_all(log, 0, *(b"%d" % n for n in range(1, 8)))
+    await connection.jetstream().publish(log.subject, b"foreign")
+    for skipped, left in (((1, 4, 8), [2, 3, 5, 6, 7]), ((6, 7, 8), [1, 2, 3, 4, 5]), (range(1, 9), [])):
+        reader = PartitionLog(connection, 3, skipped=skipped)
+        assert [s.seq for s in await read_all(reader)] == left
+    following = PartitionLog(connection, 3, skipped=(7, 8)).follow(5)
+    assert (await anext(following)).seq == 6
+    assert await append_all(log, 8, b"9") == 9
+    assert (await anext(following)).seq == 9
 
 
 async def test_full_log_refuses_and_goes_on_after_a_purge(connection: Connection) -> None:
@@ -224,6 +311,24 @@ async def test_missing_last_block_is_noticed_by_the_reader_though_the_server_kee
     assert await log.open() == last
     with pytest.raises(ChainBroken, match="follows nothing, though the log claims to be longer"):
         await read_all(log)
+
+
+async def test_a_block_that_cannot_be_read_breaks_the_chain_for_all_who_wait_for_it(
+    log: PartitionLog, nats: EmbeddedServer
+) -> None:
+    """After a stop in order the server knows its index, and finds out only when it is asked for the block."""
+    await fill_blocks(log, 20)
+    await nats.stop()
+    block = blocks(nats, "LOG-3")[1]
+    block.unlink()
+    block.mkdir()
+    await nats.start()
+    because = r"after sequence \d+ follows one that cannot be read from the disk"
+    with pytest.raises(ChainBroken, match=because):
+        await read_all(log)
+    with pytest.raises(ChainBroken, match=because):
+        async for _ in log.follow(0):
+            pass
 
 
 async def test_follower_hears_what_comes_and_outlives_restarts(log: PartitionLog, nats: EmbeddedServer) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hub.bus.bucket import Bucket
 from hub.bus.connection import Connection, connect, insist
+from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
-from hub.errors import BusError
+from hub.errors import BusError, LogWentBack
 from tests.bus.faults import kill
+from tests.chaos_store.damage import flip_meta, folder_of
 
 ORPHAN_MAKER = """
 import asyncio, pathlib, sys
@@ -70,6 +73,8 @@ async def test_stopped_server_is_gone_and_starts_again(nats: EmbeddedServer) -> 
 
 async def test_frozen_server_is_ended_by_force(nats: EmbeddedServer) -> None:
     os.kill(nats.pid, signal.SIGSTOP)
+    while Path(f"/proc/{nats.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        await asyncio.sleep(0.01)  # its threads stop one by one
     assert "does not answer /healthz" in await nats.healthz()
     await nats.stop(timeout_s=0.2)
     assert not nats.alive
@@ -107,3 +112,21 @@ def is_running(pid: int) -> bool:
     """Whether a nats-server has this process id (a dead one that nobody has waited for has no command line)."""
     path = Path(f"/proc/{pid}/cmdline")
     return path.exists() and "nats-server" in path.read_text()
+
+
+async def test_a_stream_that_cannot_be_loaded_is_named_and_one_that_is_expendable_is_put_aside(
+    nats: EmbeddedServer, connection: Connection
+) -> None:
+    await PartitionLog(connection, 0).open()
+    await Bucket(connection, "TOKENS").swap("a", b"x", 0)
+    await nats.stop()
+    flip_meta(nats.store, "KV_TOKENS")
+    await nats.start()
+    assert {stream.name for stream in await nats.streams() or []} == {"LOG-0"}
+    assert (nats.data_dir / "KV_TOKENS.aside-1/meta.inf").exists()
+    await nats.stop()
+    flip_meta(nats.store, "LOG-0")
+    with pytest.raises(LogWentBack, match=r"cannot load LOG-0 from its files: they are damaged\..*hub log restore"):
+        await nats.start()
+    assert folder_of(nats.store, "LOG-0").exists()
+    assert not nats.alive

@@ -20,6 +20,14 @@ def test_marks_only_rise_and_are_found_again(tmp_path: Path) -> None:
     assert again.marks == {"LOG-0": 7, "LOG-1": 9}
 
 
+def test_a_stream_that_can_be_done_without_has_no_mark(tmp_path: Path) -> None:
+    (tmp_path / "mark").write_bytes(b'{"KV_LEASES": 9, "KV_HUB": 2}')
+    mark = Watermark(tmp_path / "mark")
+    mark.load()
+    mark.note("KV_TOKENS", 5)
+    assert mark.marks == {"KV_HUB": 2}
+
+
 def test_nothing_is_written_when_nothing_is_new(tmp_path: Path) -> None:
     mark = Watermark(tmp_path / "mark")
     mark.save()

@@ -174,3 +174,14 @@ def test_the_doctor_misses_nats_server(config: Path, monkeypatch: pytest.MonkeyP
     finding = found(config, "nats-server")
     assert finding.says == "no nats-server"
     assert finding.cure.startswith("install it again")
+
+
+def test_the_doctor_asks_the_database_and_keeps_its_password(config: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        config.write_text(config.read_text() + f"history: {{url: 'postgresql://hub:geheim@127.0.0.1:{port}/chats'}}\n")
+        finding = found(config, "history")
+    assert finding.says.startswith(f"PostgreSQL chats at 127.0.0.1:{port}: ")
+    assert "correct `history.url`" in finding.cure
+    assert "geheim" not in str(list(examine(config)))

@@ -652,7 +652,30 @@ def test_a_text_before_the_first_settings_is_to_be_sent_again() -> None:
 def test_who_is_no_longer_named_goes_off_duty() -> None:
     rig = shown(12)
     rig.do(c.SetDuty(ME, True))
-    assert rig.do(c.ConfigureAgent(None)) == [e.DutyChanged(False), e.AgentConfigured(None)]
+    off, configured = rig.do(c.ConfigureAgent(None))
+    assert (off, configured) == (e.DutyChanged(False), e.AgentConfigured(None, serving=("c12-x",)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "on"), [(DESK_ONLY, WANG, True), (WANG, DESK_ONLY, False), (WANG, None, False)]
+)
+def test_conversations_are_told_when_a_phone_is_got_or_lost(
+    before: AgentSettings, after: AgentSettings | None, on: bool
+) -> None:
+    rig = Rig(before).serve(12)
+    *_, configured = rig.do(c.ConfigureAgent(after))
+    record = Record(ME, 9, 0, NOON, configured)
+    assert agent.reactions(record) == [("c12-x", c.SetPhone(ME, on))]
+    assert agent.reactions(Record(ME, 9, 0, NOON, rig.do(c.ConfigureAgent(after))[-1])) == []
+
+
+def test_what_nobody_answered_comes_again_to_a_phone_that_is_back() -> None:
+    rig = Rig(WANG).serve(12, text="在吗")
+    assert "在吗" in rig.send()
+    rig.do(c.ConfigureAgent(DESK_ONLY))
+    rig.do(c.ConfigureAgent(WANG))
+    rig.do(c.Serve("c12-x", 12, "张三", "sales", (Block("c12-x", 12, 1, "张三", "在吗"),)))
+    assert "在吗" in rig.send()
 
 
 def test_a_block_that_was_cut_comes_whole_to_another_phone() -> None:

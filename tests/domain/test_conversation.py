@@ -9,9 +9,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from hub.domain import commands as c
 from hub.domain import conversation
 from hub.domain import events as e
+from hub.domain.backlog import LIMIT
 from hub.domain.batch import Entry, decode_entry, encode_entry
 from hub.domain.commands import Origin
-from hub.domain.conversation import BACKLOG, FORGOTTEN_TABS, HELD_PLACEHOLDER, TABS, WINDOW, Conversation
+from hub.domain.conversation import FORGOTTEN_TABS, HELD_PLACEHOLDER, TABS, WINDOW, Conversation
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Judgement, Profile
@@ -147,11 +148,11 @@ def test_assigning_hands_over_all_that_nobody_answered(thread: Thread) -> None:
 
 
 def test_a_long_backlog_is_a_count_and_the_last_ones(thread: Thread) -> None:
-    for n in range(1, BACKLOG + 4):
+    for n in range(1, LIMIT + 4):
         thread.post("t1", n, f"第{n}")
     (assigned,) = thread.assign()
     assert isinstance(assigned, e.Assigned)
-    assert (len(assigned.backlog), assigned.skipped, assigned.backlog[0].text) == (BACKLOG, 3, "第4")
+    assert (len(assigned.backlog), assigned.skipped, assigned.backlog[0].text) == (LIMIT, 3, "第4")
 
 
 def test_only_the_assignee_answers_and_a_relayed_text_comes_back(thread: Thread) -> None:
@@ -204,6 +205,38 @@ def test_an_assignment_of_a_closed_conversation_is_refused(thread: Thread) -> No
     thread.do(c.CloseConversation("admin"))
     assert kinds(thread.assign()) == ["AssignRefused"]
     assert conversation.reactions(thread.records[-1]) == [(QUEUE_ID, c.Leave(ID))]
+
+
+def test_a_visitor_whose_agent_is_no_more_is_told_that_they_wait(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.assign("a3-wang")
+    assert thread.do(c.TellWaiting(12, "sales", 2, True)) == []  # a transfer that waits: a3-wang may still answer
+    assert thread.do(c.TellWaiting(12, "sales", 2, True, lost="a1-li")) == []
+    returned, told = thread.do(c.TellWaiting(12, "sales", 2, True, lost="a3-wang"))
+    assert (thread.state.stage, thread.state.agent, thread.state.phone) == ("waiting", "", False)
+    assert told == e.WaitTold(12, "sales", 2, True)
+    record = Record(ID, 9, 0, NOW, returned)
+    assert conversation.reactions(record) == [("a3-wang", c.StopServing(ID, 12, "returned"))]
+    assert visitor_view(Record(ID, 9, 0, NOW, told)) is not None
+
+
+def test_a_phone_that_the_assignee_gets_is_told_what_nobody_answered(thread: Thread) -> None:
+    thread.post("t1", 1, "在吗")
+    thread.assign("a3-wang", phone=False)
+    assert thread.do(c.SetPhone("a1-li", on=True)) == []
+    (got,) = thread.do(c.SetPhone("a3-wang", on=True))
+    block = Block(ID, 12, 2, "张三", "在吗")
+    serve = c.Serve(ID, 12, "张三", "sales", (block,))
+    assert conversation.reactions(Record(ID, 9, 0, NOW, got)) == [("a3-wang", serve)]
+    (posted,) = thread.post("t1", 2, "还在吗")
+    assert isinstance(posted, e.MessagePosted)
+    assert posted.to == "a3-wang"
+    assert thread.do(c.SetPhone("a3-wang", on=True)) == []
+    (lost,) = thread.do(c.SetPhone("a3-wang", on=False))
+    assert conversation.reactions(Record(ID, 9, 0, NOW, lost)) == []
+    (posted,) = thread.post("t1", 3, "喂")
+    assert isinstance(posted, e.MessagePosted)
+    assert posted.to == ""
 
 
 def test_an_unreachable_agent_gives_back_only_what_is_theirs(thread: Thread) -> None:
@@ -259,6 +292,9 @@ class ConversationMachine(RuleBasedStateMachine):
                 c.TransferConversation("a1-li", agent="wu"),
                 c.ReturnConversation("a2-wu", "gone"),
                 c.TellWaiting(5, "sales", 1, False),
+                c.TellWaiting(5, "sales", 1, False, lost="a3-wang"),
+                c.SetPhone("a3-wang", on=True),
+                c.SetPhone("a3-wang", on=False),
             ]
         ),
         again=st.booleans(),
@@ -312,7 +348,7 @@ class ConversationMachine(RuleBasedStateMachine):
     def served_by_one_or_none(self) -> None:
         state = self.thread.state
         assert (state.stage == "served") <= bool(state.agent)
-        assert len(state.unanswered) <= BACKLOG
+        assert len(state.backlog.messages()) == state.backlog.count <= LIMIT
 
 
 TestConversation = ConversationMachine.TestCase

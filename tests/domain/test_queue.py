@@ -227,6 +227,14 @@ def test_teams_changed_names_the_agents_that_are_gone() -> None:
     assert Desk(BOTH).do(c.ChangeTeams(teams(WANG)))[0] == e.TeamsChanged(teams(WANG), ("a1-li",))
 
 
+def test_whose_agent_is_gone_is_told_that_they_wait_and_whom_they_lost() -> None:
+    desk = Desk(c.ChangeTeams(teams(WANG)), on("wang"), enqueue("a"))
+    told = desk.do(c.ChangeTeams(teams(LI)))[-1]
+    assert told == e.Told("c0-a", 1, "sales", 1, False, lost="a1-wang")
+    told_too = c.TellWaiting(1, "sales", 1, False, "a1-wang")
+    assert queue.reactions(Record(QUEUE_ID, 9, 8, 0, told)) == [("c0-a", told_too)]
+
+
 def test_repeat_of_a_relayed_command_is_refused() -> None:
     desk = Desk(BOTH)
     desk.do(enqueue("a"), Origin(3, 1, 10, 1))

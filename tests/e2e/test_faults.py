@@ -27,10 +27,10 @@ async def strike(stage: Stage, visitors: Visitors, faults: list[tuple[str, signa
 
 async def test_workers_are_killed(stage: Stage, visitors: Visitors) -> None:
     await visitors.come(20)
-    before = set(stage.children("hub.worker"))
-    await strike(stage, visitors, [("hub.worker", signal.SIGKILL)] * 4)
+    before = set(stage.children("hub-worker"))
+    await strike(stage, visitors, [("hub-worker", signal.SIGKILL)] * 4)
     await visitors.check()
-    assert len(set(stage.children("hub.worker")) - before) == 2
+    assert len(set(stage.children("hub-worker")) - before) == 2
 
 
 async def test_nats_server_is_killed(stage: Stage, visitors: Visitors) -> None:
@@ -41,10 +41,10 @@ async def test_nats_server_is_killed(stage: Stage, visitors: Visitors) -> None:
 
 async def test_a_worker_that_stands_still_is_replaced(stage: Stage, visitors: Visitors) -> None:
     await visitors.come(10)
-    before = stage.children("hub.worker")
-    await strike(stage, visitors, [("hub.worker", signal.SIGSTOP)])
+    before = stage.children("hub-worker")
+    await strike(stage, visitors, [("hub-worker", signal.SIGSTOP)])
     await visitors.check()
-    assert before[0] not in stage.children("hub.worker")
+    assert before[0] not in stage.children("hub-worker")
 
 
 async def test_nats_server_that_stands_still_is_replaced(stage: Stage, visitors: Visitors) -> None:
@@ -55,7 +55,7 @@ async def test_nats_server_that_stands_still_is_replaced(stage: Stage, visitors:
 
 async def test_everything_is_killed_at_once(stage: Stage, visitors: Visitors) -> None:
     await visitors.come(10)
-    faults = [("hub.worker", signal.SIGKILL), ("nats-server", signal.SIGKILL), ("follower", signal.SIGKILL)] * 2
+    faults = [("hub-worker", signal.SIGKILL), ("nats-server", signal.SIGKILL), ("follower", signal.SIGKILL)] * 2
     await strike(stage, visitors, faults)
     await visitors.check()
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Iterable
 
 from hub.bus.connection import Connection, connect
+from hub.bus.founding import Founding
+from hub.bus.leases import TTL_S, revoke
 from hub.bus.server import EmbeddedServer
+from hub.clock import Clock
 from hub.contract import Connector
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, PostMessage
@@ -14,11 +16,12 @@ from hub.domain.messages import Judgement, Profile
 from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome, Page
 from hub.engine.kinds import kinds
-from hub.engine.partitions import Partitions
+from hub.engine.partitions import WORKERS, Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.router import Router
 
 EPOCH = 7
+FOUNDING = Founding(32, EPOCH)
 ZHANG = Profile(channel="h5", name="张三")
 _names = itertools.count(1)
 
@@ -65,9 +68,10 @@ class Heard:
 class Rig:
     """One worker: its connection, router and partitions."""
 
-    def __init__(self, connection: Connection, connectors: dict[str, Connector]) -> None:
+    def __init__(self, connection: Connection, connectors: dict[str, Connector], founding: Founding) -> None:
         self.heard = Heard()
-        self.lost: list[tuple[int, str]] = []
+        self.keeping: asyncio.Task[None] | None = None
+        self.founding = founding
         self.connection = connection
         self.router = Router(f"w{next(_names)}", connection, EmptyHistory(), partitions=32, epoch=EPOCH)
         self.router.pushes = self.heard
@@ -76,31 +80,79 @@ class Rig:
             self.router,
             kinds(Pipeline(PassAll()).decide),
             connectors,
-            epoch=EPOCH,
+            count=32,
+            founded=self._founded,
             log_bytes=64 << 20,
-            now_ms=lambda: time.time_ns() // 1_000_000,
-            on_lost=lambda partition, why: self.lost.append((partition, why)),
+            clock=Clock(),
         )
+        self.handed_over: list[int] = []
+        self._hand_over = self.partitions._hand_over
+        self.partitions._hand_over = self._note_and_hand_over  # type: ignore[method-assign]
+
+    async def _note_and_hand_over(self, partition: int) -> None:
+        self.handed_over.append(partition)
+        await self._hand_over(partition)
 
     @classmethod
     async def start(
-        cls, nats: EmbeddedServer, partitions: Iterable[int], connectors: dict[str, Connector] | None = None
+        cls,
+        nats: EmbeddedServer,
+        partitions: Iterable[int],
+        connectors: dict[str, Connector] | None = None,
+        *,
+        founding: Founding = FOUNDING,
     ) -> "Rig":
-        rig = cls(await connect(nats.url, "rig"), connectors or {})
+        rig = cls(await connect(nats.url, "rig"), connectors or {}, founding)
         await rig.partitions.listen()
+        await rig.partitions.leases.start()
         await rig.partitions.take(partitions)
         return rig
 
-    async def kill(self) -> None:
-        """End as SIGKILL would: nothing is drained, what is in flight may or may not have been stored."""
+    @classmethod
+    async def join(cls, nats: EmbeddedServer, together: int = 1, ttl_s: int = TTL_S) -> "Rig":
+        """One that takes its fair share by itself; so many are started `together`."""
+        rig = cls(await connect(nats.url, "rig"), {}, FOUNDING)
+        rig.partitions.leases.ttl_s = ttl_s
+        await rig.partitions.listen()
+        rig.keeping = asyncio.create_task(rig.partitions.keep(together))
+        return rig
+
+    async def kill(self, seen: bool = True) -> None:
+        """End as SIGKILL would: nothing is drained, what is in flight may or may not have been stored.
+
+        `seen`: by its supervisor, who revokes what it held.
+        """
         for partition in list(self.partitions._owned.values()):
             partition.relay.close()
+            await partition.checkpoints.close()
             for call in partition.sender._calls:
                 call.cancel()
             partition.owner.close("killed")
+        self.partitions._owned.clear()
+        self._keep_no_more()
+        if seen:
+            await self.revoke()
+        self.partitions.leases.running.cancel()
         await self.connection.close()
 
+    async def _founded(self) -> Founding:
+        return self.founding
+
+    async def revoke(self) -> None:
+        """Free what it holds, as the supervisor of a dead worker does."""
+        await revoke(self.connection, f"{WORKERS}.{self.router.worker}")
+
+    def deafen(self) -> None:
+        """It neither renews its leases nor hears what becomes of them: as far as it knows they hold."""
+        self.partitions.leases._changed = lambda: None
+        self.partitions.leases.running.cancel()
+
+    def _keep_no_more(self) -> None:
+        if self.keeping is not None:
+            self.keeping.cancel()
+
     async def stop(self) -> None:
+        self._keep_no_more()
         await self.partitions.drain()
         await self.connection.close()
 

@@ -13,11 +13,13 @@ from hub.bus.server import EmbeddedServer
 from hub.domain import commands as c
 from hub.domain import conversation as conversation_kind
 from hub.domain.batch import decode_batch
-from hub.domain.commands import AnyCommand, Origin
+from hub.domain.conversation import Conversation
 from hub.domain.events import AnyEvent, MessagePosted, Record
+from hub.domain.messages import Judgement
+from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome
-from hub.engine.owner import STOPPED
-from tests.engine.rig import EPOCH, Rig, conversation, until
+from hub.engine.owner import STOPPED, Owner
+from tests.engine.rig import EPOCH, Heard, Rig, conversation, until
 
 ONE = conversation(0)
 
@@ -60,11 +62,13 @@ async def test_a_successor_knows_every_number_that_was_acknowledged(nats: Embedd
 async def test_an_owner_that_was_replaced_acknowledges_nothing_and_steps_down(nats: EmbeddedServer) -> None:
     old = await Rig.start(nats, [0])
     await old.post(ONE, "t1", 1)
+    old.deafen()
+    await old.revoke()
     new = await Rig.start(nats, [0])
     denied = (await old.post(ONE, "t1", 2, "from the old one")).denied
     assert denied is not None
     assert denied.code == "unavailable"
-    assert [partition for partition, _ in old.lost] == [0]
+    assert not old.partitions.owns(0)
     assert seqs(await new.post(ONE, "t1", 2, "from the new one"))
     texts = [r.event.text for r in await stored(new, 0) if isinstance(r.event, MessagePosted)]
     assert texts == ["在吗", "from the new one"]
@@ -103,7 +107,8 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_nats_is_killed(nats:
         assert [r.seq for r in posted] == acked[entity]
         assert [r.event.text for r in posted] == [str(n) for n in range(1, len(posted) + 1)]  # type: ignore[union-attr]
         assert len(posted) > 5
-    assert not rig.lost
+    assert rig.partitions.owns(0)
+    assert rig.partitions.owns(1)
     await rig.stop()
 
 
@@ -162,14 +167,14 @@ async def test_a_page_holds_only_what_was_asked_for(nats: EmbeddedServer) -> Non
 async def test_an_entity_whose_decision_fails_stops_alone(
     nats: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decide = conversation_kind.decide
+    post = conversation_kind.post
 
-    def poisoned(state: object, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
-        if isinstance(command, c.PostMessage) and command.text == "poison":
+    def poisoned(state: Conversation, command: c.PostMessage, judged: Judgement) -> list[AnyEvent]:
+        if command.text == "poison":
             raise ZeroDivisionError("by accident")
-        return decide(state, command, origin, now_ms)  # type: ignore[arg-type]
+        return post(state, command, judged)
 
-    monkeypatch.setattr(conversation_kind, "decide", poisoned)
+    monkeypatch.setattr(conversation_kind, "post", poisoned)
     rig = await Rig.start(nats, range(2))
     other = conversation(0, "other")
     await rig.post(ONE, "t1", 1)
@@ -221,4 +226,32 @@ async def test_a_partition_whose_log_cannot_be_read_stops_alone(
     assert because in rig.partitions.failed[0]
     assert rig.partitions.home == 1
     assert seqs(await rig.post(conversation(1), "t1", 1)) == [1, 2, 3]
+    await rig.stop()
+
+
+class Leaving(Heard):
+    """A gateway whose only socket is closed by what is pushed to it."""
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__()
+        self.owner = owner
+
+    def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
+        super().push(entity, audience, seq, frame, but)
+        self.owner.unwatch(entity, audience, self)
+
+
+async def test_gateway_that_leaves_during_a_push_takes_nothing_from_the_others(nats: EmbeddedServer) -> None:
+    rig = await Rig.start(nats, [0])
+    owner = rig.partitions._owned[0].owner
+    leaving, staying = [Leaving(owner) for _ in range(3)], [Heard() for _ in range(3)]
+    for audience in ("agent", "visitor"):
+        for heard in (*leaving, *staying):
+            owner.watch(ONE, audience, 0, EPOCH, heard, lambda page: None)  # type: ignore[arg-type]
+    outcome = await rig.post(ONE, "t1", 1)
+    posted = next(r.seq for r in outcome.records if isinstance(r.event, MessagePosted))
+    for heard in (*leaving, *staying):
+        assert [seq for _, audience, seq, *_ in heard.frames if audience == "visitor"][:1] == [posted]
+    for heard in staying:
+        assert [seq for _, audience, seq, *_ in heard.frames if audience == "agent"] == seqs(outcome)
     await rig.stop()

@@ -10,6 +10,8 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.uri import parse_uri
 
+from hub.gateway.addresses import Addresses
+from hub.gateway.door import Door
 from hub.gateway.heartbeat import TICK_S
 from hub.gateway.sessions import Sessions
 from hub.gateway.socket import Socket, socket_class
@@ -49,20 +51,26 @@ class MemoryTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self.unread
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.7", 5000) if name == "peername" else default
+
 
 class World:
     """One worker's gateway over a FakeCalls; `tokens` has made all tokens."""
 
-    def __init__(self, origins: tuple[str, ...] = ()) -> None:
+    def __init__(self, origins: tuple[str, ...] = (), addresses: Addresses | None = None) -> None:
         self.tokens = Tokens(b"s" * 32)
         self.now_s = NOW_S
         self.calls = FakeCalls()
         self.sessions = Sessions(self.tokens, now_s=lambda: self.now_s, jitter=lambda: 0.5)
+        self.sessions.door = Door(lambda: 0.0)  # nobody has to wait for another turn of the loop
         self.sessions.start(self.calls)
         self.sessions.stop()  # tests turn the wheel themselves
         self.calls.pushes = self.sessions
         self.socket_class: Any = socket_class(
-            self.sessions, lambda origin, own: origin == own or origin in origins or "*" in origins
+            self.sessions,
+            lambda origin, own: origin == own or origin in origins or "*" in origins,
+            addresses or Addresses(1e6, 1e6),
         )
         self.server = SimpleNamespace(connections=set())
         self.clients: list[Client] = []
@@ -80,8 +88,8 @@ class World:
     def agent_token(self, agent: str = AGENT) -> str:
         return self.tokens.mint_agent(agent, NOW_S).token
 
-    def client(self, origin: str | None = None, path: str = "/ws") -> "Client":
-        return Client(self, origin, path)
+    def client(self, origin: str | None = None, path: str = "/ws", forwarded: str = "") -> "Client":
+        return Client(self, origin, path, forwarded)
 
     def visitor(self, conversation: str = C, **hello: Any) -> "Client":
         client = self.client()
@@ -97,7 +105,7 @@ class World:
 class Client:
     """Says frames and hears them. `deaf`: it does not answer pings."""
 
-    def __init__(self, world: World, origin: str | None, path: str) -> None:
+    def __init__(self, world: World, origin: str | None, path: str, forwarded: str) -> None:
         self.transport = MemoryTransport()
         self.deaf = False
         self.status = 0
@@ -106,7 +114,9 @@ class Client:
         self.socket: Socket = world.socket_class(None, world.server, {})
         self.socket.connection_made(self.transport)
         self.ws = ClientProtocol(parse_uri(f"ws://hub.example{path}"), max_size=None, origin=origin)  # type: ignore[arg-type]
-        self.ws.send_request(self.ws.connect())
+        request = self.ws.connect()
+        request.headers["X-Forwarded-For"] = forwarded
+        self.ws.send_request(request)
         world.clients.append(self)
         self.exchange()
 
@@ -138,6 +148,7 @@ class Client:
 
     def exchange(self) -> None:
         """Carry bytes both ways until both are silent."""
+        self.socket.flush()  # as at the end of a turn of the loop
         while True:
             written, self.transport.written = self.transport.written, []
             for data in written:

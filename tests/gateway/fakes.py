@@ -7,8 +7,8 @@ import msgspec
 
 from hub.domain import conversation
 from hub.domain.commands import AnyCommand, Assign, PostMessage
-from hub.domain.events import Record
-from hub.domain.ids import agent_name, kind_of
+from hub.domain.events import Assigned, Record
+from hub.domain.ids import agent_name, kind_of, partition_of
 from hub.domain.messages import Judgement, Profile
 from hub.domain.refusals import Refusal
 from hub.domain.views import ACKED, Audience, view
@@ -134,6 +134,23 @@ class FakeCalls:
         self.serves[agent].discard(entity)
         assert self.pushes
         self.pushes.serving(agent, entity, False)
+
+    def carry_out(self, entity: str, command: AnyCommand) -> None:
+        """Something happens, and those who watch hear of it."""
+        self._push(self._carry_out(entity, command), None)
+
+    def begin_anew(self, entity: str, lost: int) -> None:
+        """The log was repaired: it has a new epoch; its last `lost` events, but no assignment, are gone."""
+        self.epoch += 1
+        kept = self._records[entity].copy()
+        while lost and not isinstance(kept[-1].event, Assigned):
+            lost -= bool(kept.pop())
+        self._records[entity], self._states[entity] = kept, conversation.new(entity)
+        for record in kept:
+            conversation.evolve(self._states[entity], record)
+        self.watching.clear()
+        if self.pushes:
+            self.pushes.owner_changed(partition_of(entity))
 
     def release(self) -> None:
         """Give the answers that were held back, in order."""

@@ -1,10 +1,12 @@
 """Sockets and sessions together, without a network: who hears what, and what is caught up."""
 
+import asyncio
 import json
 
 import pytest
 
 from hub.domain.commands import AnswerMessage
+from hub.gateway import codes
 from tests.gateway.clients import AGENT, C, World
 
 pytestmark = pytest.mark.asyncio
@@ -304,15 +306,34 @@ async def test_answers_to_a_socket_that_is_gone_go_nowhere() -> None:
     assert visitor.transport.written == late.transport.written == []
 
 
-async def test_a_push_is_framed_once_for_all_sockets() -> None:
+async def test_what_one_turn_of_the_loop_pushes_goes_out_in_one_write_to_each_socket() -> None:
     world = World()
     clients = [world.visitor() for _ in range(3)]
     for client in clients:
         client.heard()
-    frame = json.dumps({"t": "event", "seq": 2, "prev": 0, "kind": "reply"}).encode()
-    world.sessions.push(C, "visitor", 2, frame, clients[1].socket)
+    for seq in (2, 3):
+        frame = json.dumps({"t": "event", "seq": seq, "prev": seq - 1, "kind": "reply"}).encode()
+        world.sessions.push(C, "visitor", seq, frame, clients[1].socket)
+    assert [len(client.transport.written) for client in clients] == [0, 0, 0]
+    await asyncio.sleep(0)
     assert [len(client.transport.written) for client in clients] == [1, 0, 1]
-    assert texts(clients[0].heard()) == [(2, "reply")]
+    assert texts(clients[0].heard()) == [(2, "reply"), (3, "reply")]
+
+
+async def test_what_is_sent_does_not_overtake_what_was_pushed() -> None:
+    world = World()
+    visitor = world.visitor()
+    visitor.heard()
+    world.sessions.push(
+        C, "visitor", 2, json.dumps({"t": "event", "seq": 2, "prev": 0, "kind": "reply"}).encode(), None
+    )
+    visitor.socket.send(json.dumps({"t": "pong"}).encode())
+    world.sessions.push(
+        C, "visitor", 3, json.dumps({"t": "event", "seq": 3, "prev": 2, "kind": "reply"}).encode(), None
+    )
+    visitor.socket.close(codes.LET_GO)
+    assert [frame["t"] for frame in visitor.heard()] == ["event", "pong", "event"]
+    assert visitor.closed == codes.LET_GO.number
 
 
 async def test_no_frame_is_made_where_only_the_sender_watches() -> None:

@@ -1,6 +1,5 @@
 """What the workers read."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,10 @@ from hub.domain import events as e
 from hub.domain.batch import decode_record
 from hub.domain.messages import Profile
 from hub.history import database
-from hub.history.projector import Rows, position, project, statements
+from hub.history.models import EVENTS
+from hub.history.projector import Position, Rows, project
 from hub.history.queries import History
+from hub.history.writer import Writer
 from tests.history.batches import batch, record
 
 
@@ -21,10 +22,10 @@ async def filled(engine: AsyncEngine) -> None:
     rows.add(project(0, 1, batch(*(record("c0-a", seq, e.MessagePosted(f"t.{seq}", "hi")) for seq in range(1, 121)))))
     rows.add(project(0, 2, batch(record("c0-b", 1, e.Opened(Profile("h5", name="Li"))))))
     rows.add(project(5, 9, batch(record("c5-c", 500, e.Closed("a1-wang")))))
-    rows.positions[6] = position(6, 3, 1, alarm="broken")
-    async with engine.begin() as connection:
-        for statement, parameters in statements(rows):
-            await connection.exec_driver_sql(statement, parameters)
+    rows.positions[6] = Position(3, 1, alarm="broken")
+    writer = Writer(engine, 8)
+    await writer.load()
+    await writer.store(rows)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +60,8 @@ async def test_conversations_come_latest_first(history: History) -> None:
 @pytest.mark.usefixtures("filled")
 async def test_positions_say_how_far_and_why_no_further(history: History) -> None:
     assert [await history.position(partition) for partition in (0, 5, 7)] == [2, 9, 0]
-    assert {partition: row.alarm for partition, row in (await history.positions()).items()} == {
-        0: "", 5: "", 6: "broken",
-    }  # fmt: skip
+    alarms = {partition: row.alarm for partition, row in (await history.positions()).items()}
+    assert alarms == {partition: "broken" if partition == 6 else "" for partition in range(8)}
 
 
 async def test_history_that_is_not_there_yet_is_empty(tmp_path: Path, history: History) -> None:
@@ -71,9 +71,7 @@ async def test_history_that_is_not_there_yet_is_empty(tmp_path: Path, history: H
 
 
 @pytest.mark.usefixtures("filled")
-async def test_reader_is_not_disturbed_by_a_writer_at_work(tmp_path: Path, history: History) -> None:
-    writing = sqlite3.connect(tmp_path / database.FILE, isolation_level=None)
-    writing.execute("BEGIN IMMEDIATE")
-    writing.execute("DELETE FROM events")
-    assert len(await history.events("c0-a", 0, 9, 50)) == 8
-    writing.close()
+async def test_reader_is_not_disturbed_by_a_writer_at_work(engine: AsyncEngine, history: History) -> None:
+    async with engine.connect() as writing:
+        await writing.execute(EVENTS.delete())
+        assert len(await history.events("c0-a", 0, 9, 50)) == 8

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 SKIPPED = {".git", ".venv", "data", "build", "dist", "node_modules", "static", "LICENSE"}
-INSTALLING = ("constraints.txt", "pyproject.toml", "Makefile", ".ci/run", "Dockerfile", "docker-compose.yml")
+INSTALLING = ("constraints.txt", "pyproject.toml", "Makefile", ".ci/run", "Dockerfile", "docker-compose.yml",
+              "docker-compose.cluster.yml")  # fmt: skip
 ADDRESS = re.compile(r"(https?|git\+\w+|ssh|ftp)://(?!127\.0\.0\.1)\S+| @ ")
 SOURCE = re.compile(
     r"--(extra-)?index-url|--find-links|--trusted-host|PIP_INDEX|UV_INDEX|git\+https|py" r"pi\.org|pythonhosted|"

@@ -7,7 +7,7 @@ import pytest
 
 from hub.domain import events
 from hub.domain.conversation import WINDOW
-from hub.gateway import heartbeat, socket
+from hub.gateway import heartbeat, sessions, socket
 from hub.gateway.codes import CODES
 from hub.gateway.frames import MAX_FRAME_BYTES, MAX_TEXT_CHARS
 
@@ -49,7 +49,7 @@ def test_each_code_lies_in_its_range() -> None:
         f"among the last {WINDOW} of its tab",
         f"sends a WebSocket ping every {heartbeat.PING_EVERY_S:.0f} s",
         f"answer within {heartbeat.PONG_S:.0f} s",
-        f"too slow: {socket.MAX_WAITING_BYTES // 2**20} MiB waits",
+        f"too slow: too much waits to be read ({sessions.MAX_WAITING_BYTES // 2**20} MiB,",
         f"more than {socket.FRAMES_PER_S} frames a second, with {socket.FRAMES_BURST} in reserve",
     ],
 )

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from hub.process import Supervised
+from hub.process import STANDBY, Supervised
 
 ORDERS = Path(os.environ["CHILD_ORDERS"])
 
@@ -15,9 +15,13 @@ ORDERS = Path(os.environ["CHILD_ORDERS"])
 async def run(supervised: Supervised) -> None:
     """Beat until told to stop; note starts and stops beside the orders."""
     told = ORDERS.read_text() if ORDERS.exists() else ""
-    index = supervised.config.index
     async with supervised:
-        note(f"started {index} {os.getpid()} {list(supervised.config.partitions)}")
+        if supervised.index == STANDBY:
+            note(f"standing by {os.getpid()}")
+        if not await supervised.called():
+            note("stopped standing by")
+            return
+        note(f"started {supervised.index} {os.getpid()}")
         if "fall" in told:
             sys.exit(7)
         supervised.ready()
@@ -27,7 +31,7 @@ async def run(supervised: Supervised) -> None:
         await supervised.stop.wait()
         if "linger" in told:
             await asyncio.sleep(60)
-        note(f"stopped {index}")
+        note(f"stopped {supervised.index}")
         if "raise" in told:  # as uvicorn does after its own drain
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)

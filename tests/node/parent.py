@@ -10,7 +10,7 @@ from hub.supervisor import Kept
 
 async def run(module: str) -> None:
     """Never ends by itself."""
-    kept = Kept("child", module, Config(0, 1, "nats://127.0.0.1:1", Settings()).encode())
+    kept = Kept("child", module, Config(0, 1, "nats://127.0.0.1:1", Settings(), "n").encode())
     kept.start()
     await kept.ready.wait()
     print(kept.pid, flush=True)

@@ -1,6 +1,7 @@
 """A kept process: replaced when it dies, falls silent or blocks; ended in order; never left behind."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from hub import supervisor
-from hub.process import Config
+from hub.process import STANDBY, Config
 from hub.settings import Settings
-from hub.supervisor import Kept, Restarts, ending
+from hub.supervisor import Kept, Restarts, Standby, ending
 
 CHILD = "tests.node.child"
+CONFIG = Config(1, 3, "nats://127.0.0.1:1", Settings(), "n")
 
 
 @pytest.fixture
@@ -26,8 +28,7 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 async def kept(orders: Path) -> AsyncIterator[Kept]:
-    config = Config(index=1, workers=3, nats_url="nats://127.0.0.1:1", settings=Settings(partitions=8))
-    kept = Kept("worker 1", CHILD, config.encode())
+    kept = Kept("worker 1", CHILD, CONFIG.encode())
     yield kept
     kept.kill()
     await kept.stop(within_s=10)
@@ -58,12 +59,12 @@ def lives(pid: int) -> bool:
         return False
 
 
-async def test_a_killed_process_is_replaced_and_owns_the_same_partitions(kept: Kept, orders: Path) -> None:
+async def test_a_killed_process_is_replaced(kept: Kept, orders: Path) -> None:
     kept.start()
     first = await up(kept)
     os.kill(first, signal.SIGKILL)
     second = await successor(kept, first)
-    assert notes(orders) == [f"started 1 {first} [1, 4, 7]", f"started 1 {second} [1, 4, 7]"]
+    assert notes(orders) == [f"started 1 {first}", f"started 1 {second}"]
 
 
 async def test_a_stopped_process_is_silent_and_is_killed_and_replaced(kept: Kept) -> None:
@@ -100,7 +101,7 @@ async def test_sigterm_ends_a_process_in_order(kept: Kept, orders: Path) -> None
     kept.start()
     first = await up(kept)
     await kept.stop(within_s=20)
-    assert notes(orders) == [f"started 1 {first} [1, 4, 7]", "stopped 1"]
+    assert notes(orders) == [f"started 1 {first}", "stopped 1"]
     assert not lives(first)
 
 
@@ -161,6 +162,101 @@ async def test_a_process_ends_when_its_supervisor_is_killed(orders: Path, tmp_pa
     async with asyncio.timeout(10):
         while lives(child):
             await asyncio.sleep(0.02)
+
+
+class Pair:
+    """Two kept processes with one standby, and who was told to be gone."""
+
+    def __init__(self, orders: Path) -> None:
+        self.gone: list[int] = []
+        self._orders = orders
+        self.standby = Standby(CHILD, dataclasses.replace(CONFIG, index=STANDBY).encode())
+        self.kept = [
+            Kept(
+                f"worker {index}",
+                CHILD,
+                dataclasses.replace(CONFIG, index=index).encode(),
+                gone=self.gone.append,
+                standby=self.standby,
+                call=b"%d\n" % index,
+            )
+            for index in range(2)
+        ]
+
+    async def warm(self, but: int = 0) -> int:
+        """The pid of the standby, once it waits."""
+        async with asyncio.timeout(30):
+            while self.standby.pid in (0, but) or f"standing by {self.standby.pid}" not in notes(self._orders):
+                await asyncio.sleep(0.01)
+        return self.standby.pid
+
+
+@pytest.fixture
+async def pair(orders: Path) -> AsyncIterator[Pair]:
+    pair = Pair(orders)
+    for kept in pair.kept:
+        kept.start()
+    pair.standby.start(pair.kept)
+    yield pair
+    for ended in (pair.standby, *pair.kept):
+        ended.kill()
+        await ended.stop(within_s=10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_standby_takes_the_place_of_the_first_that_dies(
+    pair: Pair, orders: Path, number: signal.Signals
+) -> None:
+    warm = await pair.warm()
+    dead = pair.kept[1].pid
+    os.kill(dead, number)
+    assert await successor(pair.kept[1], dead) == warm
+    assert pair.gone == [dead]
+    assert notes(orders)[-1] == f"started 1 {warm}"
+    second = await pair.warm(but=warm)
+    os.kill(pair.kept[0].pid, signal.SIGKILL)
+    assert await successor(pair.kept[0], pair.kept[0].pid) == second
+
+
+async def test_a_standby_starts_when_all_others_work(pair: Pair, orders: Path) -> None:
+    await pair.warm()
+    assert [line.split()[0] for line in notes(orders)] == ["started", "started", "standing"]
+
+
+async def test_a_standby_that_dies_is_replaced(pair: Pair) -> None:
+    first = await pair.warm()
+    os.kill(first, signal.SIGKILL)
+    assert lives(await pair.warm(but=first))
+
+
+async def test_a_standby_that_is_only_half_ready_is_called_all_the_same(pair: Pair, orders: Path) -> None:
+    async with asyncio.timeout(30):
+        while pair.standby.pid == 0:
+            await asyncio.sleep(0.001)
+    half, dead = pair.standby.pid, pair.kept[0].pid
+    os.kill(half, signal.SIGSTOP)
+    os.kill(dead, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while pair.kept[0].pid != half:
+            await asyncio.sleep(0.01)
+    assert not pair.kept[0].ready.is_set()
+    os.kill(half, signal.SIGCONT)
+    assert await successor(pair.kept[0], dead) == half
+    assert notes(orders)[-1] == f"started 0 {half}"
+
+
+async def test_without_a_standby_a_new_process_is_started(pair: Pair) -> None:
+    first = await up(pair.kept[0])
+    await pair.standby.stop(within_s=10)
+    os.kill(first, signal.SIGKILL)
+    assert lives(await successor(pair.kept[0], first))
+
+
+async def test_a_standby_that_is_not_needed_ends_in_order(pair: Pair, orders: Path) -> None:
+    pid = await pair.warm()
+    await pair.standby.stop(within_s=20)
+    assert not lives(pid)
+    assert notes(orders)[-1] == "stopped standing by"
 
 
 @pytest.mark.parametrize(("status", "words"), [(0, "exit status 0"), (7, "exit status 7"), (-9, "killed by SIGKILL")])

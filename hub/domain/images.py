@@ -1,0 +1,56 @@
+"""What is kept beside the log so that it need not be replayed from its beginning: entity images and checkpoints.
+
+JSON, like the log's batches (batch.py): an image holds an entity's state and its last events as they stand in the log.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+SCHEMA = 1
+"""Of images and checkpoints; raised once every live worker can read the next one."""
+
+
+class Image(msgspec.Struct, frozen=True):
+    """An entity as of its event `state.seq`. `recent`: its last entries (hub.domain.batch.Entry), encoded."""
+
+    schema: int
+    entity: str
+    state: msgspec.Raw
+    recent: list[msgspec.Raw]
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """From where on a partition's log has to be replayed.
+
+    Every entity's image is at least as new as the batch `seq` of the log. `relayed` as in hub.domain.batch.Batch.
+    `due`: what waits for its time (entity → Unix ms). `awake`: what may have something on its way to the outside.
+    """
+
+    schema: int
+    seq: int
+    relayed: int
+    due: dict[str, int]
+    awake: list[str]
+
+
+T = TypeVar("T", Image, Checkpoint)
+encode = msgspec.json.Encoder().encode
+_decode_image = msgspec.json.Decoder(Image).decode
+_decode_checkpoint = msgspec.json.Decoder(Checkpoint).decode
+
+
+def decode_image(data: bytes) -> Image:
+    """The image. Raises ValueError for one that this version cannot read."""
+    return _known(_decode_image(data))
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """The checkpoint. Raises ValueError for one that this version cannot read."""
+    return _known(_decode_checkpoint(data))
+
+
+def _known(read: T) -> T:
+    if read.schema > SCHEMA:
+        raise ValueError(f"its schema is {read.schema}, this version knows {SCHEMA}: run the newer version")
+    return read

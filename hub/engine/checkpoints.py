@@ -1,0 +1,122 @@
+"""Keeps a partition's log short: images of what has changed, then a checkpoint, then the log is trimmed.
+
+It runs beside the owner, a few images at a time, so that nobody feels it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from hub.bus.log import PartitionLog
+from hub.bus.snapshots import Snapshots
+from hub.domain import images
+from hub.domain.images import Checkpoint
+from hub.engine.owner import Owner
+from hub.engine.slots import Slot
+from hub.errors import LogError
+
+EVENTS = 50_000
+INTERVAL_S = 600.0
+"""A checkpoint is due after so many events, or so much time."""
+LOOK_S = 1.0
+CHUNK, CHUNK_BYTES = 32, 256 * 1024
+PAUSE_S = 0.05
+"""Between two writes of images: they share the disk with the log."""
+
+logger = structlog.get_logger("checkpoints")
+
+
+class Checkpoints:
+    """One partition's. `followed` tells up to which sequence of its log everybody else has read it durably."""
+
+    def __init__(
+        self, owner: Owner, log: PartitionLog, snapshots: Snapshots, followed: Callable[[int], Awaitable[int]]
+    ) -> None:
+        self._owner, self._log, self._snapshots, self._followed = owner, log, snapshots, followed
+        self._checkpoint = self._before = owner.checkpoint
+        self._trimmed = 0
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Make checkpoints from now on."""
+        self._running = asyncio.create_task(self._run(), name=f"checkpoints-{self._owner.partition}")
+
+    async def close(self) -> None:
+        """Make no more; one that is half made is given up."""
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        last = clock()
+        try:
+            while not self._owner.closed:
+                await asyncio.sleep(LOOK_S)
+                if self._owner.uncovered >= EVENTS or clock() - last >= INTERVAL_S:
+                    last = clock()
+                    await self.make()
+                    self._owner.entities.drop_idle()
+                await self.trim()
+        except LogError as error:  # fenced, or the log is gone: the owner finds out by itself
+            logger.error("no more checkpoints", partition=self._owner.partition, because=str(error))
+
+    async def make(self) -> None:
+        """Store images of all that has changed, then a checkpoint; nothing when nothing has changed.
+
+        Raises Fenced when another owner has taken the partition.
+        """
+        owner = self._owner
+        spoilt = owner.entities.spoilt()
+        if spoilt:
+            logger.error("no checkpoint: a state is not what the log says", partition=owner.partition, entity=spoilt)
+            return
+        seq, events, dirty = owner.committed, owner.uncovered, owner.entities.dirty()
+        if seq == self._checkpoint.seq:
+            return
+        while dirty:
+            dirty = dirty[await self._store(dirty[:CHUNK]) :]
+            await asyncio.sleep(PAUSE_S)
+        if owner.entities.spoilt():
+            return  # since it began: the next one will say so
+        checkpoint = Checkpoint(images.SCHEMA, seq, owner.relayed, owner.due(), owner.awake())
+        await self._snapshots.write_checkpoint(images.encode(checkpoint))
+        owner.covered(events)
+        self._checkpoint, self._before = checkpoint, self._checkpoint
+        logger.info("checkpoint", partition=owner.partition, seq=seq, events=events)
+
+    async def _store(self, entities: list[str]) -> int:
+        """Store images of these entities, as many of them as one write takes, and return how many."""
+        await self._owner.entities.fetched(entities)
+        made: dict[str, bytes] = {}
+        slots: list[tuple[Slot, int]] = []
+        count = size = 0
+        for entity in entities:
+            slot = self._owner.entities.slots[entity]
+            if size > CHUNK_BYTES:
+                break
+            count += 1
+            if not slot.spoilt:
+                made[entity] = slot.image()
+                size += len(made[entity])
+                slots.append((slot, slot.state.seq))
+        await self._owner.settled()  # the states may have run ahead of the log
+        await self._snapshots.write(made)
+        for slot, seq in slots:
+            slot.saved = seq
+        return count
+
+    async def trim(self) -> None:
+        """Cut off what nobody needs: it lies before the last checkpoint but one, is relayed, and is followed.
+
+        One checkpoint more than needed is kept, so that an owner who is just taking over can read on.
+        """
+        upto = min(self._before.seq, self._owner.relayed)
+        if upto > self._trimmed:
+            upto = min(upto, await self._followed(self._owner.partition))
+        if upto > self._trimmed:
+            await self._log.trim(upto)
+            self._trimmed = upto

@@ -1,0 +1,262 @@
+"""The spool: what a platform has sent and no owner commits in time waits on this worker's disk, in its order.
+
+Commands for one entity go one at a time, in a lane of their own, so that neither an owner that is away nor an entity
+that has stopped can let a later one overtake. A command that is not committed within `give_up_s` goes to the file,
+with all others of its lane; the platform gets its answer, and the lane goes on trying. After a crash whoever adopts
+the file carries all of it out again: agents know a text by its outside id, intakes an input by its hash.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
+from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome
+from hub.engine.spool_file import SUFFIX, SpoolFile
+from hub.errors import SpoolFull
+
+SCHEMA = 1
+GIVE_UP_S = 2.0
+"""Platforms wait 5 s (WeCom); an owner that is elected anew needs about as long."""
+MAX_BYTES = 64 << 20
+"""Of what waits in one worker, in memory and on disk; beyond it the platform is asked to come again."""
+ATTEMPT_S = 30.0
+"""Without an answer for so long the command is submitted again: repeats are known."""
+AGAIN_S, AGAIN_MAX_S = 0.1, 5.0
+
+logger = structlog.get_logger("spool")
+
+
+class Spooled(msgspec.Struct, frozen=True, array_like=True):
+    """A record of the file; the raw input is in the command."""
+
+    schema: int
+    channel: str
+    entity: str
+    command: ReceiveText | KeepUnparsed
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Spooled).decode
+_decode_group = msgspec.msgpack.Decoder(list[Spooled]).decode
+
+
+class Item:
+    """A command on its way. `safe` is done when the platform may be answered: it is in the log, or on this disk."""
+
+    __slots__ = ("abandoned", "file", "keeping", "record", "safe")
+
+    def __init__(self, record: bytes) -> None:
+        self.record = record
+        self.safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.file: SpoolFile | None = None
+        self.keeping: asyncio.Task[None] | None = None
+        self.abandoned = False
+        """The platform was told that it has not been taken."""
+
+
+class Spool:
+    """One worker's spool. `unparsed` gives the entity and command that keep what was refused, for a person."""
+
+    def __init__(
+        self,
+        folder: Path,
+        calls: Calls,
+        unparsed: Callable[[str, str, str], tuple[str, AnyCommand]],
+        *,
+        give_up_s: float = GIVE_UP_S,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._folder, self._calls, self._unparsed = folder, calls, unparsed
+        self._give_up_s, self._max_bytes = give_up_s, max_bytes
+        self._lanes: dict[str, deque[Item]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._own: SpoolFile | None = None
+        self._adopted: list[SpoolFile] = []
+        self._bytes = 0
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait on disk for their owner."""
+        files = [*self._adopted, *([self._own] if self._own else [])]
+        return sum(file.waiting for file in files)
+
+    def start(self) -> None:
+        """Adopt what workers of this node have left behind when they died, and begin to carry it out."""
+        for path in sorted(self._folder.glob("*" + SUFFIX)):  # by age, see _own_file
+            file = SpoolFile.adopt(path)
+            if file is not None:
+                self._adopt(file)
+
+    async def close(self) -> None:
+        """Stop; what is on disk stays there for the next worker."""
+        for task in self._running.values():
+            task.cancel()
+        keeping = [item.keeping for lane in self._lanes.values() for item in lane if item.keeping]
+        await asyncio.gather(*self._running.values(), *keeping, return_exceptions=True)
+        for file in [*self._adopted, *([self._own] if self._own else [])]:
+            if file.waiting:
+                file.close()
+            else:
+                file.remove()
+
+    async def take(self, channel: str, entity: str, command: AnyCommand) -> None:
+        """Return when the command is committed, known, kept for a person, or safe on this disk: in its lane's order.
+
+        Raises SpoolFull when it is none of these; the platform must send it again.
+        """
+        assert isinstance(command, ReceiveText | KeepUnparsed)
+        spooled = Spooled(SCHEMA, channel, entity, command)
+        item = Item(_encode(spooled))
+        if self._bytes + len(item.record) > self._max_bytes:
+            raise SpoolFull(f"{self._bytes} bytes of callbacks wait for the log: send it again later")
+        lane = self._add(entity, item)
+        try:
+            if not any((one.keeping or one.file) and not one.abandoned for one in lane):
+                with contextlib.suppress(TimeoutError):
+                    return await asyncio.wait_for(asyncio.shield(item.safe), self._give_up_s)
+            self._spill(lane)
+            await asyncio.shield(item.safe)
+        except OSError as error:
+            raise SpoolFull(f"{self._folder} takes nothing at this moment ({error}): send it again later") from None
+        finally:
+            item.abandoned = not item.safe.done() or item.safe.exception() is not None
+
+    # --- lanes -------------------------------------------------------------------------------------------------------
+
+    def _add(self, entity: str, item: Item) -> deque[Item]:
+        lane = self._lanes.setdefault(entity, deque())
+        lane.append(item)
+        self._bytes += len(item.record)
+        if entity not in self._running:
+            self._running[entity] = asyncio.create_task(self._run(entity, lane), name=f"spool {entity}")
+        return lane
+
+    async def _run(self, entity: str, lane: deque[Item]) -> None:
+        while lane:
+            await self._carry(lane[0])
+            self._finished(lane.popleft())
+        del self._lanes[entity], self._running[entity]
+
+    async def _carry(self, item: Item) -> None:
+        """Try until it is committed, known, kept for a person, or abandoned."""
+        _, channel, entity, command = msgspec.structs.astuple(_decode(item.record))
+        pause_s = AGAIN_S
+        while True:
+            denied = await self._attempt(entity, command)
+            if denied is None or denied.code == "repeated":
+                return
+            if denied.final:
+                logger.warning("callback refused", channel=channel, entity=entity, because=denied.message)
+                if isinstance(command, KeepUnparsed):
+                    return
+                # The platform would send the same again and again: it is kept for a person instead.
+                entity, kept = self._unparsed(channel, f"refused: {denied.message}", command.raw)
+                assert isinstance(kept, KeepUnparsed)
+                command = kept
+                continue
+            if item.abandoned:
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, AGAIN_MAX_S)
+
+    async def _attempt(self, entity: str, command: AnyCommand) -> Denied | None:
+        """Why it was not carried out; None when it was."""
+        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Outcome) -> None:
+            if not answered.done():
+                answered.set_result(outcome)
+
+        self._calls.submit(entity, command, done)
+        try:
+            return (await asyncio.wait_for(answered, ATTEMPT_S)).denied
+        except TimeoutError:
+            return Denied(UNAVAILABLE, f"no answer in {ATTEMPT_S:g} s")
+
+    def _finished(self, item: Item) -> None:
+        self._bytes -= len(item.record)
+        if not item.safe.done():
+            item.safe.set_result(None)
+        if item.file is not None:
+            self._drained(item.file)
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def _spill(self, lane: deque[Item]) -> None:
+        """Have all of a lane on disk, in its order: a later one must not be there without the ones before it."""
+        for item in lane:
+            if item.keeping is None and item.file is None and not item.abandoned:
+                item.keeping = asyncio.create_task(self._keep(item))
+
+    async def _keep(self, item: Item) -> None:
+        try:
+            file = self._own_file()
+            if file.size + len(item.record) > self._max_bytes:
+                raise OSError(f"the file has reached its limit of {self._max_bytes} bytes")
+            file.waiting += 1
+            if file.waiting == 1:
+                logger.warning("callbacks wait on disk for their owner", file=str(file.path))
+            try:
+                await file.append(item.record)
+            except OSError:
+                self._drained(file)
+                raise
+        except OSError as error:
+            if not item.safe.done():
+                item.safe.set_exception(error)
+                item.safe.exception()  # whoever asked may have gone
+            return
+        if item.safe.done():  # committed meanwhile
+            self._drained(file)
+            return
+        item.file = file
+        item.safe.set_result(None)
+
+    def _own_file(self) -> SpoolFile:
+        if self._own is None:
+            self._own = SpoolFile(self._folder / f"{time.time_ns():020}-{os.getpid()}{SUFFIX}")
+        return self._own
+
+    def _drained(self, file: SpoolFile) -> None:
+        """One record less waits in the file."""
+        file.waiting -= 1
+        if file.waiting:
+            return
+        logger.info("what waited on disk has been carried out", file=str(file.path))
+        if file is self._own:
+            file.clear()
+        else:
+            self._adopted.remove(file)
+            file.remove()
+
+    def _adopt(self, file: SpoolFile) -> None:
+        contents, found = file.read(), list[Spooled]()
+        for group in contents.groups:
+            try:
+                found += _decode_group(group)
+            except msgspec.ValidationError:
+                file.damaged = True
+        if file.damaged:
+            logger.error("spool file damaged or of a newer version: some callbacks in it cannot be carried out",
+                         file=str(file.path), cure="ask the agents what they wrote at that time")  # fmt: skip
+        elif contents.rest:
+            logger.warning("a torn end of a spool file is left out: no platform was told that it is safe",
+                           file=str(file.path), bytes=contents.rest)  # fmt: skip
+        if not found:
+            file.remove()
+            return
+        self._adopted.append(file)
+        file.waiting = len(found)
+        for spooled in found:
+            item = Item(_encode(spooled))
+            item.safe.set_result(None)
+            item.file = file
+            self._add(spooled.entity, item)
