@@ -12,7 +12,7 @@ import uvloop
 from hub.bus.connection import connect
 from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
-from hub.domain.batch import SCHEMA, EncodedBatch, Entry, encode_batch, encode_entry
+from hub.domain.batch import SCHEMA, Batch, Entry, encode_batch, encode_entry
 from hub.domain.events import MessagePosted, Record
 from tests.bench.client import TEXTS
 
@@ -66,4 +66,4 @@ def _batch(n: int) -> bytes:
     """What the hub writes for one message."""
     event = MessagePosted(f"bench.{n}", TEXTS[n % len(TEXTS)], rules="0123456789abcdef")
     record = Record("c0-abcdefghijklmnopqrstuvwxyz", n + 1, n, time.time_ns() // 1_000_000, event)
-    return encode_batch(EncodedBatch(SCHEMA, 1, "bench", n, n, [encode_entry(Entry(record))]))  # type: ignore[list-item]
+    return encode_batch(Batch(SCHEMA, 1, "bench", n, n), [encode_entry(Entry(record))])

@@ -21,6 +21,11 @@ CLOSE, PING = 8, 9
 PONG = bytes((0x8A, 0x80)) + _KEY
 
 
+def is_one(data: bytes) -> bool:
+    """Whether a read that begins with a frame is exactly that frame, a short one; nearly every read of a visitor is."""
+    return data[1] == len(data) - 2
+
+
 class Reader:
     """Cuts what a hub sends into frames: unmasked, unfragmented, at most 2^32 bytes."""
 

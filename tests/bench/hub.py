@@ -8,23 +8,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import rules
 
 START_S = 60
+LAST_LINES = 10
+WARM_S = 2
+"""A standby uses its core that long at least before it waits."""
+QUIET_CORE_S = 0.05
+"""A process that uses less than this in a second has nothing to do."""
 TICKS_A_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-TEAMS = ("left", "right")
-KEYWORDS = {"left": "换个尺码", "right": "补开发票"}
+NO_LIMITS = {"HUB_FRAMES_PER_SECOND": "1000000", "HUB_VISITORS_PER_MINUTE": "1000000"}
+"""The crowd has few addresses."""
+TEAMS = ("left", "middle", "right")
+KEYWORDS = {"left": "换个尺码", "middle": "修改地址", "right": "补开发票"}
 """An opener with this word goes to the team."""
-ROLES = {"hub.worker": "worker", "hub.history.follower": "follower", "nats-server": "nats", "hub": "supervisor"}
 
 
 class Cores(NamedTuple):
-    """Core seconds, by what used them."""
+    """Core seconds, by what used them. A standby worker only waits: it counts with the supervisor."""
 
     worker: float = 0
     nats: float = 0
@@ -36,49 +42,126 @@ class Cores(NamedTuple):
         return Cores(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-class Hub:
-    """A running hub. `processes` gives the ids of its processes by role."""
+class Measured:
+    """Something that works in several processes, which are looked at from outside."""
 
-    def __init__(self, folder: Path, port: int, workers: int, admin_token: str, pid: int) -> None:
-        self.folder, self.port, self.workers, self.admin_token = folder, port, workers, admin_token
-        self.processes = _by_role(pid)
+    def processes(self) -> dict[str, list[int]]:
+        """The ids of its processes now, by role: those of `Cores`, and `standby`."""
+        raise NotImplementedError
+
+    def all_pids(self) -> list[int]:
+        """The ids of all its processes, the supervisor's first."""
+        now = self.processes()
+        return [*now.pop("supervisor"), *(pid for pids in now.values() for pid in pids)]
 
     def cores(self) -> Cores:
         """The core time used so far: user and system, of all threads."""
-        return Cores(**{role: sum(map(core_s, pids)) for role, pids in self.processes.items()})
+        now = self.processes()
+        now["supervisor"] += now.pop("standby")
+        return Cores(**{role: sum(map(core_s, pids)) for role, pids in now.items()})
 
     def worker_bytes(self) -> int:
         """Resident memory of all workers."""
-        fields = (Path(f"/proc/{pid}/statm").read_text().split() for pid in self.processes["worker"])
+        fields = (Path(f"/proc/{pid}/statm").read_text().split() for pid in self.processes()["worker"])
         return sum(int(field[1]) for field in fields) * PAGE_BYTES
+
+    def until_quiet(self, *roles: str) -> Cores:
+        """Wait until these processes have nothing to do; the core time used when they had done it."""
+        before = self._used(roles)
+        while True:
+            cores = self.cores()
+            time.sleep(1)
+            now = self._used(roles)
+            if now - before < QUIET_CORE_S:
+                return cores
+            before = now
+
+    def until_warm(self) -> None:
+        """Wait until a standby worker has made itself ready."""
+        while not self.processes()["standby"]:
+            time.sleep(0.1)
+        time.sleep(WARM_S)
+        self.until_quiet("standby")
+
+    def _used(self, roles: Collection[str]) -> float:
+        return sum(core_s(pid) for role, pids in self.processes().items() if role in roles for pid in pids)
+
+
+class Hub(Measured):
+    """A running hub. `address` is where it listens, `pid` its supervisor."""
+
+    def __init__(self, folder: Path, address: tuple[str, int], admin_token: str, pid: int) -> None:
+        self.address, self.admin_token, self.pid = address, admin_token, pid
+        self.data = folder / "data"
+
+    def processes(self) -> dict[str, list[int]]:
+        """As Measured."""
+        children = map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+        return by_role([self.pid], children)
+
+
+def by_role(supervisors: Iterable[int], others: Iterable[int]) -> dict[str, list[int]]:
+    """Process ids by what they are."""
+    found: dict[str, list[int]] = {role: [] for role in (*Cores._fields, "standby")}
+    found["supervisor"] += supervisors
+    for pid in others:
+        with contextlib.suppress(OSError):  # it has just gone
+            found[_role(pid)].append(pid)
+    return found
+
+
+def _role(pid: int) -> str:
+    name = Path(f"/proc/{pid}/comm").read_text()
+    if name.startswith("hub-worker"):
+        return "worker"
+    if name.startswith("nats-server"):
+        return "nats"
+    return "follower" if "follower" in Path(f"/proc/{pid}/cmdline").read_text() else "standby"
 
 
 @contextlib.contextmanager
-def running(workers: int, agents_a_team: int) -> Iterator[Hub]:
-    """A hub whose rules hold 10,000 words, with agents left0, left1 … and right0, right1 …, who have only a desk."""
+def folder() -> Iterator[Path]:
+    """An empty folder on the disk that is measured; it goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as name:
-        folder, port = Path(name), _free_port()
-        _write_rules(folder / "rules", agents_a_team)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def running(
+    workers: int,
+    agents_a_team: int,
+    *,
+    place: Path | None = None,
+    module: str = "hub",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Hub]:
+    """A hub whose rules hold 10,000 words, with agents left0, left1 …, middle0 …, who have only a desk.
+
+    `place` may hold the data of an earlier run, whose admin token is replaced. `module` is started in
+    place of `hub`; `environment` has further variables.
+    """
+    with contextlib.ExitStack() as stack:
+        place = place or stack.enter_context(folder())
+        port = free_port()
+        write_rules(place / "rules", agents_a_team)
         process = subprocess.Popen(
-            [sys.executable, "-m", "hub", "up"],
+            [sys.executable, "-m", module, "up", "--new-admin-token"],
             env=_environment() | {
-                "HUB_DATA": str(folder / "data"),
-                "HUB_RULES": str(folder / "rules"),
+                "HUB_DATA": str(place / "data"),
+                "HUB_RULES": str(place / "rules"),
                 "HUB_LISTEN": f"127.0.0.1:{port}",
                 "HUB_WORKERS": str(workers),
-            },
-            stdout=subprocess.PIPE, stderr=(folder / "log").open("wb"), text=True, start_new_session=True,
+                **NO_LIMITS,
+            } | dict(environment or {}),
+            stdout=subprocess.PIPE, stderr=(place / "log").open("ab"), text=True, start_new_session=True,
         )  # fmt: skip
+        stack.callback(_end, process)
+        token = _wait_until_ready(process, place / "log")
         try:
-            token = _wait_until_ready(process, folder / "log")
-            yield Hub(folder, port, workers, token, process.pid)
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            yield Hub(place, ("127.0.0.1", port), token, process.pid)
+        except Exception:
+            print("the hub's last words:", *(place / "log").read_text().splitlines()[-LAST_LINES:], sep="\n")
+            raise
 
 
 def _environment() -> dict[str, str]:
@@ -100,7 +183,17 @@ def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> str:
     return token
 
 
-def _write_rules(folder: Path, agents_a_team: int) -> None:
+def _end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def write_rules(folder: Path, agents_a_team: int) -> None:
+    """Rule files with a lexicon of 10,000 words, and so many agents in each of the teams."""
     teams = "".join(f"  {team}: {{display: {team}}}\n" for team in TEAMS)
     agents = "".join(
         f"  {team}{n}: {{display: {team}{n}, teams: [{team}], capacity: 1000}}\n"
@@ -116,23 +209,34 @@ def _write_rules(folder: Path, agents_a_team: int) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _by_role(hub: int) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {role: [] for role in ROLES.values()}
-    children = [int(pid) for pid in Path(f"/proc/{hub}/task/{hub}/children").read_text().split()]
-    for pid in (hub, *children):
-        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-        role = next(role for word, role in ROLES.items() if any(part.rpartition("/")[2] == word for part in words))
-        found[role].append(pid)
-    return found
 
 
 def core_s(pid: int) -> float:
     """The seconds of core time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_S
+
+
+def pin(pid: int, cores: Collection[int]) -> None:
+    """Let all threads of a process run on these cores only."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def give_a_core(node: Hub, others: Collection[int]) -> None:
+    """One core for the hub's one worker alone, and the other cores for all else, `others` too.
+
+    Raises RuntimeError where there is only one core.
+    """
+    first, *rest = sorted(os.sched_getaffinity(0))
+    if not rest:
+        raise RuntimeError("a worker with a core of its own needs a machine of two cores or more")
+    (worker,) = node.processes()["worker"]
+    for pid in (*others, *node.all_pids()):
+        pin(pid, rest)
+    pin(worker, {first})
