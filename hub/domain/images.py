@@ -54,3 +54,12 @@ def _known(read: T) -> T:
     if read.schema > SCHEMA:
         raise ValueError(f"its schema is {read.schema}, this version knows {SCHEMA}: run the newer version")
     return read
+
+
+def begins(checkpoint: Checkpoint) -> int:
+    """After this log sequence an owner reads on: what lies before is in the images, and has been relayed.
+
+    Only what a checkpoint itself says counts. An owner may be further with its relaying; its successor knows nothing
+    of that.
+    """
+    return min(checkpoint.seq, checkpoint.relayed)

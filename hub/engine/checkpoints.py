@@ -12,7 +12,7 @@ import structlog
 from hub.bus.log import PartitionLog
 from hub.bus.snapshots import Snapshots
 from hub.domain import images
-from hub.domain.images import Checkpoint
+from hub.domain.images import Checkpoint, begins
 from hub.engine.owner import Owner
 from hub.engine.slots import Slot
 from hub.errors import LogError
@@ -110,11 +110,11 @@ class Checkpoints:
         return count
 
     async def trim(self) -> None:
-        """Cut off what nobody needs: it lies before the last checkpoint but one, is relayed, and is followed.
+        """Cut off what nobody needs: the last checkpoint but one does not begin there, and the history has it.
 
         One checkpoint more than needed is kept, so that an owner who is just taking over can read on.
         """
-        upto = min(self._before.seq, self._owner.relayed)
+        upto = begins(self._before)
         if upto > self._trimmed:
             upto = min(upto, await self._followed(self._owner.partition))
         if upto > self._trimmed:

@@ -61,7 +61,7 @@ class Recovery:
                 raise SnapshotDamaged(f"partition {self._partition}: its checkpoint cannot be read: {error}") from error
         self._entities.begun, self._entities.mended = stored is not None, self._log.mended
         self.relayed = self.checkpoint.relayed
-        self.tip = min(self.checkpoint.seq, self.relayed)
+        self.tip = images.begins(self.checkpoint)
 
     async def _read(self) -> None:
         last = await self._log.open()

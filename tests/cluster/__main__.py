@@ -33,7 +33,9 @@ def main() -> None:
         signal.signal(number, lambda *_: asked.set())
     with tempfile.TemporaryDirectory(prefix="hub-cluster-") as temporary:
         folder: Path = (told.data or Path(temporary)).absolute()
-        with Cluster(folder, net=NET, rules=roomy_rules(folder), environment=stand_in_settings()) as cluster:
+        with Cluster(
+            folder, net=NET, rules=roomy_rules(folder), environment=stand_in_settings(STAND_IN_PORT)
+        ) as cluster:
             print(f"chat page    {cluster.url}/chat")
             for name in HUBS:
                 print(f"{name}        {cluster.node_url(name)}, log {cluster[name].log}")
@@ -56,9 +58,9 @@ def roomy_rules(folder: Path) -> Path:
     return rules
 
 
-def stand_in_settings() -> dict[str, str]:
+def stand_in_settings(port: int) -> dict[str, str]:
     """A hub node's variables: agents on the stand-in for WeCom; all of the demo's visitors have one address."""
-    settings = SANDBOX({}).settings() | {"base_url": f"http://127.0.0.1:{STAND_IN_PORT}"}
+    settings = SANDBOX({}).settings() | {"base_url": f"http://127.0.0.1:{port}"}
     channel = {f"HUB_CHANNELS__WECOM__{name.upper()}": str(value) for name, value in settings.items()}
     return {"HUB_VISITORS_PER_MINUTE": "10000", **channel}
 

@@ -5,6 +5,7 @@ import collections
 import json
 import random
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,17 +15,27 @@ import httpx
 import pytest
 
 from connectors.h5.sandbox import Robot
+from hub.demo.stage import free_port
 from tests.cluster import DATABASE, HUBS, NATS, Cluster
+from tests.cluster.__main__ import roomy_rules, stand_in_settings
+from tests.cluster.description import ROOT
 from tests.cluster.installed import missing
 
 VISITORS = 30
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def stand_in_port() -> int:
+    """Where the demo plays the agents' platform."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, stand_in_port: int) -> Iterator[Cluster]:
     if reason := missing():
         pytest.skip(reason)
-    with Cluster(tmp_path_factory.mktemp("cluster"), environment={"HUB_VISITORS_PER_MINUTE": "1000"}) as running:
+    folder = tmp_path_factory.mktemp("cluster")
+    with Cluster(folder, rules=roomy_rules(folder), environment=stand_in_settings(stand_in_port)) as running:
         yield running
 
 
@@ -85,6 +96,18 @@ async def write_on(robots: list[Robot]) -> None:
     while True:
         say(robots)
         await asyncio.sleep(0.5)
+
+
+async def test_the_demo_plays_on_a_running_cluster_and_finds_nothing_wrong(
+    cluster: Cluster, stand_in_port: int
+) -> None:
+    options = ["--script", "--visitors", "5", "--messages", "2", "--url", cluster.url, "--port", str(stand_in_port - 2)]
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hub", "demo", *options, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await demo.communicate()
+    assert demo.returncode == 0
+    assert json.loads(out.splitlines()[-1])["sent"] == 10
 
 
 def test_services_can_be_frozen_stopped_and_looked_into(cluster: Cluster) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from hub.cli.demo import demo
 from hub.demo.sabotage import COUNTERS, Kind
 from hub.demo.script import Plan, arrange, run
-from hub.demo.stage import Stage
+from hub.demo.stage import RunningHub, Stage
 from hub.errors import HubError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -93,3 +94,10 @@ async def test_a_hub_that_does_not_come_up_is_explained(tmp_path: Path) -> None:
 async def test_a_plan_that_cannot_work_is_refused(changed: dict[str, int], message: str) -> None:
     with pytest.raises(HubError, match=message):
         Plan(**changed)  # type: ignore[arg-type]
+
+
+async def test_a_hub_that_does_not_run_or_is_not_the_demos_to_kill_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HubError, match=r"^http://127\.0\.0\.1:1: no hub takes messages there .*; start it first$"):
+        await RunningHub(tmp_path, "http://127.0.0.1:1/", 0).__aenter__()
+    with pytest.raises(HubError, match="--kills: only the processes of a hub that the demo starts itself"):
+        demo(script=True, kills=1, url="http://127.0.0.1:1")

@@ -177,6 +177,25 @@ async def test_log_is_trimmed_only_where_the_history_has_been_and_a_checkpoint_s
     await rig.stop()
 
 
+async def test_log_is_kept_as_far_as_the_checkpoint_says_that_it_is_relayed(nats: EmbeddedServer) -> None:
+    """An owner relays on after its checkpoint; a successor begins where the checkpoint had come to."""
+    rig = await Rig.start(nats, [0])
+    owner = owner_in(rig)
+    for n in range(1, 4):
+        await rig.post(ONE, "t1", n)
+        await until(lambda: rig.partitions._owned[0].relay.lag == 0)
+        relayed, owner.relayed = owner.relayed, 1  # as if one command of the second batch had not arrived yet
+        await made_by(rig).make()
+        owner.relayed = relayed
+        await Positions(rig.connection).tell({0: owner.committed})
+        await made_by(rig).trim()
+    await rig.kill()
+    rig = await Rig.start(nats, [0])
+    assert rig.partitions.failed == {}
+    assert (await rig.post(ONE, "t1", 3)).denied.code == "repeated"  # type: ignore[union-attr]
+    await rig.stop()
+
+
 async def test_page_that_lies_before_the_image_is_the_historys(nats: EmbeddedServer) -> None:
     rig = await Rig.start(nats, [0])
     for n in range(1, 71):
