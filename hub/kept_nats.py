@@ -65,6 +65,7 @@ class KeptNats:
         self._warnings: tuple[str, ...] = ()
         self._whole = False
         """Whether the log was found not to have gone back since the server's last start."""
+        self._settled_by = 0.0
 
     @property
     def url(self) -> str:
@@ -139,6 +140,7 @@ class KeptNats:
     async def _start(self) -> None:
         self._whole = False
         await self.server.start()
+        self._settled_by = asyncio.get_running_loop().time() + SETTLE_S
         await self._look()
         while self.server.alone and not self._whole:
             if not self.server.alive:
@@ -171,7 +173,12 @@ class KeptNats:
         self._warnings = warnings(streams)
         ends = {stream.name: stream.state.last_seq for stream in streams}
         if not self._whole:
-            watermark.compare(self.watermark.marks, ends, self.server.cure)
+            try:
+                watermark.compare(self.watermark.marks, ends, self.server.cure)
+            except LogWentBack:
+                if self.server.alone or asyncio.get_running_loop().time() > self._settled_by:
+                    raise
+                return  # it applies its last entries only when it has heard of them from the others
             await asyncio.to_thread(guard.confirm, self.server.kept)
             self._whole = True
         await note(self.watermark, ends)
