@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import dataclasses
 import json
-import os
 import signal
 import socket
 import sys
@@ -84,6 +83,8 @@ class Supervised:
         except (IndexError, OSError, ValueError):
             sys.exit("this process is started by `hub up`, not by hand")
         _die_with_parent()
+        if _ended(pipe):  # while this process was still being loaded: nobody will tell it to end
+            sys.exit("the supervisor is gone")
         supervised = cls(pipe)
         supervised.config, supervised.index = config, config.index
         return supervised
@@ -146,9 +147,13 @@ def name_process(name: str) -> None:
 
 def _die_with_parent() -> None:
     """Have Linux kill this process when its parent is gone, even with a blocked loop; elsewhere the pipe must do."""
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit("the supervisor is gone")
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _ended(pipe: socket.socket) -> bool:
+    """Whether the supervisor's end is closed. Takes nothing from the pipe."""
+    try:
+        return not pipe.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False

@@ -39,6 +39,15 @@ async def test_one_that_is_no_standby_begins_at_once(pipe: tuple[socket.socket, 
         assert supervised.index == 2
 
 
+def test_one_whose_supervisor_died_while_it_was_loaded_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_die_with_parent", lambda: None)
+    ours, theirs = socket.socketpair()
+    ours.sendall(CONFIG.encode())
+    ours.close()
+    with pytest.raises(SystemExit, match="the supervisor is gone"):
+        Supervised.attach([str(theirs.detach())])
+
+
 @pytest.fixture
 def standby(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[socket.socket, Supervised]]:
     """The supervisor's end, and a standby."""

@@ -49,7 +49,7 @@ class Plan:
 
 
 SMALL = Plan(
-    repeats=1, visitors=40, in_flight=20, warm_up_s=1, measure_s=1, per_s=100, handshakes=100, online=100, recent=5,
+    repeats=1, visitors=600, in_flight=20, warm_up_s=1, measure_s=1, per_s=100, handshakes=100, online=100, recent=5,
     hold_s=3, snapshots=2_000, kills=2, stored=(50, 200), tails=(100, 500), sockets=(20, 100), grown=(20, 200),
     growth_per_s=400,
 )  # fmt: skip
