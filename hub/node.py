@@ -7,13 +7,13 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from hub.bus import founding, leases, shared_secrets
 from hub.bus.connection import connect
 from hub.bus.server import EmbeddedServer
 from hub.bus.watermark import Watermark
 from hub.data_folder import DataFolder
-from hub.engine.partitions import WORKERS
 from hub.engine.rule_files import LAST_GOOD, load_or_last_good
 from hub.errors import BusError, HubError, SettingsError
 from hub.kept_nats import WATERMARK, JoinedNats, KeptNats, Nats
@@ -115,23 +115,30 @@ class Node:
         for index in range(count):
             config = dataclasses.replace(self._config, index=index).encode()
             call = b"%d\n" % index
-            kept = Kept(f"worker {index}", worker, config, gone=self._revoke, standby=self._standby, call=call)
+            kept = Kept(
+                f"worker {index}",
+                worker,
+                config,
+                gone=partial(self._revoke, leases.WORKERS),
+                standby=self._standby,
+                call=call,
+            )
             self.workers.append(kept)
         config = dataclasses.replace(self._config, index=0, workers=1).encode()
-        self.followers.append(Kept("follower", follower, config))
+        self.followers.append(Kept("follower", follower, config, gone=partial(self._revoke, leases.FOLLOWERS)))
         for kept in (*self.workers, *self.followers):
             kept.start()
         self._standby.start((*self.workers, *self.followers))
 
-    def _revoke(self, pid: int) -> None:
-        """What a worker held is free as soon as it is known to be dead; what cannot be said in time runs out itself."""
+    def _revoke(self, group: str, pid: int) -> None:
+        """What a process held is free once it is known to be dead; what cannot be said in time runs out by itself."""
 
         async def revoke() -> None:
             with contextlib.suppress(BusError, TimeoutError):
                 async with asyncio.timeout(REVOKE_S):
                     connection = await connect(self.nats.url, "supervisor")
                     try:
-                        await leases.revoke(connection, f"{WORKERS}.{self._config.name(pid)}")
+                        await leases.revoke(connection, f"{group}.{self._config.name(pid)}")
                     finally:
                         await connection.close()
 

@@ -6,6 +6,7 @@ from nats.js.errors import KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
 
 from hub.bus.connection import Connection, insist
+from hub.bus.streams import keep_stream
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -56,9 +57,19 @@ class Bucket:
 
     async def _open(self) -> KeyValue:
         if self._opened is None:
-            js = self._connection.jetstream()
-            replicas = self._connection.replicas
-            # A direct read skips the leader's queue (0.3 ms); in a cluster it might miss what has just been stored.
-            config = api.KeyValueConfig(bucket=self._name, direct=replicas == 1, replicas=replicas)
-            self._opened = await insist(self._connection, lambda: js.create_key_value(config))
+            js, replicas = self._connection.jetstream(), self._connection.replicas
+            config = api.StreamConfig(
+                name=f"KV_{self._name}",
+                subjects=[f"$KV.{self._name}.>"],
+                storage=api.StorageType.FILE,
+                num_replicas=replicas,
+                discard=api.DiscardPolicy.NEW,
+                max_msgs_per_subject=1,
+                allow_rollup_hdrs=True,
+                deny_delete=True,
+                # A direct read skips the leader's queue (0.3 ms); in a cluster it might miss what was just stored.
+                allow_direct=replicas == 1,
+            )
+            await keep_stream(self._connection, js, config)
+            self._opened = await insist(self._connection, lambda: js.key_value(self._name))
         return self._opened

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from hub.bus.log import CURE
-from hub.bus.server import SILENT, EmbeddedServer
+from hub.bus.server import SILENT, UNLOADED, EmbeddedServer
 from hub.errors import BusError
 
 FROZEN = re.compile("write error|not enabled", re.IGNORECASE)
@@ -32,9 +32,10 @@ class ClusterServer(EmbeddedServer):
         return self._cluster_url
 
     async def trouble(self) -> str:
-        """What a restart of this server may cure, in words; not what it complains of while others are away."""
+        """What is wrong with this server itself, in words; not what it complains of while others are away."""
         said = await self.healthz()
-        return said if not self.alive or said.startswith(SILENT) or FROZEN.search(said) else ""
+        own = not self.alive or said.startswith(SILENT) or FROZEN.search(said) or UNLOADED.search(said)
+        return said if own else ""
 
     def _config(self) -> str:
         if not self._file.is_file():

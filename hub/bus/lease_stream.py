@@ -14,6 +14,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from hub.bus.connection import Connection, insist
 from hub.bus.log import WRONG_SEQUENCE
+from hub.bus.streams import keep_stream
 from hub.errors import BusError
 
 STREAM, PREFIX = "KV_LEASES", "$KV.LEASES."
@@ -66,12 +67,7 @@ class LeaseStream:
             subject_delete_marker_ttl=MARKER_S,
             duplicate_window=2,
         )
-        try:
-            info = await insist(self._connection, lambda: self._js.stream_info(STREAM))
-            if info.config.num_replicas != config.num_replicas:
-                await insist(self._connection, lambda: self._js.update_stream(config))
-        except NotFoundError:
-            await insist(self._connection, lambda: self._js.add_stream(config))
+        await keep_stream(self._connection, self._js, config)
 
     async def read(self, key: str) -> Entry:
         """What stands under `key`, from the server that leads: a direct read may be late in a cluster."""

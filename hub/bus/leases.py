@@ -25,6 +25,8 @@ TTL_S, TTL_REPLICATED_S = 5, 10
 """Of a session; with replicas it outlives an election, or each one would move everything."""
 MARGIN_S = 1.0
 """A holder's own right ends so much before the server's patience."""
+WORKERS, FOLLOWERS = "worker", "follower"
+"""The groups that there are: who owns partitions, and who writes the history."""
 HERE, LEAVING = "here", "leaving"
 """What a session says of its process."""
 

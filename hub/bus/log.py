@@ -12,6 +12,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from hub.bus.connection import AWAY, PAUSE_S, Connection, insist, raise_if_closed
+from hub.bus.streams import keep_stream
 from hub.errors import BusError, ChainBroken, Fenced, InDoubt, LogFull, LogWentBack
 
 MAX_BATCH_BYTES = 1_048_576 - 4_096
@@ -84,13 +85,7 @@ class PartitionLog:
 
         To be called when the watermark has been checked: a stream that vanished would be created anew.
         """
-        wanted = self._config()
-        try:
-            info = await insist(self._connection, lambda: self._js.stream_info(self.stream))
-            if (info.config.max_bytes, info.config.num_replicas) != (wanted.max_bytes, wanted.num_replicas):
-                info = await insist(self._connection, lambda: self._js.update_stream(wanted))
-        except NotFoundError:
-            info = await insist(self._connection, lambda: self._js.add_stream(wanted))
+        info = await keep_stream(self._connection, self._js, self._config())
         return info.state.last_seq
 
     async def append(self, data: bytes, batch: str, expected: int) -> int:

@@ -22,6 +22,7 @@ from nats.js.errors import NotFoundError
 
 from hub.bus.connection import AWAY, PAUSE_S, Connection, insist, raise_if_closed
 from hub.bus.log import CURE
+from hub.bus.streams import keep_stream
 from hub.errors import BusError, Fenced, SnapshotDamaged
 
 PART_BYTES = 512 * 1024
@@ -104,10 +105,7 @@ class Snapshots:
         Raises SnapshotDamaged when there are fewer images than the checkpoint counted: the server drops what it
         cannot read at its start without a word (facts: one flipped bit takes the rest of a block).
         """
-        try:
-            info = await insist(self._connection, lambda: self._js.stream_info(self.stream))
-        except NotFoundError:
-            info = await insist(self._connection, lambda: self._js.add_stream(self._config()))
+        info = await keep_stream(self._connection, self._js, self._config())
         self._tip = info.state.last_seq
         try:
             stored = await insist(
@@ -237,6 +235,7 @@ class Snapshots:
                     reply = await self._connection.request(message.subject, message.data, TRY_S, headers=headers)
                     return _decode_answer(reply.data)
                 await self._connection.publish(message.subject, message.data, headers=headers)
+                await asyncio.sleep(0)  # others' messages come in between
         except AWAY:
             raise_if_closed(self._connection)
         return None

@@ -15,7 +15,7 @@ from hub.domain import images
 from hub.domain.images import Checkpoint, begins
 from hub.engine.owner import Owner
 from hub.engine.slots import Slot
-from hub.errors import LogError
+from hub.errors import BusError, Fenced, LogError
 
 EVENTS = 50_000
 INTERVAL_S = 600.0
@@ -53,16 +53,18 @@ class Checkpoints:
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         last = clock()
-        try:
-            while not self._owner.closed:
-                await asyncio.sleep(LOOK_S)
+        while not self._owner.closed:
+            await asyncio.sleep(LOOK_S)
+            try:
                 if self._owner.uncovered >= EVENTS or clock() - last >= INTERVAL_S:
                     last = clock()
                     await self.make()
                     self._owner.entities.drop_idle()
                 await self.trim()
-        except LogError as error:  # fenced, or the log is gone: the owner finds out by itself
-            logger.error("no more checkpoints", partition=self._owner.partition, because=str(error))
+            except Fenced:  # the owner finds out by itself
+                return
+            except (LogError, BusError) as error:  # the log only grows meanwhile
+                logger.error("no checkpoint", partition=self._owner.partition, because=str(error))
 
     async def make(self) -> None:
         """Store images of all that has changed, then a checkpoint; nothing when nothing has changed.
@@ -77,10 +79,10 @@ class Checkpoints:
         seq, events, dirty = owner.committed, owner.uncovered, owner.entities.dirty()
         if seq == self._checkpoint.seq:
             return
-        while dirty:
+        while dirty and not owner.closed:
             dirty = dirty[await self._store(dirty[:CHUNK]) :]
             await asyncio.sleep(PAUSE_S)
-        if owner.entities.spoilt():
+        if owner.closed or owner.entities.spoilt():
             return  # since it began: the next one will say so
         checkpoint = Checkpoint(images.SCHEMA, seq, owner.relayed, owner.due(), owner.awake())
         await self._snapshots.write_checkpoint(images.encode(checkpoint))
@@ -95,14 +97,15 @@ class Checkpoints:
         slots: list[tuple[Slot, int]] = []
         count = size = 0
         for entity in entities:
-            slot = self._owner.entities.slots[entity]
-            if size > CHUNK_BYTES:
+            slot = self._owner.entities.slots.get(entity)
+            if slot is None or size > CHUNK_BYTES:  # None: the owner has ended meanwhile
                 break
             count += 1
             if not slot.spoilt:
                 made[entity] = slot.image()
                 size += len(made[entity])
                 slots.append((slot, slot.state.seq))
+            await asyncio.sleep(0)  # an image takes a tenth of a millisecond
         await self._owner.settled()  # the states may have run ahead of the log
         await self._snapshots.write(made)
         for slot, seq in slots:

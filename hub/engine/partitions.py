@@ -10,7 +10,7 @@ import structlog
 from hub.bus.connection import Connection
 from hub.bus.founding import Founding
 from hub.bus.lease_stream import TRY_S
-from hub.bus.leases import Leases
+from hub.bus.leases import WORKERS, Leases
 from hub.bus.log import CURE, PartitionLog
 from hub.bus.positions import Positions
 from hub.bus.requests import Service, publish, serve, subscribe
@@ -38,8 +38,6 @@ from hub.engine.wire import (
 )
 from hub.errors import BusError, LogError, LogWentBack
 
-WORKERS = "worker"
-"""The group of leases that workers are members of."""
 AT_ONCE = 4
 """So many partitions are recovered side by side."""
 UNSEEN_MS = 90_000

@@ -24,7 +24,6 @@ from hub.engine.wire import (
     SCHEMA,
     Answer,
     Ask,
-    Asks,
     Pushed,
     PushedList,
     Submit,
@@ -32,6 +31,8 @@ from hub.engine.wire import (
     decode_answers,
     deliver_subject,
     encode,
+    encode_asks,
+    fitting,
 )
 from hub.errors import BusError, NoAnswer, NoResponders
 
@@ -41,14 +42,16 @@ HELD = 4096
 REQUEST_S = 3.0
 AGAIN_S = 0.05
 AT_ONCE = 512
+PUSH_BYTES = 160
+"""What a push takes beside its frame."""
 
 logger = structlog.get_logger("peers")
 
 
 class Waiting(NamedTuple):
-    """An ask and who waits for its answer."""
+    """An encoded ask and who waits for its answer."""
 
-    ask: Ask
+    ask: bytes
     done: Callable[[Any], None] | None
     until: float
 
@@ -67,7 +70,7 @@ class Peer:
         """Send `ask` after those before it; `done` gets the answer, or Denied(UNAVAILABLE)."""
         # A relayed command is held for ever: a later one must not be carried out when this one has been given up.
         relayed = isinstance(ask, Submit) and ask.origin is not None
-        waiting = Waiting(ask, done, math.inf if relayed else time.monotonic() + HOLD_S)
+        waiting = Waiting(encode(ask), done, math.inf if relayed else time.monotonic() + HOLD_S)
         if len(self._waiting) >= HELD and not relayed:
             _tell(waiting, Denied(UNAVAILABLE, f"too many wait for partition {self._partition}"))
             return
@@ -92,9 +95,11 @@ class Peer:
     async def _fly(self) -> None:
         while self._waiting:
             batch = self._waiting[:AT_ONCE]
+            batch = batch[: fitting(len(waiting.ask) for waiting in batch)]
             self._awake.clear()
-            answers = await self._request(Asks(SCHEMA, [waiting.ask for waiting in batch]))  # type: ignore[misc]
+            answers = await self._request(encode_asks(waiting.ask for waiting in batch))
             if answers:
+                batch = batch[: len(answers)]
                 held = [waiting for waiting, answer in zip(batch, answers, strict=True) if _is_unavailable(answer)]
                 self._waiting[: len(batch)] = held
                 for waiting, answer in zip(batch, answers, strict=True):
@@ -107,12 +112,12 @@ class Peer:
             self._give_up()
         self._flying = None
 
-    async def _request(self, asks: Asks) -> list[Answer | None]:
+    async def _request(self, payload: bytes) -> list[Answer | None]:
         """The answers; none when the owner did not give any, or when there is no owner."""
         if not self._term:
             return []
         subject = commands_subject(self._partition, self._term)
-        call = asyncio.ensure_future(request(self._connection, subject, encode(asks), REQUEST_S))
+        call = asyncio.ensure_future(request(self._connection, subject, payload, REQUEST_S))
         try:
             await asyncio.wait((call, self._moved), return_when=asyncio.FIRST_COMPLETED)
             return decode_answers(call.result()) if call.done() else []
@@ -179,8 +184,14 @@ class RemotePushes:
         self._gathered.append(pushed)
 
     def _flush(self) -> None:
-        payload = encode(PushedList(SCHEMA, self._gathered))
-        self._gathered = []
-        task = asyncio.create_task(publish(self._connection, deliver_subject(self._worker), payload))
+        gathered, self._gathered = self._gathered, []
+        task = asyncio.create_task(self._publish(gathered))
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
+
+    async def _publish(self, pushes: list[Pushed]) -> None:
+        while pushes:
+            count = fitting(len(pushed.frame) + PUSH_BYTES for pushed in pushes)
+            payload = encode(PushedList(SCHEMA, pushes[:count]))
+            pushes = pushes[count:]
+            await publish(self._connection, deliver_subject(self._worker), payload)

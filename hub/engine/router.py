@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 
 from hub.bus.connection import Connection
@@ -18,7 +17,7 @@ from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
 from hub.engine.owner import Owner
 from hub.engine.peers import Peer, RemotePushes
 from hub.engine.relay import Relayed
-from hub.engine.slots import OLDER, RECENT, encode_frame
+from hub.engine.slots import OLDER, RECENT, Frames
 from hub.engine.wire import (
     Answer,
     Ask,
@@ -175,19 +174,19 @@ class Router:
         self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
     ) -> None:
         """A page from the history. It is never short: a seq that the follower has not written yet means `retry`."""
-        frames: list[msgspec.Raw] = []
-        upto = before
-        while len(frames) < RECENT and upto - 1 > after:
+        page, upto, fits = Frames(audience), before, True
+        while upto - 1 > after and fits and not page.full:
             bodies = await self._history.events(entity, after, upto, RECENT)
             records = [decode_record(body) for body in bodies]
             if [r.seq for r in records] != list(range(upto - len(records), upto)) or not records:
                 done(Denied(UNAVAILABLE, f"events before {upto} are not in the history yet"))
                 return
-            upto = records[0].seq
-            encoded = [encode_frame(record, audience) for record in records]
-            frames[:0] = [msgspec.Raw(frame) for frame in encoded if frame is not None]
-        kept = frames[-RECENT:]
-        done(Page(entity, self._epoch, 0, tuple(kept), more=len(kept) < len(frames) or upto - 1 > after))
+            for record in reversed(records):
+                fits = page.add(record)
+                if not fits:
+                    break
+                upto = record.seq
+        done(Page(entity, self._epoch, 0, page.in_order(), more=upto - 1 > after))
 
     # --- relayed commands ------------------------------------------------------------------------------------------
 

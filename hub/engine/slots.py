@@ -109,16 +109,40 @@ class Slot:
         upto = min(before - 1, self.state.seq)
         first = max(after, self.state.seq - len(self.recent)) + 1
         entries = self.recent.last(self.state.seq - first + 1) if first <= upto else []
-        frames: list[msgspec.Raw] = []
-        size = 0
+        page = Frames(audience)
         for seq in range(upto, first - 1, -1):
-            frame = encode_frame(decode_entry(entries[seq - first]).record, audience)
-            if frame is not None:
-                size += len(frame)
-                if len(frames) == RECENT or (size > PAGE_BYTES and frames):
-                    return tuple(reversed(frames)), seq + 1
-                frames.append(msgspec.Raw(frame))
-        return tuple(reversed(frames)), self.state.seq - len(self.recent) + 1
+            if not page.add(decode_entry(entries[seq - first]).record):
+                return page.in_order(), seq + 1
+        return page.in_order(), self.state.seq - len(self.recent) + 1
+
+
+class Frames:
+    """The frames of one page, gathered from the newest event back: RECENT at most, and PAGE_BYTES of several."""
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+        self._frames: list[msgspec.Raw] = []
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Nothing that the audience may see can be added."""
+        return len(self._frames) == RECENT or self._bytes > PAGE_BYTES
+
+    def add(self, record: Record) -> bool:
+        """Whether the next older event has its place in the page; one that the audience may not see takes none."""
+        frame = encode_frame(record, self._audience)
+        if frame is None:
+            return True
+        if self._frames and (self.full or self._bytes + len(frame) > PAGE_BYTES):
+            return False
+        self._frames.append(msgspec.Raw(frame))
+        self._bytes += len(frame)
+        return True
+
+    def in_order(self) -> tuple[msgspec.Raw, ...]:
+        """The frames, oldest first."""
+        return tuple(reversed(self._frames))
 
 
 def encode_frame(record: Record, audience: Audience) -> bytes | None:

@@ -3,6 +3,7 @@
 MessagePack, each subject's payload a list: one request carries whatever waited while the one before was under way.
 """
 
+from collections.abc import Iterable
 from typing import Literal, TypeVar
 
 import msgspec
@@ -14,6 +15,8 @@ from hub.engine.calls import Denied, Outcome, Page
 SCHEMA = 1
 """Stands at the head of each payload; a worker that cannot read it says so instead of guessing."""
 
+PAYLOAD_BYTES = 768 * 1024
+"""One payload has no more, unless a single value is larger: NATS takes 1 MB, and refuses what is above it for ever."""
 
 T = TypeVar("T", "Asks", "Answers", "PushedList", "Owns")
 
@@ -90,17 +93,33 @@ class SentPage(msgspec.Struct, frozen=True, tag=True):
 class Answers(msgspec.Struct, frozen=True, array_like=True):
     """The answers, in the order of the asks; None where there is nothing to say.
 
-    None at all: the partition is not owned here any more, and nothing was carried out.
+    Fewer than asks: the last ones did not fit. None at all: the partition is not owned here any more.
     """
 
     schema: int
     answers: list[Outcome | SentPage | Denied | None]
 
 
+def fitting(sizes: Iterable[int]) -> int:
+    """How many of the values with these sizes go into one payload: the first one, and what fits beside it."""
+    total = count = 0
+    for size in sizes:
+        total += size
+        if total > PAYLOAD_BYTES and count:
+            break
+        count += 1
+    return count
+
+
+def encode_asks(asks: Iterable[bytes]) -> bytes:
+    """The payload of a request, of asks that are encoded already."""
+    return encode((SCHEMA, [msgspec.Raw(ask) for ask in asks]))
+
+
 def encode_answers(answers: list[Answer | None]) -> bytes:
-    """The payload of an answer."""
-    sent = [_sent(answer) if isinstance(answer, Page) else answer for answer in answers]
-    return encode(Answers(SCHEMA, sent))
+    """The payload of an answer. What does not fit into it is left out: it will be asked again."""
+    sent = [encode(_sent(answer) if isinstance(answer, Page) else answer) for answer in answers]
+    return encode((SCHEMA, [msgspec.Raw(answer) for answer in sent[: fitting(map(len, sent))]]))
 
 
 def decode_answers(payload: bytes) -> list[Answer | None]:

@@ -7,7 +7,7 @@ whose log cannot be trusted stops alone, with an alarm in its position.
 
 import asyncio
 import contextlib
-import secrets
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from hub import logs
 from hub.bus import founding
 from hub.bus.connection import Connection, connect
 from hub.bus.founding import Founding
-from hub.bus.leases import Leases
+from hub.bus.leases import FOLLOWERS, Leases
 from hub.bus.log import PartitionLog
 from hub.bus.positions import Positions
 from hub.errors import LogError
@@ -126,12 +126,12 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(RETRY_S)
 
 
-async def take_turns(connection: Connection, where: URL, log_bytes: int) -> None:
-    """Write the history whenever this process holds the lease, until cancelled.
+async def take_turns(connection: Connection, where: URL, log_bytes: int, name: str) -> None:
+    """Write the history whenever this process, which bears that name, holds the lease, until cancelled.
 
     The lease only spares work: that nothing is written twice, though two may write for a moment, is the Writer's doing.
     """
-    leases = Leases(connection, f"follower.{secrets.token_hex(4)}")
+    leases = Leases(connection, f"{FOLLOWERS}.{name}")
     await leases.start()
     engine = database.writer(where)
     try:
@@ -161,7 +161,8 @@ async def main(supervised: Supervised) -> None:
     async with supervised:
         connection = await connect(supervised.config.nats_url, "history")
         stopping = asyncio.create_task(supervised.stop.wait())
-        turns = asyncio.create_task(take_turns(connection, database.url(settings), settings.log_max_bytes))
+        name = supervised.config.name(os.getpid())
+        turns = asyncio.create_task(take_turns(connection, database.url(settings), settings.log_max_bytes, name))
         supervised.ready()
         try:
             await asyncio.wait({turns, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,8 +10,11 @@ import msgspec
 import pytest
 from nats.js.api import StreamInfo
 
+from hub.bus.bucket import Bucket
 from hub.bus.connection import Connection, connect
+from hub.bus.lease_stream import LeaseStream
 from hub.bus.log import PartitionLog
+from hub.bus.snapshots import Snapshots
 from hub.errors import LogWentBack, SettingsError
 from hub.node import nats_of
 from hub.settings import Settings
@@ -119,6 +122,30 @@ async def test_a_server_that_dies_is_started_again_and_catches_up(
 async def noted(data: Path, seq: int) -> bool:
     marks = msgspec.json.decode((data / "watermark.json").read_bytes(), type=dict[str, int])
     return marks.get("LOG-0", 0) >= seq
+
+
+async def test_what_was_begun_on_one_server_is_kept_by_three_when_three_are_named(
+    cluster: Cluster, connection: Connection
+) -> None:
+    async def open_all(by: Connection) -> bytes:
+        await PartitionLog(by, 7, max_bytes=1 << 20).open()
+        await Snapshots(by, 7).open()
+        await LeaseStream(by).open()
+        return (await Bucket(by, "GROWS").get("key")).value
+
+    async def replicas() -> set[int]:
+        infos = [
+            await connection.jetstream().stream_info(name) for name in ("LOG-7", "SNAP-7", "KV_LEASES", "KV_GROWS")
+        ]
+        return {int(info.config.num_replicas or 0) for info in infos}
+
+    alone = await connect(cluster.nats_url.split(",")[0], "alone")
+    await Bucket(alone, "GROWS").put("key", b"value")
+    await open_all(alone)
+    assert await replicas() == {1}
+    await alone.close()
+    assert await open_all(connection) == b"value"
+    assert await replicas() == {3}
 
 
 async def test_a_server_that_has_lost_its_end_is_stopped_and_the_others_go_on(

@@ -4,15 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.bus.connection import Connection, connect
-from hub.bus.requests import serve
+from hub.bus.requests import serve, subscribe
 from hub.bus.server import EmbeddedServer
+from hub.domain.commands import AnswerMessage
 from hub.engine import peers
 from hub.engine.calls import UNAVAILABLE, Denied, Page
-from hub.engine.peers import Peer
-from hub.engine.wire import Answer, GetPage, commands_subject, decode_asks, encode_answers
+from hub.engine.peers import Peer, RemotePushes
+from hub.engine.wire import (
+    Answer,
+    GetPage,
+    PushedList,
+    Submit,
+    commands_subject,
+    decode_asks,
+    decode_pushes,
+    deliver_subject,
+    encode_answers,
+)
 from tests.engine.rig import until
 
 AWAY = Denied(UNAVAILABLE, "not now")
@@ -95,3 +107,35 @@ async def test_a_request_that_its_owner_sleeps_on_goes_to_the_next_one_at_once(
     peer.owned(5)
     await until(lambda: answers)
     assert after.asked == [["c0-1"]]
+
+
+LARGE = 300_000
+
+
+async def test_requests_and_answers_are_cut_before_they_are_too_large(connection: Connection) -> None:
+    """NATS refuses more than 1 MB however often it is tried: then nothing would ever get through."""
+    owner = FakeOwner(*([Page(f"c0-{n}", 1, 1, (msgspec.Raw(b"x" * LARGE),)) for n in range(i, 9)] for i in (0, 2, 4)))
+    await owner.start(connection, 5)
+    answers = ask(Peer(connection, 0, 5), *(f"c0-{n}" for n in range(9)))
+    await until(lambda: len(answers) == 9)
+    assert [len(asked) for asked in owner.asked] == [9, 7, 5, 3]
+
+    peer = Peer(connection, 0, 5)
+    sizes: list[Any] = []
+    for n in range(5):
+        command = AnswerMessage("a0-wang", "长" * (LARGE // 3))
+        peer.ask(Submit(f"c0-{n}", command), sizes.append)
+    await until(lambda: len(sizes) == 5)
+    assert [len(asked) for asked in owner.asked[4:]] == [2, 2, 1]
+
+
+async def test_pushes_are_cut_before_they_are_too_large(connection: Connection) -> None:
+    heard: list[PushedList] = []
+    await subscribe(connection, deliver_subject("w1"), lambda data: heard.append(decode_pushes(data)))
+    remote = RemotePushes(connection, "w1")
+    for seq in range(1, 8):
+        remote.push("c0-1", "visitor", seq, b"x" * LARGE, None)
+    await until(lambda: sum(len(pushed.pushes) for pushed in heard) == 7)
+    assert [push.seq for pushed in heard for push in pushed.pushes] == list(range(1, 8))
+    assert [len(pushed.pushes) for pushed in heard] == [2, 2, 2, 1]
+    assert not connection.faults

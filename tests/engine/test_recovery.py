@@ -196,6 +196,25 @@ async def test_log_is_kept_as_far_as_the_checkpoint_says_that_it_is_relayed(nats
     await rig.stop()
 
 
+async def test_owner_that_ends_ends_a_checkpoint_that_is_being_made(nats: EmbeddedServer) -> None:
+    """Its entities are gone then; nothing of that may surface in whoever clears up."""
+    rig = await Rig.start(nats, [0])
+    for n in range(100):
+        await rig.post(conversation(0, f"v{n}"), "t1", 1)
+    for turns in (0, 3, 20, 60):
+        making = asyncio.ensure_future(made_by(rig).make())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        owner_in(rig).close("lost")
+        await asyncio.sleep(0.05)
+        making.cancel()
+        assert isinstance((await asyncio.gather(making, return_exceptions=True))[0], None | asyncio.CancelledError)
+        await rig.kill()
+        rig = await Rig.start(nats, [0])
+    assert (await rig.post(conversation(0, "v7"), "t1", 1)).denied.code == "repeated"  # type: ignore[union-attr]
+    await rig.stop()
+
+
 async def test_page_that_lies_before_the_image_is_the_historys(nats: EmbeddedServer) -> None:
     rig = await Rig.start(nats, [0])
     for n in range(1, 71):

@@ -182,7 +182,7 @@ async def test_follower_waits_while_postgresql_is_away(
     await found(connection, 3)
     history = History(where)
     with capture_logs() as said:
-        writing = asyncio.create_task(module.take_turns(connection, where, LOG_BYTES))
+        writing = asyncio.create_task(module.take_turns(connection, where, LOG_BYTES, "one"))
         try:
             await owners[0].post(5)
             await until(lambda: said_away(said))
@@ -209,10 +209,10 @@ async def test_of_two_nodes_followers_one_writes_and_the_other_takes_over(
     await found(connection, 3)
     other = await connect(nats.url, "other")
     with capture_logs() as said:
-        first = asyncio.create_task(module.take_turns(connection, where, LOG_BYTES))
+        first = asyncio.create_task(module.take_turns(connection, where, LOG_BYTES, "one"))
         await owners[0].post(5)
         await until(lambda: owners[0].is_written(history))
-        second = asyncio.create_task(module.take_turns(other, where, LOG_BYTES))
+        second = asyncio.create_task(module.take_turns(other, where, LOG_BYTES, "two"))
         await owners[0].post(5)
         await until(lambda: owners[0].is_written(history))
         assert [line["event"] for line in said].count("this process writes the history") == 1

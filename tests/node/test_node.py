@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from hub.bus.connection import connect
-from hub.bus.leases import Leases
+from hub.bus.leases import WORKERS, Leases
 from hub.bus.shared_secrets import share
-from hub.engine.partitions import WORKERS
 from hub.errors import HubError, LogWentBack, SettingsError
 from hub.node import Node, reserve
 from hub.settings import Settings
