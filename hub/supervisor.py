@@ -179,7 +179,8 @@ class Kept:
                     child=self.name, how=how, next_try_in_s=pause_s,
                 )  # fmt: skip
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.wait()
 
     async def _run_once(self) -> str:
         """Run a process to its end and return how it ended."""

@@ -235,7 +235,8 @@ class Robot:
         with contextlib.suppress(WebSocketException):
             while self._socket is socket:
                 try:
-                    text = await asyncio.wait_for(socket.recv(), silence)
+                    async with asyncio.timeout(silence):
+                        text = await socket.recv()
                 except TimeoutError:
                     if silence == PONG_WITHIN_S:
                         self.cut()

@@ -163,7 +163,8 @@ class WeComSandbox:
             if bubbles or counted != (dropped, untold) or left_s <= 0 or self._stopping.is_set():
                 return Chat(self.account.app_name, phone.name, bubbles, len(phone.chat), dropped, untold)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await news.wait()
 
     def _ring(self, user: str) -> None:
         """Wake all who wait for news of the phone."""
@@ -198,7 +199,8 @@ class WeComSandbox:
         """Wait, but not longer than the server runs."""
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
 
     def switch(self, switches: Mapping[str, Any]) -> None:
         """Set some of Faults; ValueError for a name or value that is none."""

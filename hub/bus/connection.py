@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from hub.errors import BusError
@@ -46,6 +47,17 @@ class Connection(Client):
         self.came_back.set()
         self.came_back.clear()
 
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """As nats-py's, but whoever is cancelled while it waits finds that out."""
+        return await heeding_cancellation(super().request(subject, payload, timeout, old_style, headers))
+
     async def count_fault(self, error: Exception) -> None:
         # It runs for every single dropped message: a log line each would be the second disaster.
         self.faults[type(error).__name__] += 1
@@ -72,6 +84,20 @@ async def apart(work: Coroutine[Any, Any, T]) -> T:
     if task.cancelled():
         raise BusError("the connection to NATS was closed under way")
     return task.result()
+
+
+async def heeding_cancellation(work: Awaitable[T]) -> T:
+    """The result of `work`, which waits by asyncio.wait_for; CancelledError if the task was cancelled meanwhile.
+
+    Up to Python 3.11 wait_for forgets a cancellation that comes in the same moment as what it waits for, and nats-py
+    waits by it: a loop that asks NATS again and again would then never end (python/cpython#86296).
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    result = await work
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 async def connect(url: str, name: str, timeout_s: float = 30) -> Connection:

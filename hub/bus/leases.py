@@ -152,7 +152,8 @@ class Leases:
         while True:
             gone_s = time.monotonic() - (self.valid_until + MARGIN_S - self.ttl_s)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._revoked.wait(), max(PAUSE_S, self.ttl_s / 3 - gone_s))
+                async with asyncio.timeout(max(PAUSE_S, self.ttl_s / 3 - gone_s)):
+                    await self._revoked.wait()
             self._revoked.clear()
             await self._renew()
 
@@ -194,7 +195,8 @@ class Leases:
     async def _change(self) -> None:
         """Wait until something may have changed; what nobody told us of is looked at after half a session's life."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), self.ttl_s / 2)
+            async with asyncio.timeout(self.ttl_s / 2):
+                await self._news.wait()
 
     # --- all others ------------------------------------------------------------------------------------------------
 
@@ -222,7 +224,8 @@ class Leases:
         view = _View(self._heard)
         subscription = await self._keys.watch(view.hear)
         try:
-            await asyncio.wait_for(view.whole.wait(), TRY_S)
+            async with asyncio.timeout(TRY_S):
+                await view.whole.wait()
             for key, entry in self._view.entries.items():
                 if key in view.entries:
                     view.note(key, entry)  # what this process has changed meanwhile
@@ -231,7 +234,8 @@ class Leases:
             whole.set()
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._connection.came_back.wait(), self.ttl_s / 2)
+                    async with asyncio.timeout(self.ttl_s / 2):
+                        await self._connection.came_back.wait()
                 info = await subscription.consumer_info()
                 if info.delivered is None or info.delivered.consumer_seq > view.heard:
                     return

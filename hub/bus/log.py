@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from hub.bus.connection import AWAY, PAUSE_S, Connection, insist, raise_if_closed
+from hub.bus.connection import AWAY, PAUSE_S, Connection, heeding_cancellation, insist, raise_if_closed
 from hub.bus.streams import keep_stream
 from hub.errors import BusError, ChainBroken, Fenced, InDoubt, LogFull, LogWentBack
 
@@ -245,7 +245,7 @@ class PartitionLog:
     async def _fetch(self, consumer: JetStreamContext.PullSubscription, at: int, endless: bool) -> list[Msg]:
         """The next messages; none when none came in time. ChainBroken when there must be one and none can be had."""
         try:
-            return await consumer.fetch(FETCH, timeout=FETCH_S)
+            return await heeding_cancellation(consumer.fetch(FETCH, timeout=FETCH_S))
         except TimeoutError:
             if (await consumer.consumer_info()).num_pending:
                 await self._insist_on(at + 1)

@@ -181,7 +181,8 @@ class Stage:
             return
         self._hub.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._hub.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await self._hub.wait()
         except TimeoutError:
             self._hub.kill()  # its children end with it
             await self._hub.wait()

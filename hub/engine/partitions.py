@@ -135,7 +135,8 @@ class Partitions:
 
     async def _change(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), LOOK_S)
+            async with asyncio.timeout(LOOK_S):
+                await self._news.wait()
 
     def _holders(self) -> list[str | None]:
         leases = [self.leases.holder(lease_key(partition)) for partition in range(self._count)]

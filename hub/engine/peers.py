@@ -108,7 +108,8 @@ class Peer:
                 if not held:
                     continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), AGAIN_S)
+                async with asyncio.timeout(AGAIN_S):
+                    await self._awake.wait()
             self._give_up()
         self._flying = None
 

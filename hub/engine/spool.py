@@ -121,7 +121,8 @@ class Spool:
         try:
             if not any((one.keeping or one.file) and not one.abandoned for one in lane):
                 with contextlib.suppress(TimeoutError):
-                    return await asyncio.wait_for(asyncio.shield(item.safe), self._give_up_s)
+                    async with asyncio.timeout(self._give_up_s):
+                        return await asyncio.shield(item.safe)
             self._spill(lane)
             await asyncio.shield(item.safe)
         except OSError as error:
@@ -177,7 +178,8 @@ class Spool:
 
         self._calls.submit(entity, command, done)
         try:
-            return (await asyncio.wait_for(answered, ATTEMPT_S)).denied
+            async with asyncio.timeout(ATTEMPT_S):
+                return (await answered).denied
         except TimeoutError:
             return Denied(UNAVAILABLE, f"no answer in {ATTEMPT_S:g} s")
 

@@ -51,7 +51,8 @@ class Visitors:
             sent = [text.text for text in robot.sent]
             shown = [event["text"] for event in robot.history.shown if event["kind"] == "message"]
             assert shown == sent
-            assert await self.stored(robot) == sent
+            async with asyncio.timeout(60):  # the history catches up, or this fails
+                assert await self.stored(robot) == sent
 
     async def stored(self, robot: Robot) -> list[str]:
         """What the API says that this visitor wrote."""
