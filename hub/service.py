@@ -1,6 +1,7 @@
 """How a command that stays lives in its process: it works until a signal asks it to end, then ends in order."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -34,5 +35,6 @@ async def live(work: Coroutine[Any, Any, None], end: Callable[[], Awaitable[None
 
 
 def say(line: str) -> None:
-    """A line for whoever started the command."""
-    print(line, flush=True)
+    """A line for whoever started the command; on a full disk it is not said."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)

@@ -59,7 +59,7 @@ async def _show(folder: Path, port: int) -> None:
 
 async def _run(folder: Path, port: int, listener: socket.socket) -> None:
     print("starting a hub, this takes a few seconds", flush=True)
-    async with Stage(folder, arrange, port=port + 1) as stage:
+    async with Stage(folder, arrange, port=port + 1, stand_in_port=port + 2) as stage:
         first = stage.agents[0]
         for _ in range(ON_DUTY_TRIES):
             if await stage.stand_in.say(first.user, "text", "上班")[1]:

@@ -80,11 +80,13 @@ class Stage:
     """`async with Stage(folder)`: a hub with the rules of this checkout, and the phones of its agents.
 
     `url` is the hub's, `stand_in` the platform's. `arrange` may change what stands in the copy of rules/teams.yaml.
-    `port` is the hub's, the stand-in gets the next one; 0 takes free ones. Raises HubError with the log's end when
+    The ports are the hub's and the stand-in's; 0 takes a free one. Raises HubError with the log's end when
     the hub does not come up. On leaving, the hub is drained and nothing is left running; the folder stays.
     """
 
-    def __init__(self, folder: Path, arrange: Callable[[dict[str, Any]], None], *, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, arrange: Callable[[dict[str, Any]], None], *, port: int = 0, stand_in_port: int = 0
+    ) -> None:
         self.folder = folder
         self.rules = folder / "rules"
         self.log = folder / "hub.log"
@@ -92,7 +94,7 @@ class Stage:
         """Numbers for serials: none is used twice on this stage."""
         self._arrange = arrange
         self._port = port or free_port()
-        self._stand_in_port = port + 1 if port else 0
+        self._stand_in_port = stand_in_port
         self.url = f"http://127.0.0.1:{self._port}"
         self.agents: list[DemoAgent] = []
         self.team_names: dict[str, tuple[str, str]] = {}
@@ -204,9 +206,8 @@ class RunningHub(Stage):
     """
 
     def __init__(self, folder: Path, url: str, stand_in_port: int) -> None:
-        super().__init__(folder, lambda teams: None)
+        super().__init__(folder, lambda teams: None, stand_in_port=stand_in_port)
         self.url = url.rstrip("/")
-        self._stand_in_port = stand_in_port
         # An earlier run's texts may still be there: a serial must not come again soon.
         self.serials = itertools.count(int(time.time()) * SERIALS_A_S % (LIMIT // 2))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from hub.bus.connection import Connection
+from hub.bus.connection import Connection, raise_if_closed
 from hub.bus.founding import Founding
 from hub.bus.lease_stream import TRY_S
 from hub.bus.leases import WORKERS, Leases
@@ -111,6 +111,7 @@ class Partitions:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GATHER_S):
                 while len(self.leases.members) < workers:
+                    self._news.clear()
                     await self._change()
         known = self.leases.members
         while True:
@@ -163,7 +164,11 @@ class Partitions:
     # --- taking ------------------------------------------------------------------------------------------------------
 
     async def take(self, partitions: Iterable[int]) -> None:
-        """Own those of these partitions that are free. One whose log cannot be trusted stops alone."""
+        """Own those of these partitions that are free. One whose log cannot be trusted stops alone.
+
+        One that NATS refuses, as it does without room on its disk, is left free again a second later.
+        Raises BusError when the connection was closed for good.
+        """
 
         async def one(partition: int) -> None:
             term = await self.leases.take(lease_key(partition))
@@ -173,9 +178,18 @@ class Partitions:
                 try:
                     await self._take(partition, term)
                     self.failed.pop(partition, None)
+                    return
                 except LogError as error:
                     self.failed[partition] = str(error)
                     logger.critical("partition not taken", partition=partition, because=str(error))
+                    return
+                except BusError as error:
+                    raise_if_closed(self._connection)
+                    self.failed[partition] = str(error)
+                    logger.error("partition not taken, it is tried again", partition=partition, because=str(error))
+            await asyncio.sleep(LOOK_S)
+            self.failed.pop(partition, None)
+            await self.leases.release(lease_key(partition))
 
         await asyncio.gather(*(one(partition) for partition in partitions))
         logger.info("partitions taken", owned=len(self._owned))

@@ -62,8 +62,11 @@ def load_or_last_good(folder: Path, kept: Path) -> tuple[RuleSet, list[str]]:
 
 def _keep(texts: dict[str, str], kept: Path) -> None:
     half = kept.with_name(f"{kept.name}.{os.getpid()}")
-    half.write_bytes(msgspec.json.encode(texts))
-    half.replace(kept)
+    try:
+        half.write_bytes(msgspec.json.encode(texts))
+        half.replace(kept)
+    except OSError as error:  # a full disk: the rules are in force all the same
+        logger.warning("rules not kept for a start with broken files", because=str(error))
 
 
 class RuleFiles:

@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 
 from hub.demo.page import arrange, build_app
-from hub.demo.stage import Stage, free_port
+from hub.demo.stage import Stage
 
 START_S = 90
 SHOP = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>花店</title><h1>花店</h1>
@@ -79,7 +79,7 @@ class RealHub:
     """`with RealHub(folder).running() as hub`: `url` is the hub's; `phone_url(user)` an agent's phone."""
 
     def __init__(self, folder: Path) -> None:
-        self.stage = Stage(folder, _arrange, port=free_port())
+        self.stage = Stage(folder, _arrange)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

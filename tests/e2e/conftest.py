@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hub.demo.stage import Stage, free_port
+from hub.demo.stage import Stage
 from tests.e2e.visitors import Visitors
 
 
@@ -28,7 +28,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A running hub; all its workers are up."""
-    async with Stage(tmp_path / "hub", unlimited, port=free_port()) as stage:
+    async with Stage(tmp_path / "hub", unlimited) as stage:
         async with asyncio.timeout(60):
             while "chat page" not in stage.log.read_text(encoding="utf-8"):
                 await asyncio.sleep(0.1)

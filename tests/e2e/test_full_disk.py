@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hub.demo.stage import Stage, free_port
+from hub.demo.stage import Stage
 from tests.e2e.conftest import unlimited
 from tests.e2e.visitors import Visitors
 from tests.small_disk import Filler, small_disk
@@ -19,7 +19,7 @@ SIZE_MB = 128
 async def small_stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A running hub all of whose files are on a small disk."""
     with small_disk(tmp_path / "disk", SIZE_MB) as folder:
-        async with Stage(folder / "hub", unlimited, port=free_port()) as stage:
+        async with Stage(folder / "hub", unlimited) as stage:
             yield stage
 
 

@@ -10,6 +10,7 @@ from hub.bus.server import EmbeddedServer
 from hub.domain.events import MessagePosted
 from hub.engine import peers
 from hub.engine.calls import UNAVAILABLE, Outcome
+from hub.errors import BusError
 from tests.engine.rig import Rig, conversation, until
 from tests.engine.test_owner import stored
 
@@ -39,6 +40,35 @@ async def test_workers_that_start_together_share_at_once(nats: EmbeddedServer) -
     assert [rig.handed_over for rig in rigs] == [[], [], []]
     for rig in rigs:
         await rig.kill()
+
+
+async def test_a_worker_that_waits_in_vain_for_another_begins_alone(nats: EmbeddedServer) -> None:
+    rig = await Rig.join(nats, together=2)
+    for _ in range(3):  # it hears of something, but nobody comes
+        rig.partitions._leases_changed()
+        await asyncio.sleep(0.05)
+    await spread(rig)
+    await rig.kill()
+
+
+async def test_a_partition_that_nats_refuses_is_taken_as_soon_as_it_does_no_more(
+    nats: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_log, refused = PartitionLog.open, set[str]()
+
+    async def refuse(self: PartitionLog) -> int:
+        if self.stream not in refused and len(refused) < 8:
+            refused.add(self.stream)
+            raise BusError("NATS refuses: no room (code 10049)")
+        return await open_log(self)
+
+    monkeypatch.setattr(PartitionLog, "open", refuse)
+    rig = await Rig.join(nats)
+    await until(lambda: len(rig.partitions.failed) == 8)
+    assert all("no room" in why for why in rig.partitions.failed.values())
+    await spread(rig)
+    assert rig.partitions.failed == {}
+    await rig.kill()
 
 
 async def test_shares_stay_fair_when_workers_come_and_go_and_nothing_moves_in_vain(nats: EmbeddedServer) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hub.engine.rule_files import LAST_GOOD, RuleFiles, load_or_last_good, read_rule_files
 from hub.errors import RulesError
 from hub.rules.ruleset import RuleSet
+from tests.small_disk import Filler, small_disk
 
 SHIPPED = Path(__file__).parent.parent.parent / "rules"
 BLOCK = "\n  - id: zebra\n    action: block\n    words: [斑马]\n"
@@ -60,6 +61,14 @@ def test_who_starts_beside_a_broken_file_has_the_last_good_rules(folder: Path, t
     assert rules.version == good.version
     assert rules.judge("一匹斑马", False).status == "blocked"
     assert findings[0].startswith("routing.yaml:")
+
+
+def test_rules_are_in_force_where_there_is_no_room_to_keep_them(folder: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1) as disk:
+        Filler(disk).leave(0)
+        rules, findings = load_or_last_good(folder, disk / LAST_GOOD)
+    assert findings == []
+    assert rules.version == load_or_last_good(folder, tmp_path / LAST_GOOD)[0].version
 
 
 def test_without_good_rules_from_before_a_broken_file_is_an_error(folder: Path, tmp_path: Path) -> None:
