@@ -212,7 +212,7 @@ class Session:
             return _denied(outcome.denied, id, entity)
         for record in outcome.records:
             event = record.event
-            if isinstance(event, MessagePosted | AnswerPosted) and event.id == id:
+            if isinstance(event, (MessagePosted, AnswerPosted)) and event.id == id:
                 return self._ack(record, event)
             if isinstance(event, AnswerRefused):
                 return error(codes.NOT_YOURS, event.because, id=id, c=entity)

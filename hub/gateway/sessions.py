@@ -113,15 +113,11 @@ class Sessions:
 
     def received(self, socket: "Socket", data: bytes) -> None:
         """Carry out what a text frame asks for."""
-        match socket.session.receive(data, self._read_token):
-            case Submit(entity=entity, command=command, id=id_):
-                flow = self._flows[partition_of(entity)]
-                refusal = flow.refusal()
-                if refusal:
-                    socket.send(socket.session.answered(id_, entity, Outcome(denied=Denied(UNAVAILABLE, refusal))))
-                else:
-                    answered = partial(self._answered, socket, entity, id_, flow, flow.add(len(data)))
-                    self._calls.submit(entity, command, answered, socket)
+        action = socket.session.receive(data, self._read_token)
+        if type(action) is Submit:  # nearly every frame is one of these
+            self._submit(socket, action, len(data))
+            return
+        match action:
             case Reply(frame=frame):
                 socket.send(frame)
             case Signal(entity=entity, audience=audience, frame=frame):
@@ -133,6 +129,16 @@ class Sessions:
                 self._enter(socket, enter)
             case Close(code=code, reason=reason):
                 socket.close(code, reason)
+
+    def _submit(self, socket: "Socket", submit: Submit, size: int) -> None:
+        entity = submit.entity
+        flow = self._flows[partition_of(entity)]
+        refusal = flow.refusal()
+        if refusal:
+            socket.send(socket.session.answered(submit.id, entity, Outcome(denied=Denied(UNAVAILABLE, refusal))))
+        else:
+            answered = partial(self._answered, socket, entity, submit.id, flow, flow.add(size))
+            self._calls.submit(entity, submit.command, answered, socket)
 
     @property
     def patience_bytes(self) -> int:
