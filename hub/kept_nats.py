@@ -14,6 +14,7 @@ import structlog
 from hub.bus import guard, watermark
 from hub.bus.cluster_server import ClusterServer
 from hub.bus.connection import AWAY, CLUSTER, Connection, apart, connect
+from hub.bus.log import SETTLE_S
 from hub.bus.room import MIN_FREE_PERCENT, Disk, Reporter, warnings
 from hub.bus.server import EmbeddedServer
 from hub.bus.watermark import Watermark
@@ -26,8 +27,6 @@ DRAIN_S = 10.0
 LOOK_AGAIN_S = 0.05
 UNWELL_TIMES = 2
 """So many bad answers of /healthz in a row, a second apart, before a nats-server that runs is started again."""
-SETTLE_S = 30.0
-"""So long a cluster that has just been started may take until its streams are as long as they were."""
 
 log = structlog.get_logger("hub.nats")
 

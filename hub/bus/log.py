@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 import zlib
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 import nats.errors
@@ -15,6 +18,8 @@ from hub.bus.connection import AWAY, PAUSE_S, Connection, heeding_cancellation, 
 from hub.bus.streams import keep_stream
 from hub.errors import BusError, ChainBroken, Fenced, InDoubt, LogFull, LogWentBack
 
+T = TypeVar("T")
+
 MAX_BATCH_BYTES = 1_048_576 - 4_096
 """What the server takes in one message, less room for the headers."""
 DEFAULT_MAX_BYTES = 1 << 30
@@ -24,6 +29,8 @@ WRONG_SEQUENCE = (10071, 10164)  # 10164: a cluster's answer while another write
 STORE_FAILED = 10077
 FULL = "maximum bytes exceeded"
 TRY_S, FETCH, FETCH_S = 2.0, 100, 2.0
+SETTLE_S, LOOK_AGAIN_S = 30.0, 0.2
+"""What a server of a cluster says is missing counts when it is still missing after so long."""
 CURE = (
     "Stop the hub and keep all files. `hub log restore` puts back the store as it was before this start; when the hub "
     "says the same again, the files were damaged before, and a backup of the data folder is needed"
@@ -50,6 +57,10 @@ class _Answer(msgspec.Struct):
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+class _LeftOut(Exception):
+    """A consumer has not delivered the next message: that says nothing about the log."""
 
 
 class PartitionLog:
@@ -80,12 +91,15 @@ class PartitionLog:
         """Whether a person has put records of it aside, so that events are missing for ever."""
         return bool(self._skipped)
 
-    async def open(self) -> int:
+    async def open(self, known: int = 0) -> int:
         """The last sequence in the log (0: it is new); makes the stream, or gives it today's `max_bytes` and replicas.
 
-        To be called when the watermark has been checked: a stream that vanished would be created anew.
+        To be called when the watermark has been checked: a stream that vanished would be created anew. Raises
+        LogWentBack when it ends before the sequence `known`.
         """
         info = await keep_stream(self._connection, self._js, self._config())
+        if info.state.last_seq < known:
+            return (await self._patiently(partial(self._state, known))).last_seq
         return info.state.last_seq
 
     async def append(self, data: bytes, batch: str, expected: int) -> int:
@@ -154,7 +168,7 @@ class PartitionLog:
             reply = await self._connection.request(self.subject, data, timeout=TRY_S, headers=headers)
             return _decode_answer(reply.data)
         except nats.errors.NoRespondersError:
-            await self._state()  # no stream answers: it is gone, or the server is just coming up
+            await self._patiently(self._state)  # no stream answers: it is gone, or the server is just coming up
         except AWAY:
             raise_if_closed(self._connection)
         return None
@@ -168,11 +182,9 @@ class PartitionLog:
 
     async def _is_stored(self, batch: str, expected: int) -> bool:
         """Read back after a refusal, which proves nothing: the first try may be what stands in the second one's way."""
-        state = await self._state()
+        state = await self._patiently(partial(self._state, expected))
         if state.last_seq == expected:
             return False
-        if state.last_seq < expected:
-            raise self._went_back(expected, state.last_seq)
         other = "more than one batch"
         if state.last_seq == expected + 1:
             other = await self._mark_at(expected + 1)
@@ -187,20 +199,40 @@ class PartitionLog:
             return "a batch that was trimmed since"
         return str((message.headers or {}).get(BATCH, "a batch without a mark"))
 
-    async def _state(self) -> api.StreamState:
+    async def _patiently(self, look: Callable[[], Awaitable[T]]) -> T:
+        """What `look` returns; in a cluster, what it finds missing counts only when it is still so after SETTLE_S.
+
+        A server that has just been elected, or that catches up with the others, does not know yet what they know.
+        """
+        until_s = time.monotonic() + (SETTLE_S if self._connection.in_cluster else 0.0)
+        while True:
+            try:
+                return await look()
+            except (ChainBroken, LogWentBack):
+                if time.monotonic() >= until_s:
+                    raise
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _state(self, known: int = 0) -> api.StreamState:
+        """The stream's state. Raises LogWentBack when it ends before the sequence `known`, or is not there at all."""
         try:
-            return (await insist(self._connection, lambda: self._js.stream_info(self.stream))).state
+            state = (await insist(self._connection, lambda: self._js.stream_info(self.stream))).state
         except NotFoundError:
             raise LogWentBack(
                 f"the server does not know {self.stream}: it found it damaged at its start, or it was deleted. {CURE}"
             ) from None
+        if state.last_seq < known:
+            raise LogWentBack(
+                f"{self.stream} ends at sequence {state.last_seq}, it is known to have reached {known}. {CURE}"
+            )
+        return state
 
     async def _feed(self, after: int, endless: bool) -> AsyncGenerator[Stored, None]:
-        at, last = after, (await self._state_beyond(after)).last_seq
+        at, last, doubtful = after, (await self._patiently(partial(self._state, after))).last_seq, False
         while endless or at < last:
-            await self._state_beyond(at)
             consumer = None
             try:
+                await self._patiently(partial(self._look_for, at + 1, max(at, last), doubtful))
                 consumer = await self._consume(at)
                 while endless or at < last:
                     for message in await self._fetch(consumer, at, endless):
@@ -210,6 +242,9 @@ class PartitionLog:
                             yield stored
                         if at == last and not endless:
                             return
+            except _LeftOut:
+                doubtful = True
+                await asyncio.sleep(PAUSE_S)
             except AWAY:  # the server, or the consumer, which no restart survives
                 raise_if_closed(self._connection)
                 await asyncio.sleep(PAUSE_S)
@@ -218,16 +253,25 @@ class PartitionLog:
                     with contextlib.suppress(*AWAY):
                         await consumer.unsubscribe()
 
-    async def _state_beyond(self, at: int) -> api.StreamState:
-        """The stream's state, when it reaches `at` and what follows has not been trimmed."""
-        state = await self._state()
-        if state.last_seq < at:
-            raise self._went_back(at, state.last_seq)
-        if state.first_seq > at + 1:
+    async def _look_for(self, seq: int, known: int, by_number: bool) -> None:
+        """Return when the stream reaches `known`, and `seq` has not been trimmed and, asked `by_number`, can be read.
+
+        A consumer waits for ever in front of a block that the server cannot read; asked by number it says so.
+        """
+        state = await self._state(known)
+        if state.first_seq > seq:
             raise ChainBroken(
-                f"{self.stream} begins at sequence {state.first_seq}, {at + 1} has been trimmed or is lost. {CURE}"
+                f"{self.stream} begins at sequence {state.first_seq}, {seq} has been trimmed or is lost. {CURE}"
             )
-        return state
+        if not by_number or state.last_seq < seq:
+            return
+        try:
+            await self._js.get_msg(self.stream, seq=seq)
+        except ServiceUnavailableError:
+            raise
+        except APIError as error:
+            await self._look_for(seq, known, by_number=False)  # trimmed meanwhile is another matter
+            raise self._broken(seq - 1, f"one that cannot be read from the disk ({error.description})") from error
 
     async def _consume(self, after: int) -> JetStreamContext.PullSubscription:
         return await self._js.pull_subscribe(
@@ -243,43 +287,36 @@ class PartitionLog:
         )
 
     async def _fetch(self, consumer: JetStreamContext.PullSubscription, at: int, endless: bool) -> list[Msg]:
-        """The next messages; none when none came in time. ChainBroken when there must be one and none can be had."""
-        try:
-            return await heeding_cancellation(consumer.fetch(FETCH, timeout=FETCH_S))
-        except TimeoutError:
-            if (await consumer.consumer_info()).num_pending:
-                await self._insist_on(at + 1)
-            elif not endless:
-                raise self._broken(at, "nothing, though the log claims to be longer") from None
-            return []
+        """The messages that follow `at`; none when none came in time. Raises _LeftOut when there must be others.
 
-    async def _insist_on(self, seq: int) -> None:
-        """A consumer waits for ever in front of a block that the server cannot read; asked by number it says so."""
+        What was on its way when a connection broke is not delivered again, and a consumer may live on a server that
+        is still catching up.
+        """
         try:
-            await self._js.get_msg(self.stream, seq=seq)
-        except ServiceUnavailableError:
-            raise
-        except APIError as error:
-            await self._state_beyond(seq - 1)  # trimmed meanwhile is another matter
-            raise self._broken(seq - 1, f"one that cannot be read from the disk ({error.description})") from error
+            messages = await heeding_cancellation(consumer.fetch(FETCH, timeout=FETCH_S))
+        except TimeoutError:
+            if not endless or (await consumer.consumer_info()).num_pending:
+                raise _LeftOut from None
+            return []
+        following = [message for n, message in enumerate(messages, at + 1) if message.metadata.sequence.stream == n]
+        if not following:
+            raise _LeftOut
+        return following
 
     def _check(self, message: Msg, at: int) -> Stored | None:
         """The batch in the message that follows sequence `at`; None where a person has put it aside."""
-        seq, headers = message.metadata.sequence.stream, message.headers or {}
-        if seq == at + 1 and seq in self._skipped:
+        seq, headers = at + 1, message.headers or {}
+        if seq in self._skipped:
             return None
         stored = stored_in(message.data, headers, seq)
         if isinstance(stored, str):
             raise self._broken(at, f"sequence {seq}, {stored}")
-        if seq != at + 1 or stored.previous != at:
+        if stored.previous != at:
             raise self._broken(at, f"sequence {seq}, which was written after {stored.previous}")
         return stored
 
     def _broken(self, at: int, follows: str) -> ChainBroken:
         return ChainBroken(f"{self.stream}: after sequence {at} follows {follows}. {CURE}")
-
-    def _went_back(self, known: int, last: int) -> LogWentBack:
-        return LogWentBack(f"{self.stream} ends at sequence {last}, it is known to have reached {known}. {CURE}")
 
 
 def stored_in(data: bytes, headers: Mapping[str, str], seq: int) -> Stored | str:

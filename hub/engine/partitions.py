@@ -11,7 +11,7 @@ from hub.bus.connection import Connection, raise_if_closed
 from hub.bus.founding import Founding
 from hub.bus.lease_stream import TRY_S
 from hub.bus.leases import WORKERS, Leases
-from hub.bus.log import CURE, PartitionLog
+from hub.bus.log import PartitionLog
 from hub.bus.positions import Positions
 from hub.bus.requests import Service, publish, serve, subscribe
 from hub.bus.snapshots import Snapshots
@@ -36,7 +36,7 @@ from hub.engine.wire import (
     deliver_subject,
     encode,
 )
-from hub.errors import BusError, LogError, LogWentBack
+from hub.errors import BusError, LogError
 
 AT_ONCE = 4
 """So many partitions are recovered side by side."""
@@ -212,8 +212,7 @@ class Partitions:
         )
         owner.valid_until = self.leases.valid_until
         relay = Relay(owner, self._kinds, self._router, founded.epoch)
-        if partition in self._reached and await log.open() < self._reached[partition]:
-            raise LogWentBack(f"{log.stream} has reached {self._reached[partition]} in this very process. {CURE}")
+        await log.open(self._reached.get(partition, 0))
         await owner.take()
         checkpoints = Checkpoints(owner, log, snapshots, self._positions.of)
         owned = Owned(term, owner, relay, Sender(owner, self._connectors), checkpoints)

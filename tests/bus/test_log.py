@@ -1,14 +1,19 @@
 """A partition's log on the real server: order, fence, doubt, fuse, chain."""
 
 import asyncio
+import itertools
 import os
 import random
 import signal
 import sys
 import zlib
+from collections.abc import Iterator
 
 import pytest
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
+import hub.bus.log
 from hub.bus.connection import Connection, connect
 from hub.bus.log import MAX_BATCH_BYTES, PartitionLog, Stored
 from hub.bus.server import EmbeddedServer
@@ -297,7 +302,7 @@ async def test_missing_middle_block_breaks_the_chain(log: PartitionLog, nats: Em
     await kill(nats)
     blocks(nats, "LOG-3")[1].unlink()
     await nats.start()
-    with pytest.raises(ChainBroken, match=r"after sequence (\d+) follows sequence \d+, which was written after"):
+    with pytest.raises(ChainBroken, match=r"after sequence \d+ follows one that cannot be read from the disk"):
         await read_all(log)
 
 
@@ -309,8 +314,42 @@ async def test_missing_last_block_is_noticed_by_the_reader_though_the_server_kee
     blocks(nats, "LOG-3")[-1].unlink()
     await nats.start()
     assert await log.open() == last
-    with pytest.raises(ChainBroken, match="follows nothing, though the log claims to be longer"):
+    with pytest.raises(ChainBroken, match="follows one that cannot be read from the disk"):
         await read_all(log)
+
+
+class Careless:
+    """What `consumer` delivers, but the first message of every second of all `fetches` is lost on its way."""
+
+    def __init__(self, consumer: JetStreamContext.PullSubscription, fetches: Iterator[int]) -> None:
+        self._consumer, self._fetches = consumer, fetches
+
+    async def fetch(self, batch: int, timeout: float) -> list[Msg]:
+        return (await self._consumer.fetch(batch, timeout))[next(self._fetches) % 2 :]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._consumer, name)
+
+
+async def test_what_a_consumer_has_not_delivered_is_asked_for_again(
+    log: PartitionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken connection takes with it what was on its way; the log itself is whole."""
+    consume = log._consume
+    starts = iter([3, 0, 4])  # where consumers on a server that lags may begin
+    fetches = itertools.count(1)
+
+    async def careless(after: int) -> object:
+        return Careless(await consume(next(starts, after)), fetches)
+
+    monkeypatch.setattr(log, "_consume", careless)
+    monkeypatch.setattr(hub.bus.log, "FETCH", 4)
+    said = [b"%d" % n for n in range(30)]
+    await append_all(log, 0, *said)
+    assert [stored.data for stored in await read_all(log)] == said
+    follower = log.follow(0)
+    assert [(await anext(follower)).data for _ in said] == said
+    await follower.aclose()
 
 
 async def test_a_block_that_cannot_be_read_breaks_the_chain_for_all_who_wait_for_it(
