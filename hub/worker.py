@@ -57,7 +57,7 @@ logger = structlog.get_logger("worker")
 DRAIN_S = 5
 UPKEEP_S = 60
 LOOK_S = 1
-GC_THRESHOLDS = (20_000, 20, 1_000)
+GC_THRESHOLDS = (4_000, 100, 1_000)
 """The collector looks at young objects often, at all of them hardly ever: with 5,000 sockets that took 119 ms."""
 SPOOL = "spool"
 """Folder in the data folder, shared by the workers of a node."""

@@ -21,9 +21,9 @@ EVENTS = 50_000
 INTERVAL_S = 600.0
 """A checkpoint is due after so many events, or so much time."""
 LOOK_S = 1.0
-CHUNK, CHUNK_BYTES = 32, 256 * 1024
-PAUSE_S = 0.05
-"""Between two writes of images: they share the disk with the log."""
+CHUNK, CHUNK_BYTES = 8, 64 * 1024
+PAUSE_S = 0.02
+"""Between two writes of images: they share the disk with the log, which waits for each of them."""
 
 logger = structlog.get_logger("checkpoints")
 

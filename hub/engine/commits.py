@@ -18,6 +18,8 @@ from hub.errors import LogError, LogFull
 
 BATCH_BYTES = 512 * 1024
 """Half of NATS' max_payload: a batch above it is cut."""
+TOLD_AT_ONCE = 64
+"""So many outcomes are told in one turn of the loop: hundreds would hold it up for as long as an fsync takes."""
 FULL_PAUSE_S = 1.0
 
 logger = structlog.get_logger("commits")
@@ -42,17 +44,19 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 class Commits:
     """Writes what is added, in order. `encode` makes a batch and its mark of encoded entries.
 
-    `committed` is called with the batch's log sequence and its items; `lost`, once, when nothing more can be written.
+    `tell` is called with the items of a batch that is on disk, a few at a time, then `committed` with the batch's log
+    sequence and all of them; `lost`, once, when nothing more can be written.
     """
 
     def __init__(
         self,
         log: PartitionLog,
         encode: Encode,
+        tell: Callable[[list[Item]], None],
         committed: Callable[[int, list[Item]], None],
         lost: Callable[[str], None],
     ) -> None:
-        self._log, self._encode, self._committed, self._lost = log, encode, committed, lost
+        self._log, self._encode, self._tell, self._committed, self._lost = log, encode, tell, committed, lost
         self._tip = 0
         self._pending: list[Item] = []
         self._writing: list[Item] = []
@@ -102,8 +106,16 @@ class Commits:
                 except LogError as error:
                     self._lost(str(error))
                     return
-            written, self._writing = self._writing, []
+            written = self._writing
+            await self._tell_all()
             self._committed(self._tip, written)
+
+    async def _tell_all(self) -> None:
+        while self._writing:
+            told, self._writing = self._writing[:TOLD_AT_ONCE], self._writing[TOLD_AT_ONCE:]
+            self._tell(told)
+            if self._writing:
+                await asyncio.sleep(0)
 
     def _ended(self, writer: asyncio.Task[None]) -> None:
         """Whatever ended the writer, nobody may believe that the partition still has an owner."""

@@ -73,7 +73,7 @@ class Owner:
         self._log, self._snapshots, self._kinds, self._name, self._epoch = log, snapshots, kinds, name, epoch
         self._clock, self._on_commit, self._on_lost = clock, on_commit, on_lost
         self._slots = self.entities.slots
-        self._commits = Commits(log, self._encode_batch, self._committed, self._lost)
+        self._commits = Commits(log, self._encode_batch, self._tell, self._committed, self._lost)
         self._n = 0
         self._closed = "not taken yet"
         self._timers = Timers(clock.now_ms, self._tick)
@@ -314,8 +314,7 @@ class Owner:
         batch = Batch(SCHEMA, self._epoch, self._name, self._n, self.relayed, took=took)
         return encode_batch(batch, entries), f"{self._name}:{self._n}"
 
-    def _committed(self, seq: int, items: list[Item]) -> None:
-        committed: list[Record] = []
+    def _tell(self, items: list[Item]) -> None:
         for item in items:
             try:
                 if item.after is not None:
@@ -328,7 +327,9 @@ class Owner:
                         self._push(item.slot, record, item.sender)
             except Exception:  # a socket's fault must not stop the partition
                 logger.exception("after commit", partition=self.partition)
-            committed.extend(item.records)
+
+    def _committed(self, seq: int, items: list[Item]) -> None:
+        committed = [record for item in items for record in item.records]
         self.committed = seq
         if committed:
             self.uncovered += len(committed)

@@ -254,6 +254,11 @@ def whole_text(data: bytes) -> bytes | None:
     return apply_mask(data[start + 4 :], data[start : start + 4])
 
 
+def is_pong(data: bytes) -> bool:
+    """Whether `data` is exactly one client's answer to an empty ping: all of them come so."""
+    return len(data) == 6 and data[0] == 0x8A and data[1] == 0x80
+
+
 def whole_frames(data: bytes) -> bool:
     """Whether the frames that begin with the first byte end with the last one, and no message goes on after it."""
     at = 0

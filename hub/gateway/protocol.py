@@ -94,6 +94,10 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
 Action = Reply | Close | Enter | Submit | Fetch | Signal
 
 
+NONE: Set[str] = frozenset()
+"""Python makes a new empty one at each call, and every visitor's session would keep its own."""
+
+
 class Session:
     """What one socket has said so far, and who speaks."""
 
@@ -102,7 +106,7 @@ class Session:
     def __init__(self) -> None:
         self.phase: Literal["new", "entering", "open", "closed"] = "new"
         self.identity: Identity | None = None
-        self.serving: Set[str] = frozenset()
+        self.serving: Set[str] = NONE
         """Of an agent: the conversations that are theirs; set by the caller, who learns of changes."""
         self.waiting = 0
         """Questions to the engine that it has not answered yet."""
