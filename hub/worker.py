@@ -33,7 +33,7 @@ from hub.contract import Connector, Surroundings
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
 from hub.domain.messages import Teams
-from hub.engine.calls import HEALTH_SUBJECT, Health
+from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, Health, Outcome
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
@@ -107,9 +107,14 @@ class Worker:
         self._announce_teams()
 
     def _announce_teams(self) -> None:
-        """The queue's own worker tells it who answers."""
+        """The queue's own worker tells it who answers, as often as it takes."""
+
+        def told(outcome: Outcome) -> None:
+            if outcome.denied is not None and outcome.denied.code == UNAVAILABLE:
+                asyncio.get_running_loop().call_later(LOOK_S, self._announce_teams)
+
         if self.partitions.owns(ids.partition_of(ids.QUEUE_ID)):
-            self.router.submit(ids.QUEUE_ID, ChangeTeams(self.roster.teams), lambda outcome: None)
+            self.router.submit(ids.QUEUE_ID, ChangeTeams(self.roster.teams), told)
 
     def _taken(self, partition: int) -> None:
         if partition == ids.partition_of(ids.QUEUE_ID):
@@ -144,7 +149,6 @@ class Worker:
                 logger.critical("nothing is accepted any more", because=self.router.refusing)
             elif before and not self.router.refusing:
                 logger.warning("there is room again: commands are accepted")
-                self._announce_teams()  # it may have been refused meanwhile
             await asyncio.sleep(LOOK_S)
 
     def addresses(self) -> Addresses:

@@ -13,11 +13,13 @@ import structlog
 from hub.contract import Connector, Delivery, Refused, Retry, Sent, Unknown, Verdict
 from hub.domain.commands import RecordVerdict
 from hub.domain.events import Attempted, Record
+from hub.engine.calls import UNAVAILABLE, Outcome
 from hub.engine.owner import Owner
 
 CALL_S = 10.0
 """A connector that has not answered by then has an unknown outcome."""
 DRAIN_S = 3.0
+AGAIN_S = 0.2
 
 logger = structlog.get_logger("sender")
 
@@ -53,7 +55,26 @@ class Sender:
         verdict = await self._deliver(Delivery(event.address, event.text, f"{entity}:{event.attempt}"), event.channel)
         if not isinstance(verdict, Sent):
             logger.warning("not delivered", entity=entity, attempt=event.attempt, because=verdict.because)
-        self._owner.submit(entity, as_command(event, verdict, self._owner.now_ms()), None)
+        await self._record(entity, as_command(event, verdict, self._owner.now_ms()))
+
+    async def _record(self, entity: str, command: RecordVerdict) -> None:
+        """Bring the verdict home: without it the entity would wait for ever.
+
+        The owner takes nothing while its lease is in doubt, and may hold it again a moment later. Where it is the owner
+        no more, the next one begins by asking itself what became of the attempt.
+        """
+        while not self._owner.closed:
+            answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+            def done(outcome: Outcome, answered: asyncio.Future[Outcome] = answered) -> None:
+                if not answered.done():
+                    answered.set_result(outcome)
+
+            self._owner.submit(entity, command, done)
+            denied = (await answered).denied
+            if denied is None or denied.code != UNAVAILABLE:
+                return
+            await asyncio.sleep(AGAIN_S)
 
     async def _deliver(self, delivery: Delivery, channel: str) -> Verdict:
         connector = self._connectors.get(channel)

@@ -10,7 +10,7 @@ from hub.bus.connection import Connection
 from hub.bus.log import PartitionLog
 from hub.bus.positions import Positions
 from hub.bus.server import EmbeddedServer
-from hub.contract import Connector, Delivery, Sent, Verdict
+from hub.contract import Delivery, Sent, Verdict
 from hub.domain import commands as c
 from hub.domain import conversation as conversation_kind
 from hub.domain import ids
@@ -305,33 +305,52 @@ async def test_idle_conversations_leave_the_memory_and_come_back(nats: EmbeddedS
 
 
 class Silent:
-    """A channel whose platform never answers; `got` are the texts it was given."""
+    """A channel whose platform says nothing until it may; `got` are the texts it was given."""
 
     def __init__(self) -> None:
         self.got: list[str] = []
+        self.may_answer = asyncio.Event()
 
     async def deliver(self, delivery: Delivery) -> Verdict:
         self.got.append(delivery.text)
-        await asyncio.sleep(3600)
+        await self.may_answer.wait()
         return Sent()
 
 
-async def test_attempt_without_verdict_is_repeated_though_only_an_image_tells_of_it(nats: EmbeddedServer) -> None:
-    """Nobody asks for the agent entity after the take-over, and the log's tail does not name it."""
+async def to_phone(nats: EmbeddedServer, silent: Silent) -> Rig:
+    """A hub that has handed a visitor's message to the agent's phone, and waits for the platform's answer."""
     wang = AgentSettings(WANG, "wang", "小王", ("sales",), 500, "wecom", "WangFang", resend_ms=3_600_000)
-    teams = msgspec.structs.replace(TEAMS, agents=(wang,))
-    silent = Silent()
-    connectors: dict[str, Connector] = {"wecom": silent}  # type: ignore[dict-item]
-    rig = await Rig.start(nats, range(PARTITIONS), connectors)
-    await rig.submit(ids.QUEUE_ID, c.ChangeTeams(teams))
+    rig = await Rig.start(nats, range(PARTITIONS), {"wecom": silent})  # type: ignore[dict-item]
+    await rig.submit(ids.QUEUE_ID, c.ChangeTeams(msgspec.structs.replace(TEAMS, agents=(wang,))))
     await until(lambda: rig.partitions.state(WANG) is not None)
     await rig.submit(WANG, c.SetDuty(WANG, True))
     await rig.post(ONE, "t1", 1)
     await until(lambda: len(silent.got) == 1)
+    return rig
+
+
+async def test_a_verdict_that_comes_while_the_lease_is_in_doubt_is_not_forgotten(nats: EmbeddedServer) -> None:
+    """While a cluster elects its leader no lease can be renewed; the same owner goes on afterwards."""
+    silent = Silent()
+    rig = await to_phone(nats, silent)
+    owner = owner_in(rig, ids.partition_of(WANG))
+    valid_until, owner.valid_until = owner.valid_until, 0.0
+    silent.may_answer.set()
+    await asyncio.sleep(0.3)
+    assert rig.partitions.state(WANG).attempt is not None
+    owner.valid_until = valid_until
+    await until(lambda: rig.partitions.state(WANG).attempt is None)
+    await rig.stop()
+
+
+async def test_attempt_without_verdict_is_repeated_though_only_an_image_tells_of_it(nats: EmbeddedServer) -> None:
+    """Nobody asks for the agent entity after the take-over, and the log's tail does not name it."""
+    silent = Silent()
+    rig = await to_phone(nats, silent)
     for partition in range(PARTITIONS):
         await made_by(rig, partition).make()
     await rig.kill()
-    rig = await Rig.start(nats, range(PARTITIONS), connectors)
+    rig = await Rig.start(nats, range(PARTITIONS), {"wecom": silent})  # type: ignore[dict-item]
     assert WANG not in owner_in(rig, ids.partition_of(WANG)).entities.in_tail
     await until(lambda: len(silent.got) == 2)
     assert silent.got[0] == silent.got[1]
