@@ -109,8 +109,9 @@ def post(state: Conversation, command: c.PostMessage, judged: Judgement) -> list
         events.append(e.Opened(command.profile))
     elif state.stage == "closed":
         events.append(e.Reopened())
-    shown = judged.status != "blocked" and state.phone and state.stage == "served"
-    name = (state.profile or command.profile).name
+    to, no, name = "", 0, ""
+    if judged.status != "blocked" and state.phone and state.stage == "served":
+        to, no, name = state.agent, state.no, (state.profile or command.profile).name
     events.append(
         e.MessagePosted(
             f"{command.tab}.{command.n}",
@@ -120,9 +121,9 @@ def post(state: Conversation, command: c.PostMessage, judged: Judgement) -> list
             judged.flags,
             judged.because,
             judged.rules,
-            to=state.agent if shown else "",
-            no=state.no if shown else 0,
-            name=name if shown else "",
+            to,
+            no,
+            name,
         )
     )
     if judged.status == "blocked":
@@ -320,9 +321,11 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
 
 
 def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:
-    known = state.tabs.pop(tab, None) or Tab()
+    known = state.tabs.get(tab)
+    if known is None or len(state.tabs) > 1:  # last used last, so that the longest unused one is forgotten first
+        known = state.tabs.pop(tab, None) or Tab()
+        state.tabs[tab] = known
     known.note(n, seq)
-    state.tabs[tab] = known  # last used last, so that the longest unused one is forgotten first
     if len(state.tabs) > TABS:
         oldest = next(iter(state.tabs))
         del state.tabs[oldest]

@@ -5,6 +5,7 @@ happens in the order of the decisions.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -98,8 +99,7 @@ class Commits:
             if not self._pending:
                 self._wake.clear()
                 await self._wake.wait()
-            self._writing = self._take_pending()
-            entries = [entry for item in self._writing for entry in item.entries]
+            self._writing, entries = self._take_pending()
             if entries:
                 try:
                     await self._append(entries)
@@ -136,12 +136,13 @@ class Commits:
                     warned = True
                 await asyncio.sleep(FULL_PAUSE_S)
 
-    def _take_pending(self) -> list[Item]:
-        size = 0
-        for count, item in enumerate(self._pending):
-            size += sum(map(len, item.entries))
-            if size > BATCH_BYTES and count:
-                taken, self._pending = self._pending[:count], self._pending[count:]
-                return taken
-        taken, self._pending = self._pending, []
-        return taken
+    def _take_pending(self) -> tuple[list[Item], list[bytes]]:
+        """The items of the next batch, and their entries."""
+        entries = [entry for item in self._pending for entry in item.entries]
+        count = len(self._pending)
+        if sum(map(len, entries)) > BATCH_BYTES:
+            sizes = itertools.accumulate(sum(map(len, item.entries)) for item in self._pending)
+            count = max(1, sum(1 for size in sizes if size <= BATCH_BYTES))
+            entries = [entry for item in self._pending[:count] for entry in item.entries]
+        taken, self._pending = self._pending[:count], self._pending[count:]
+        return taken, entries

@@ -1,6 +1,7 @@
 """The kinds of entity, for an engine that does not know which one it runs."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hub.domain import agent, agent_state, conversation, ids, intake, queue
@@ -24,7 +25,7 @@ class Kind(NamedTuple):
     next_due: Callable[[Any], int | None] | None = None
     resume: Callable[[Any, int], list[AnyEvent]] | None = None
     """What to do at a take-over with what the owner before may have left in the air."""
-    prev: Callable[[Any], int] = lambda state: state.seq
+    prev: Callable[[Any], int] = attrgetter("seq")
 
 
 def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
@@ -36,7 +37,7 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             decide_conversation,
             conversation.evolve,
             conversation.reactions,
-            prev=lambda state: state.visitor_seq,
+            prev=attrgetter("visitor_seq"),
         ),
         ids.AGENT: Kind(
             agent_state.Agent, agent.new, agent.decide, agent.evolve, agent.reactions, agent.next_due, agent.resume

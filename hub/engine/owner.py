@@ -171,10 +171,10 @@ class Owner:
         for event in events:
             record = Record(slot.entity, state.seq + 1, kind.prev(state), now_ms, event)
             kind.evolve(state, record, origin)
-            records.append(record)
-            entries.append(encode_entry(Entry(record, origin)))
-        for entry in entries:
+            entry = encode_entry(Entry(record, origin))
             slot.recent.append(entry)
+            records.append(record)
+            entries.append(entry)
         if kind.next_due is not None:
             self._timers.set(slot.entity, kind.next_due(state))
         self._commits.add(Item(slot, tuple(records), entries, done, sender))
@@ -237,7 +237,7 @@ class Owner:
         page = slot.latest(audience, after, epoch, self._epoch)
 
         def committed() -> None:
-            slot.watchers.setdefault(audience, {})[pushes] = self.now_ms()
+            slot.watchers[audience, pushes] = self.now_ms()
             done(page)
 
         self._commits.after(committed, done)
@@ -245,10 +245,7 @@ class Owner:
     def unwatch(self, entity: str, audience: Audience, pushes: Pushes) -> None:
         """Push no more of it to `pushes`."""
         slot = self._slots.get(entity)
-        if slot is not None and audience in slot.watchers:
-            slot.watchers[audience].pop(pushes, None)
-            if not slot.watchers[audience]:
-                del slot.watchers[audience]
+        if slot is not None and slot.watchers.pop((audience, pushes), None) is not None:
             self.entities.drop_unused(slot)
 
     def page(
@@ -273,14 +270,15 @@ class Owner:
         """Hand on a frame that takes no seq."""
         slot = self._slots.get(entity)
         if slot is not None:
-            for pushes in slot.watchers.get(audience, ()):
-                pushes.signal(entity, audience, frame)
+            for hears, pushes in tuple(slot.watchers):
+                if hears == audience:
+                    pushes.signal(entity, audience, frame)
 
     def forget_watchers(self, unseen_since_ms: int, kept: Pushes) -> None:
         """Drop watchers that have not said for long that they still watch; `kept` is the one of this process."""
         for slot in list(self._slots.values()):
-            for audience, watchers in list(slot.watchers.items()):
-                for pushes in [p for p, seen_ms in watchers.items() if seen_ms < unseen_since_ms and p is not kept]:
+            for (audience, pushes), seen_ms in list(slot.watchers.items()):
+                if seen_ms < unseen_since_ms and pushes is not kept:
                     self.unwatch(slot.entity, audience, pushes)
 
     def _unavailable(self) -> Denied:
@@ -338,21 +336,21 @@ class Owner:
     def _push(self, slot: Slot, record: Record, sender: object) -> None:
         entity, seq = slot.entity, record.seq
         but = sender if isinstance(record.event, ACKED) else None
-        for audience, watchers in tuple(slot.watchers.items()):  # a push may close a socket, which watches no more
-            frame: bytes | None = None
-            for pushes in tuple(watchers):
-                if but is not None and pushes.skip(entity, audience, seq, but):
-                    continue
-                if frame is None:  # made once, and only if somebody hears it
-                    frame = encode_frame(record, audience)
-                    if frame is None:
-                        break
+        frames: dict[Audience, bytes | None] = {}
+        for audience, pushes in tuple(slot.watchers):  # a push may close a socket, which watches no more
+            if but is not None and pushes.skip(entity, audience, seq, but):
+                continue
+            if audience not in frames:  # made once, and only if somebody hears it
+                frames[audience] = encode_frame(record, audience)
+            frame = frames[audience]
+            if frame is not None:
                 pushes.push(entity, audience, seq, frame, but)
         if but is None:
             change = serving_change(record.event)
             if change is not None:
-                for pushes in slot.watchers.get("agent", ()):
-                    pushes.serving(entity, *change)
+                for audience, pushes in tuple(slot.watchers):
+                    if audience == "agent":
+                        pushes.serving(entity, *change)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 

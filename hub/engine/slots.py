@@ -33,7 +33,8 @@ class Slot:
         self.kind = kind
         self.state: Any = kind.new(entity)
         self.recent = Recent()
-        self.watchers: dict[Audience, dict[Pushes, float]] = {}
+        self.watchers: dict[tuple[Audience, Pushes], float] = {}
+        """Who hears of its events, and when (Unix ms) they last said that they want to."""
         self.stopped = ""
         """Why it takes nothing more; empty: it does."""
         self.spoilt = False

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +29,9 @@ WATCHES_A_TICK = 200
 """After a change of owner so many are watched again in one sweep; more would hold up the loop."""
 MAX_WAITING_BYTES, ALL_WAITING_BYTES = 1 << 20, 64 << 20
 """So much may wait to be read by one socket, and by all of a worker."""
+COMMANDS_A_TURN = 64
+"""So many commands are carried out in one turn of the loop: hundreds of sockets may be readable in one, and to serve
+all of them would hold up everything else."""
 PAGES_AT_ONCE = 8
 """So many first pages of an agent's conversations are asked for at a time."""
 
@@ -81,6 +84,10 @@ class Sessions:
         self._tokens, self._now_s, self._jitter = tokens, now_s, jitter
         self._calls: Calls
         self._sweeper: asyncio.TimerHandle | None = None
+        self._carried_out = 0
+        """Commands, in this turn of the loop."""
+        self._put_off: deque[Callable[[], None]] = deque()
+        """Commands for the next turns."""
         self._pushed: list[Socket] = []
 
     def start(self, calls: Calls) -> None:
@@ -138,7 +145,23 @@ class Sessions:
             socket.send(socket.session.answered(submit.id, entity, Outcome(denied=Denied(UNAVAILABLE, refusal))))
         else:
             answered = partial(self._answered, socket, entity, submit.id, flow, flow.add(size))
-            self._calls.submit(entity, submit.command, answered, socket)
+            if self._carried_out < COMMANDS_A_TURN:
+                if not self._carried_out:
+                    asyncio.get_running_loop().call_soon(self._next_turn)
+                self._carried_out += 1
+                self._calls.submit(entity, submit.command, answered, socket)
+            else:
+                self._put_off.append(partial(self._calls.submit, entity, submit.command, answered, socket))
+
+    def _next_turn(self) -> None:
+        """Carry out what was put off before anything new; nothing overtakes."""
+        self._carried_out = min(COMMANDS_A_TURN, len(self._put_off))
+        for _ in range(self._carried_out):
+            self._put_off.popleft()()
+        if self._put_off:
+            self._carried_out = COMMANDS_A_TURN
+        if self._carried_out:
+            asyncio.get_running_loop().call_soon(self._next_turn)
 
     @property
     def patience_bytes(self) -> int:
@@ -311,7 +334,7 @@ class Sessions:
     def skip(self, entity: str, audience: Audience, seq: int, but: object) -> bool:
         """As hub.engine.calls.Pushes: most visitors have one socket, and hear of their own message by its ack."""
         watch = self._watches[audience].get(entity)
-        if watch is None or watch.sockets != [but]:
+        if watch is None or len(watch.sockets) != 1 or watch.sockets[0] is not but:
             return False
         watch.seq = max(watch.seq, seq)
         return True

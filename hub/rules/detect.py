@@ -76,10 +76,12 @@ _FORMS: dict[Detector, tuple[_Form, ...]] = {
 def detect(reading: Reading, wanted: Iterable[Detector]) -> dict[Detector, list[Span]]:
     """Where each of the `wanted` things stands; those that are nowhere are left out."""
     found: dict[Detector, list[Span]] = {}
-    has_number = _NUMBER.search(reading.bare) is not None
+    has_number, may_be_email = _NUMBER.search(reading.bare) is not None, "@" in reading.text
+    if not has_number and not may_be_email:
+        return found
     for detector in wanted:
         if detector == "email":
-            spans = [match.span() for match in _EMAIL.finditer(reading.text)] if "@" in reading.text else []
+            spans = [match.span() for match in _EMAIL.finditer(reading.text)] if may_be_email else []
         else:
             spans = list(_numbers(reading, _FORMS[detector])) if has_number else []
         if spans:

@@ -1,6 +1,7 @@
 """The gateway under pressure: floods from an address, crowds at the door, readers that do not read, a silent log."""
 
 import asyncio
+import itertools
 import json
 import resource
 import socket
@@ -15,7 +16,7 @@ from hub.gateway import door
 from hub.gateway.addresses import Addresses
 from hub.gateway.heartbeat import TICK_S
 from hub.gateway.in_flight import MAX_BYTES, SILENT_S
-from hub.gateway.sessions import ALL_WAITING_BYTES, MAX_WAITING_BYTES
+from hub.gateway.sessions import ALL_WAITING_BYTES, COMMANDS_A_TURN, MAX_WAITING_BYTES
 from hub.gateway.socket import UPGRADE_FRAMES
 from tests.gateway.clients import C, World
 from tests.gateway.test_on_uvicorn import Site, at_site
@@ -164,11 +165,32 @@ async def test_what_waits_for_the_log_is_bounded_and_nothing_is_acknowledged() -
     assert MAX_BYTES <= flow.bytes < MAX_BYTES + 20_000
     assert {(frame["t"], frame["code"], frame["do"]) for frame in heard} == {("error", 4100, "retry")}
     taken = 20 * 64 - len(heard)
+    while len(world.calls.commands) < taken:
+        await asyncio.sleep(0)
     world.calls.hold = False
     world.calls.release()
     acks = [frame for client in crowd for frame in client.heard()]
     assert {frame["t"] for frame in acks} == {"ack"}
     assert (len(acks), flow.bytes) == (taken, 0)
+
+
+async def test_one_turn_of_the_loop_carries_out_only_so_many_commands_and_none_overtakes_another() -> None:
+    world = World()
+    crowd = [world.visitor(f"c7-n{n}") for n in range(COMMANDS_A_TURN // 2 + 1)]
+    await asyncio.sleep(0)
+    for n in (1, 2, 3):
+        for client in crowd:
+            client.say(send(n))
+    counts = [len(world.calls.commands)]
+    while counts[-1] < 3 * len(crowd):
+        await asyncio.sleep(0)
+        counts.append(len(world.calls.commands))
+        if len(counts) == 2:
+            crowd[0].say(send(4))  # what comes now waits behind all that was put off
+    assert max(later - before for before, later in itertools.pairwise([0, *counts])) == COMMANDS_A_TURN
+    await asyncio.sleep(0)
+    assert [command.n for _, command in world.calls.commands] == [n for n in (1, 2, 3) for _ in crowd] + [4]
+    assert {frame["t"] for client in crowd for frame in client.heard()} == {"welcome", "ack"}
 
 
 async def test_a_silent_owner_s_clients_are_told_to_retry_and_another_s_are_not() -> None:
