@@ -40,6 +40,7 @@ WORDS = {
     "bytes_per_visitor": "  with 50 recent messages each",
     "stall_ms": "ms, the longest turn of the worker's event loop at the peak",
     "stall_messages_per_s": "  messages/s meanwhile",
+    "stall_floor_ms": "  the same of a process that only looks at the clock, on that core",
 }
 
 
@@ -110,12 +111,19 @@ def memory(plan: Plan) -> Figures:
 
 
 def stall(plan: Plan) -> Figures:
-    """As `own`, with a watch on the loop, and with nothing else on the worker's core."""
+    """As `own`, with a watch on the loop, and with nothing else on the worker's core.
+
+    Before that, what is there anyway, while the hub works at its peak on the other cores.
+    """
     figures: Figures = {}
     with watched.running(plan.agents_a_team) as (node, watch), remote.crowd(1, node.address) as crowd:
         settle(node.admin_token, crowd, plan)
-        hub.give_a_core(node, crowd.pids)
+        cleared = hub.clear_a_core(node, crowd.pids)
         crowd.flow(plan.in_flight)
+        time.sleep(plan.warm_up_s)
+        for _ in range(plan.repeats):
+            note(figures, {"stall_floor_ms": watched.longest_pause_s(cleared, plan.measure_s) * 1e3})
+        hub.give_a_core(node, crowd.pids)
         time.sleep(plan.warm_up_s)
         for _ in range(plan.repeats):
             watch.begin()

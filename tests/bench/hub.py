@@ -228,15 +228,20 @@ def pin(pid: int, cores: Collection[int]) -> None:
         os.sched_setaffinity(int(thread.name), cores)
 
 
-def give_a_core(node: Hub, others: Collection[int]) -> None:
-    """One core for the hub's one worker alone, and the other cores for all else, `others` too.
+def clear_a_core(node: Hub, others: Collection[int]) -> int:
+    """Let the hub and `others` run on all cores but one, whose number is answered.
 
     Raises RuntimeError where there is only one core.
     """
     first, *rest = sorted(os.sched_getaffinity(0))
     if not rest:
         raise RuntimeError("a worker with a core of its own needs a machine of two cores or more")
-    (worker,) = node.processes()["worker"]
     for pid in (*others, *node.all_pids()):
         pin(pid, rest)
-    pin(worker, {first})
+    return first
+
+
+def give_a_core(node: Hub, others: Collection[int]) -> None:
+    """One core for the hub's one worker alone, and the other cores for all else, `others` too."""
+    (worker,) = node.processes()["worker"]
+    pin(worker, {clear_a_core(node, others)})

@@ -61,6 +61,24 @@ class Watch:
         asyncio.get_running_loop().call_later(TICK_S, self.tick, now_s)
 
 
+def longest_pause_s(core: int, seconds: float) -> float:
+    """How long a process on that core that only looks at the clock is kept from it at most: what no program can beat.
+
+    The kernel deals with the others' packets there, and a virtual machine's host takes its share.
+    """
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        longest_s, last_s = 0.0, time.perf_counter()
+        end_s = last_s + seconds
+        while last_s < end_s:
+            now_s = time.perf_counter()
+            longest_s, last_s = max(longest_s, now_s - last_s), now_s
+        return longest_s
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 @contextlib.contextmanager
 def running(agents_a_team: int) -> Iterator[tuple[Hub, Watch]]:
     """As tests.bench.hub.running with one worker, and the watch on it."""
