@@ -5,14 +5,15 @@ when each of them has an acknowledgement of something they sent after it; that i
 
 one worker    its supervisor saw it die: the standby takes its place
 two workers   the same, with another one beside it; the visitors' sockets and conversations are spread over both
-other node    two hubs work on one nats-server; all processes of one are killed, so nobody sees it and tells: the other
-              one has to wait until the lease has run out (5 s)
+other node    two hubs work on one nats-server and one PostgreSQL; all processes of one are killed, so nobody sees it and
+              tells: the other one has to wait until the lease has run out (5 s)
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +24,7 @@ from hub.bus.server import EmbeddedServer
 from tests.bench import frames, hub
 from tests.bench.client import ACK, ERROR, UPGRADE, WELCOME, at_once, hello, message, partition_of, post
 from tests.bench.figures import Figures, Plan
+from tests.cluster.postgres import Postgres
 
 VISITORS = 40
 EVERY_S, AGAIN_S, ANSWER_S = 0.02, 0.02, 20.0
@@ -175,8 +177,11 @@ async def _other_node(plan: Plan) -> list[float]:
     with hub.folder() as store, hub.folder() as place, contextlib.ExitStack() as stack:
         server = EmbeddedServer(store)
         await server.start()
+        database = Postgres("127.0.0.1", hub.free_port(), secrets.token_hex(8))
+        stack.callback(database.remove)
+        database.start()
         try:
-            joined = {"HUB_NATS__URL": server.url}
+            joined = {"HUB_NATS__URL": server.url, "HUB_HISTORY__URL": database.url()}
             other = stack.enter_context(hub.running(1, 1, environment=joined))
             for _ in range(plan.kills):
                 with hub.running(1, 1, place=place, environment=joined) as node:
