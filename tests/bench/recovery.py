@@ -5,8 +5,8 @@ when each of them has an acknowledgement of something they sent after it; that i
 
 one worker    its supervisor saw it die: the standby takes its place
 two workers   the same, with another one beside it; the visitors' sockets and conversations are spread over both
-other node    two hubs work on one nats-server and one PostgreSQL; all processes of one are killed, so nobody sees it and
-              tells: the other one has to wait until the lease has run out (5 s)
+other node    two hubs work on one nats-server and one PostgreSQL; all processes of one are killed, so nobody sees it
+              and tells: the other one has to wait until the lease has run out (5 s)
 """
 
 import asyncio
