@@ -13,8 +13,8 @@ BLOCK = 10
 _ALIKE = encode_entry(Entry(Record("c0-", 10, 9, 1_790_000_000_000, MessagePosted("a.10", "您好，请问", rules="0"))))
 """What nearly every entry looks like: the first one of a block need not be spelt out either."""
 _KNOWN = zstandard.ZstdCompressionDict(_ALIKE, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-_compress = zstandard.ZstdCompressor(level=-3, dict_data=_KNOWN).compress
-"""A quarter of the time that zlib's fastest level takes, for the same size."""
+_compress = zstandard.ZstdCompressor(level=-1, dict_data=_KNOWN).compress
+"""A third of the time that the fastest level of zlib takes, for the same size."""
 _decompress = zstandard.ZstdDecompressor(dict_data=_KNOWN).decompress
 
 
