@@ -145,7 +145,7 @@ class Sessions:
             socket.send(socket.session.answered(submit.id, entity, Outcome(denied=Denied(UNAVAILABLE, refusal))))
         else:
             answered = partial(self._answered, socket, entity, submit.id, flow, flow.add(size))
-            if self._carried_out < COMMANDS_A_TURN:
+            if self._carried_out < COMMANDS_A_TURN and not self._put_off:
                 if not self._carried_out:
                     asyncio.get_running_loop().call_soon(self._next_turn)
                 self._carried_out += 1
@@ -156,12 +156,10 @@ class Sessions:
     def _next_turn(self) -> None:
         """Carry out what was put off before anything new; nothing overtakes."""
         self._carried_out = min(COMMANDS_A_TURN, len(self._put_off))
+        if self._carried_out:  # first of all: a command that fails must not hold up those behind it
+            asyncio.get_running_loop().call_soon(self._next_turn)
         for _ in range(self._carried_out):
             self._put_off.popleft()()
-        if self._put_off:
-            self._carried_out = COMMANDS_A_TURN
-        if self._carried_out:
-            asyncio.get_running_loop().call_soon(self._next_turn)
 
     @property
     def patience_bytes(self) -> int:

@@ -193,6 +193,28 @@ async def test_one_turn_of_the_loop_carries_out_only_so_many_commands_and_none_o
     assert {frame["t"] for client in crowd for frame in client.heard()} == {"welcome", "ack"}
 
 
+async def test_a_command_that_fails_does_not_hold_up_those_that_were_put_off_behind_it() -> None:
+    world = World()
+    crowd = [world.visitor(f"c7-n{n}") for n in range(3 * COMMANDS_A_TURN)]
+    await asyncio.sleep(0)
+    submit, failing = world.calls.submit, f"c7-n{COMMANDS_A_TURN + 1}"
+
+    def fail_once(entity: str, *rest: Any) -> None:
+        if entity == failing:
+            raise ZeroDivisionError("the engine's fault")
+        submit(entity, *rest)
+
+    world.calls.submit = fail_once  # type: ignore[method-assign]
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    for client in crowd:
+        client.say(send(1))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(world.calls.commands) == len(crowd) - 1
+    crowd[0].say(send(2))
+    assert len(world.calls.commands) == len(crowd)
+
+
 async def test_a_silent_owner_s_clients_are_told_to_retry_and_another_s_are_not() -> None:
     world = World()
     one, other = world.visitor("c7-one"), world.visitor("c8-other")
