@@ -242,7 +242,10 @@ class Snapshots:
 
     async def _is_mine(self, seq: int) -> bool:
         """Whether the message there was written by this owner: nobody else bears its name."""
-        stored = await insist(self._connection, lambda: self._js.get_msg(self.stream, seq=seq))
+        try:
+            stored = await insist(self._connection, lambda: self._js.get_msg(self.stream, seq=seq))
+        except NotFoundError:  # a later message of its subject has taken its place, and that one is not this owner's
+            return False
         return str((stored.headers or {}).get(BATCH, "")).rpartition(":")[0] == self._name
 
     # --- reading ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from hub.bus.connection import Connection, connect
 from hub.bus.server import EmbeddedServer
-from hub.bus.snapshots import PART_BYTES, Snapshots
+from hub.bus.snapshots import PART_BYTES, Snapshots, _Message
 from hub.errors import Fenced, SnapshotDamaged
 
 
@@ -70,6 +70,32 @@ async def test_claims_at_the_same_moment_leave_one_writer(connection: Connection
     await asyncio.gather(*(snapshots.claim(f"w{n}") for n, snapshots in enumerate(several)))
     outcomes = await asyncio.gather(*(s.write({"c4-a": b"x"}) for s in several), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(Fenced) == 4
+
+
+async def test_a_claim_replaced_while_it_is_looked_at_is_nobodys_own(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, late = (Snapshots(connection, 4) for _ in range(3))
+    for snapshots in (first, second, late):
+        await snapshots.open()
+    look, come_before = late._js.get_msg, late._write
+
+    async def look_too_late(*place: object, **more: object) -> object:
+        monkeypatch.setattr(late._js, "get_msg", look)
+        await second.claim("second")
+        return await look(*place, **more)  # type: ignore[arg-type]
+
+    async def write_too_late(messages: list[_Message]) -> None:
+        monkeypatch.setattr(late, "_write", come_before)
+        await first.claim("first")
+        await come_before(messages)
+
+    monkeypatch.setattr(late._js, "get_msg", look_too_late)
+    monkeypatch.setattr(late, "_write", write_too_late)
+    await late.claim("late")
+    await late.write({"c4-a": b"x"})
+    with pytest.raises(Fenced):
+        await second.write({"c4-a": b"y"})
 
 
 async def test_writes_go_on_through_deaths_of_the_server(nats: EmbeddedServer, connection: Connection) -> None:
