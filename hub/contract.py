@@ -1,20 +1,28 @@
-"""All that a connector needs of the hub, and all that it may use (with hub.domain's values).
+"""All that a connector needs of the hub, and all that it may use (with hub.domain's values and hub.errors).
 
-A connector is one folder under connectors/. It turns what its platform sends into `Inbound`s (`parse`, pure) and what
-waits for one recipient into one call of the platform (`deliver`), and says of every call what became of it: a
-`Verdict`. The hub does the rest: the log, order, folding, limits, retries. The hub never asks for a channel's name,
-it reads `can`.
+A connector is one folder under connectors/, or a package with the entry point `kefu_hub.connectors`. It turns what
+its platform sends into `Inbound`s (`parse`, or `pull`) and each `Delivery` into one call of the platform (`deliver`),
+and says of every call what became of it: a `Verdict`. The hub does the rest: the log, order, repeats, cutting, folding,
+limits, retries. The hub never asks for a channel's name, it reads `can`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import pydantic
 
-from hub.domain.messages import Profile
+from hub.domain.messages import FileLimit, Profile
+from hub.domain.text import Unit
+from hub.domain.verdicts import Refused, Retry, Sent, Unknown, Verdict
+
+__all__ = [
+    "VERSION", "Answer", "Capabilities", "Connector", "Delivery", "Enclosed", "File", "FileLimit", "Forbidden",
+    "Inbound", "NoSettings", "Parsed", "Profile", "Pulled", "Raw", "Receipt", "Refused", "Retry", "Route", "Sent",
+    "Surroundings", "Token", "Tokens", "Unit", "Unknown", "Verdict",
+]  # fmt: skip
 
 VERSION = 1
 """Of this contract; raised when a connector written for the old one would not work."""
@@ -24,26 +32,47 @@ VERSION = 1
 class Capabilities:
     """What the platform can do and how much it takes.
 
-    `role` says who is on its far side. `socket`: clients speak the hub's own protocol (docs/protocol.md), nothing is
-    delivered by `deliver`. A text is at most `max_text_bytes` long in UTF-8. `per_minute`/`per_hour` count texts to
-    one recipient, repeats included (0: no limit). `fold_ms`: how long texts for one recipient may be gathered.
-    `duplicate_check_s`: how long the platform drops an identical second text; 0: it does not, so an attempt with an
-    unknown outcome is not repeated.
+    `role`: who is on its far side. `socket`: clients speak the hub's own protocol (docs/protocol.md), nothing is
+    delivered. `typing`: it shows that the other side types.
+
+    A text is at most `max_text` long in `unit`; longer ones are cut. `files`: which it takes; `files_with_text`: in
+    the same call as a text, else each in a call of its own. `choices`: so many answers to pick it shows as buttons
+    (more become numbered lines). `notices`: visitors are told that they wait, and that the conversation is closed.
+    `fold_ms`: texts for one recipient within that time become one.
+
+    `per_minute`, `per_hour`: calls for one recipient; `per_second`: for all together, shared by all workers. `replies`:
+    calls for one recipient until they write again; `reply_within_s`: for so long after they wrote. 0: no limit.
+
+    A call whose outcome is unknown is repeated for as long as the platform recognises a repeat: `recognises_s`
+    seconds, 0 never, by Delivery.`key` (an idempotency key) or because the `text` is the same (a duplicate check, on
+    which only agents' channels can rely: the hub makes their texts differ).
     """
 
     role: Literal["visitor", "agent"]
     socket: bool = False
     typing: bool = False
-    max_text_bytes: int = 2048
+    max_text: int = 2048
+    unit: Unit = "bytes"
+    files: Sequence[FileLimit] = ()
+    files_with_text: bool = False
+    choices: int = 0
+    notices: bool = False
     fold_ms: int = 0
     per_minute: int = 0
     per_hour: int = 0
-    duplicate_check_s: int = 0
+    per_second: float = 0
+    replies: int = 0
+    reply_within_s: int = 0
+    recognises: Literal["key", "text"] = "key"
+    recognises_s: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-    """A request of the platform as it came in, at most 256 KiB. `query` is decoded, header names are lower case."""
+    """Something as it came in. Of a webhook: `query` is decoded, header names are lower case; of a pull: `body` only.
+
+    A webhook's body is at most as long as its route allows.
+    """
 
     method: str
     query: Mapping[str, str]
@@ -53,12 +82,27 @@ class Raw:
 
 
 @dataclasses.dataclass(frozen=True)
+class File:
+    """A picture or file that came in: either its `content`, or the platform's `source`, for `fetch` to get it."""
+
+    name: str
+    type: str = ""
+    content: bytes | None = None
+    source: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Inbound:
     """One thing somebody on the platform did.
 
-    `identity` is their stable id there. `outside_id` is the platform's id of this message, used to recognise a repeat;
-    it must differ between any two messages of one identity. `unsupported` names a kind that is not text (then `text`
-    is empty).
+    `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
+    recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
+    `unsupported` names a kind that the hub cannot show: both sides read that there was one.
+
+    Of visitors also: `account`, which of ours they wrote to; `address`, where answers go (empty: `identity`); `name`
+    and `language`, as the platform knows them; `thread` and `title`, where it has threads; `conversation`, where a
+    signature has proved (`Surroundings.key`) that this answers it; `edits`, the outside id of the message that this
+    one replaces; `automatic`: a machine wrote it, nothing may be answered to it by itself.
     """
 
     identity: str
@@ -66,11 +110,32 @@ class Inbound:
     text: str
     sent_at_ms: int
     unsupported: str = ""
+    files: Sequence[File] = ()
+    account: str = ""
+    address: str = ""
+    name: str = ""
+    language: str = ""
+    thread: str = ""
+    title: str = ""
+    conversation: str = ""
+    edits: str = ""
+    automatic: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """The platform tells later what became of a delivery: the conversation, and its number or the `receipt` of Sent."""
+
+    conversation: str
+    kind: Literal["delivered", "read", "failed"]
+    number: int = 0
+    receipt: str = ""
+    because: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the platform gets to hear; with inbounds, after they are committed."""
+    """What the platform gets to hear, after all that was parsed is committed."""
 
     status: int = 200
     body: str = ""
@@ -79,11 +144,23 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """The result of `parse`. `unparsed` says why nothing could be made of an authentic request: it is kept as it is."""
+    """What a request means. `unparsed` says why nothing could be made of an authentic one: it is kept as it is."""
 
-    answer: Answer
+    answer: Answer = Answer()
     inbounds: Sequence[Inbound] = ()
+    receipts: Sequence[Receipt] = ()
     unparsed: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pulled:
+    """What `pull` brought, in the platform's order; each with the bytes it was made of.
+
+    When all of it is committed, `cursor` is stored, and given to the next `pull`.
+    """
+
+    cursor: str
+    items: Sequence[tuple[bytes, Parsed]] = ()
 
 
 class Forbidden(Exception):
@@ -103,45 +180,39 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True)
+class Enclosed:
+    """A file that goes out. `read` gives its content, `url` an address that is good for an hour."""
+
+    name: str
+    type: str
+    size: int
+    url: str
+    read: Callable[[], AsyncIterator[bytes]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Delivery:
-    """One text for one recipient, already folded and cut to size; a repeat has the same `text` and `key`."""
+    """What one call of the platform takes to one recipient, folded and cut to size already.
+
+    A repeat has the same `text` and `key`, and no other delivery has. To visitors also: `conversation` and `number`,
+    which a Receipt names; `part` of `parts` of a message; `files`; `choices`, answers to pick; `by`, who wrote it;
+    `automatic`: nobody did; `thread` and `title`, and `in_reply_to`, the outside id of what they wrote last.
+    """
 
     address: str
     text: str
     key: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Sent:
-    """The platform has it; `receipt` is its id for it."""
-
-    receipt: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Retry:
-    """Not now. The same again after `after_s` at the earliest."""
-
-    because: str
-    after_s: float = 1.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Refused:
-    """Never. `because` is the sentence that a person reads; `unreachable`: this recipient cannot be reached at all."""
-
-    because: str
-    unreachable: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Unknown:
-    """No answer came: it may have been delivered."""
-
-    because: str
-
-
-Verdict = Sent | Retry | Refused | Unknown
+    conversation: str = ""
+    number: int = 0
+    part: int = 1
+    parts: int = 1
+    files: Sequence[Enclosed] = ()
+    choices: Sequence[str] = ()
+    by: str = ""
+    automatic: bool = False
+    thread: str = ""
+    title: str = ""
+    in_reply_to: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,10 +236,11 @@ class Tokens(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
-    """What the hub lends a connector while it runs."""
+    """What the hub lends a connector while it runs. `key`: 32 secret bytes of this channel, the same for ever."""
 
     tokens: Tokens
     public_url: str
+    key: bytes = b""
 
 
 class NoSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -176,7 +248,7 @@ class NoSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 class Connector:
-    """A channel. The class is found by `channels.<name>` in config/hub.yaml: connectors/<name>/connector.py, CONNECTOR.
+    """A channel, found by `channels.<name>` in config/hub.yaml: connectors/<name>/connector.py, CONNECTOR.
 
     `Settings` is checked by the hub, wrong keys and values are named with file and line.
     """
@@ -184,6 +256,8 @@ class Connector:
     Settings: type[pydantic.BaseModel] = NoSettings
     can: Capabilities
     routes: Sequence[Route] = ()
+    pulls: bool = False
+    """It has a `pull`; one worker at a time calls it."""
     static: str = ""
     """A folder inside the connector's own with pages that are served at /<name>/."""
 
@@ -210,10 +284,26 @@ class Connector:
     async def upkeep(self) -> None:
         """Called every minute in every worker: renew what is about to expire, so that no message waits for it."""
 
+    def health(self) -> str:
+        """What a person should look at, in a sentence for `hub doctor`; empty: all is well. Must not wait."""
+        return ""
+
     def parse(self, route: str, raw: Raw) -> Parsed:
-        """What a request means. Pure: no I/O, no clock. Raises Forbidden for one that is not the platform's."""
+        """What a request means. Pure: no I/O, no clock, within 1 s. Raises Forbidden for one not the platform's."""
         raise NotImplementedError(f"{type(self).__name__} declares the route {route!r} and does not parse it")
 
+    async def pull(self, cursor: str) -> Pulled:
+        """What came after `cursor`, in order; waits up to a minute where there is nothing. Called again and again.
+
+        `cursor` is empty at the very first call, or when it was lost: then what may have been had comes again. What
+        is raised is logged, and the pull tried again later.
+        """
+        raise NotImplementedError(f"{type(self).__name__} declares that it pulls and does not")
+
+    def fetch(self, source: str) -> AsyncIterator[bytes]:
+        """The content of a file that came in by its `source`."""
+        raise NotImplementedError(f"{type(self).__name__} gives files a source and does not fetch them")
+
     async def deliver(self, delivery: Delivery) -> Verdict:
-        """Hand one text to the platform. Answers within 10 s; an exception counts as Unknown."""
+        """Make the call. Answers within 10 s; an exception counts as Unknown."""
         raise NotImplementedError(f"{type(self).__name__} cannot deliver")

@@ -29,14 +29,16 @@ from hub.bus.room import Rooms
 from hub.bus.shared_secrets import Secrets, share
 from hub.bus.tokens import SharedTokens
 from hub.clock import Clock
-from hub.contract import Connector, Surroundings
+from hub.contract import Connector, Enclosed, File, Surroundings
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
-from hub.domain.messages import Teams
+from hub.domain.messages import Attachment, Teams
 from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, Health, Outcome
+from hub.engine.ingest import Ingest
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
+from hub.engine.pulls import Pulls
 from hub.engine.roster import Roster, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
@@ -73,6 +75,7 @@ class Worker:
         self.connection = connection
         self.clock = Clock()
         self._partition_count = founding.partitions
+        self._shared = shared
         self.tokens = Tokens(shared.signing_key)
         self._is_admin = shared.is_admin
         self.sessions = Sessions(self.tokens)
@@ -89,6 +92,7 @@ class Worker:
             self.router,
             kinds(self.pipeline.decide),
             self.connectors,
+            self._enclose,
             count=founding.partitions,
             founded=lambda: read(connection),
             log_bytes=self.settings.log_max_bytes,
@@ -97,6 +101,10 @@ class Worker:
         )
         self.rooms = Rooms()
         self.spool = Spool(self.settings.data / SPOOL, self.router, self.roster.unparsed)
+        self.ingest = Ingest(
+            self.connectors, self.roster, self.spool.take, self._keep, self.history.knows, founding.partitions
+        )
+        self.pulls = Pulls(connection, self.connectors, self.partitions.leases, self.ingest)
 
     def _teams(self, rules: RuleSet) -> Teams:
         return teams_of(rules, self.connectors, self._partition_count)
@@ -137,6 +145,12 @@ class Worker:
             tuple(self.rooms.warnings),
         )
 
+    async def _keep(self, channel: str, entity: str, file: File) -> Attachment:
+        raise HubError("no attachments yet")
+
+    def _enclose(self, file: Attachment) -> Enclosed:
+        raise HubError("no attachments yet")
+
     async def _tell_health(self, _: bytes) -> bytes:
         return msgspec.json.encode(self.health())
 
@@ -170,9 +184,7 @@ class Worker:
             profile=visitors.profile,
             allows=self.allows,
             agent_id=self.roster.agent_id,
-            command_for=self.roster.command_for,
-            unparsed=self.roster.unparsed,
-            take=self.spool.take,
+            take=self.ingest.take,
             health=self.health,
             trusted_proxies=self.settings.trusted_proxies,
             tokens_per_minute=self.settings.visitors_per_minute,
@@ -187,9 +199,9 @@ class Worker:
         await self.rooms.listen(self.connection)
         await serve_requests(self.connection, HEALTH_SUBJECT, self._tell_health)
         self._looking = asyncio.create_task(self._look_around())
-        surroundings = Surroundings(SharedTokens(self.connection), self.settings.public_url)
-        for connector in self.connectors.values():
-            await connector.start(surroundings)
+        tokens = SharedTokens(self.connection)
+        for channel, connector in self.connectors.items():
+            await connector.start(Surroundings(tokens, self.settings.public_url, self._shared.channel_key(channel)))
         self.placing = asyncio.create_task(self.partitions.keep(self.config.workers), name="placing")
         begun = asyncio.create_task(self.partitions.begun.wait())
         await asyncio.wait({self.placing, begun}, return_when=asyncio.FIRST_COMPLETED)
@@ -197,6 +209,7 @@ class Worker:
         if self.placing.done():
             await self.placing
         self.spool.start()
+        self.pulls.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
@@ -219,6 +232,7 @@ class Worker:
         """Let everything decided reach the disk, then close."""
         self.scheduler.shutdown(wait=False)
         self.sessions.stop()
+        await self.pulls.close()
         await self.spool.close()
         self.placing.cancel()
         await asyncio.gather(self.placing, return_exceptions=True)

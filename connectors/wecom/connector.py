@@ -54,12 +54,13 @@ class WeCom(Connector):
     Settings = WeComSettings
     can = Capabilities(
         role="agent",
-        max_text_bytes=2048,
+        max_text=2048,
         fold_ms=3000,
         # WeCom drops above 30 and 1,000 in silence
         per_minute=25,
         per_hour=900,
-        duplicate_check_s=codec.DUPLICATE_CHECK_S,
+        recognises="text",
+        recognises_s=codec.DUPLICATE_CHECK_S,
     )
     routes = (Route("callback", ("GET", "POST")),)
 

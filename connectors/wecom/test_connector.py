@@ -184,7 +184,7 @@ async def test_what_was_accepted_without_an_answer_is_unknown_and_a_repeat_shows
 async def test_a_repeat_after_the_duplicate_check_would_show_twice(
     wecom: WeCom, sandbox: WeComSandbox, clock: Clock
 ) -> None:
-    """Why `duplicate_check_s` bounds how long an unknown attempt may be repeated."""
+    """Why `recognises_s` bounds how long an unknown attempt may be repeated."""
     await deliver(wecom)
     clock.now += DUPLICATE_LONGEST_S - 1
     await deliver(wecom)
@@ -203,7 +203,7 @@ async def test_the_capabilities_keep_below_what_is_dropped_in_silence(wecom: WeC
 
 async def test_the_longest_text_is_shown_whole(wecom: WeCom, sandbox: WeComSandbox) -> None:
     text = "“好”" * 227 + "hello"
-    assert len(text.encode()) == wecom.can.max_text_bytes
+    assert len(text.encode()) == wecom.can.max_text
     await deliver(wecom, text)
     assert await shown(sandbox) == [text]
 

@@ -1,10 +1,7 @@
 """/callbacks/<channel>/<route>: what platforms call. They are answered when all that came is in the log or spooled."""
 
-import asyncio
-import dataclasses
 from typing import Any
 
-import msgspec
 import structlog
 from litestar import Request, Response, route
 from litestar.di import NamedDependency
@@ -16,8 +13,6 @@ from hub.contract import Answer, Connector, Forbidden, Parsed, Raw, Route
 from hub.errors import SpoolFull
 
 MAX_BODY_BYTES = 262_144
-_UNKEPT = frozenset({"authorization", "cookie"})
-"""Headers that may hold a secret of somebody in between, and say nothing of what came."""
 
 logger = structlog.get_logger("api")
 
@@ -44,7 +39,10 @@ async def call_back(
     except Exception as error:
         logger.exception("callback not understood", channel=channel, route=declared.name)
         parsed = Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
-    await _commit(needs, channel, parsed, raw)
+    try:
+        await needs.take(channel, parsed, raw)
+    except SpoolFull as full:
+        raise problem(503, str(full), "unavailable", {"retry-after": "1"}) from None
     answer = parsed.answer
     # As a header, because Litestar would add a second charset to a media type.
     return Response(answer.body.encode(), status_code=answer.status, headers={"content-type": answer.content_type})
@@ -68,25 +66,3 @@ async def _read(request: Request[Any, Any, Any], declared: Route, needs: Needs) 
         raise problem(413, f"A body of {len(body)} bytes exceeds the limit of {declared.body_limit}.", "too_big")
     query = dict(request.query_params.multi_items())
     return Raw(request.method, query, dict(request.headers), body, int(needs.now_s() * 1000))
-
-
-async def _commit(needs: Needs, channel: str, parsed: Parsed, raw: Raw) -> None:
-    """Have all of it in the log or on this worker's disk; raises 503 when neither can be had: the platform repeats."""
-    if not parsed.inbounds and not parsed.unparsed:
-        return
-    text = encode_raw(raw)
-    commands = [needs.command_for(channel, inbound, text) for inbound in parsed.inbounds]
-    if parsed.unparsed:
-        commands.append(needs.unparsed(channel, parsed.unparsed, text))
-    taking = (needs.take(channel, entity, command) for entity, command in commands)
-    for failure in await asyncio.gather(*taking, return_exceptions=True):
-        if isinstance(failure, SpoolFull):
-            raise problem(503, str(failure), "unavailable", {"retry-after": "1"})
-        if failure is not None:
-            raise failure
-
-
-def encode_raw(raw: Raw) -> str:
-    """The request as text, to be kept beside what was made of it, with its body in base64."""
-    kept = dataclasses.asdict(raw) | {"headers": {k: v for k, v in raw.headers.items() if k not in _UNKEPT}}
-    return msgspec.json.encode(kept).decode()

@@ -4,8 +4,7 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from hub.contract import Connector, Inbound
-from hub.domain.commands import AnyCommand
+from hub.contract import Connector, Parsed, Raw
 from hub.domain.messages import Profile
 from hub.engine.calls import Calls, Health
 from hub.gateway.tokens import Tokens
@@ -28,14 +27,10 @@ class Needs:
     """Whether a page of this Origin may talk to the hub, whose own origin is the second one."""
     agent_id: Callable[[str], str | None]
     """The entity id of the agent with this name in teams.yaml, or None."""
-    command_for: Callable[[str, Inbound, str], tuple[str, AnyCommand]]
-    """The entity and command that something from a channel becomes; the text is the raw input."""
-    unparsed: Callable[[str, str, str], tuple[str, AnyCommand]]
-    """The entity and command that keep a channel's raw input (the last) that could not be used, with the reason."""
+    take: Callable[[str, Parsed, Raw], Awaitable[None]]
+    """Return when all that a channel's connector has made of a request is safe. Raises SpoolFull."""
     health: Callable[[], Health]
     """What is wrong with the worker."""
-    take: Callable[[str, str, AnyCommand], Awaitable[None]]
-    """Return when a command that came from a channel is safe: (channel, entity, command). Raises SpoolFull."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
     tokens_per_minute: float = 30

@@ -26,6 +26,10 @@ class Secrets(msgspec.Struct, frozen=True):
         """Whether this is the admin token."""
         return hmac.compare_digest(_hash(token), self.admin_hash)
 
+    def channel_key(self, channel: str) -> bytes:
+        """32 bytes that only this hub's connector for the channel has."""
+        return hmac.digest(self.signing_key, f"channel {channel}".encode(), "sha256")
+
 
 class Shared(NamedTuple):
     """The secrets, and the admin token if it was made just now: nobody can tell it again."""

@@ -11,8 +11,9 @@ from hub.domain import agent_notes as notes
 from hub.domain import agent_words as words
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.agent_delivery import attempt, next_send, resume, verdict
-from hub.domain.agent_state import Agent, Served, evolve, outside_hash, sticky_no
+from hub.domain import outside
+from hub.domain.agent_delivery import attempt, check_letter, next_send, resume, verdict
+from hub.domain.agent_state import Agent, Served, evolve, sticky_no
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -70,6 +71,14 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
             return _stop(state, command)
         case c.TellRefused():
             return _tell_refused(state, command)
+        case c.TellUndelivered(no=no, text=text, because=because):
+            return _note(state, notes.undelivered(no, text, because))
+        case c.RetryDelivery(attempt=number, by=by):
+            check_letter(state, number)
+            return [e.DeliveryRetried(number, by)]
+        case c.DropDelivery(attempt=number, by=by):
+            check_letter(state, number)
+            return [e.DeliveryDropped(number, by)]
         case c.SetDuty(on=on):
             return [e.DutyChanged(on)] if on != state.on_duty else []
         case c.ConfigureAgent(settings=settings, directory=directory):
@@ -155,8 +164,8 @@ def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:
 
 
 def _receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
-    if outside_hash(command.outside_id) in state.outside_ms:
-        raise Repeated(0)
+    if seen_before := outside.find(state.outside, command.outside_id):
+        raise Repeated(seen_before.seq)
     if state.settings is None and state.seq == 0:
         raise NotReady(f"nothing is known of {state.id} yet: send it again in a second")
     got = e.TextReceived(command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported)
@@ -298,7 +307,7 @@ def _note(state: Agent, text: str, begins: int = 0, ends: int = 0, returns: bool
     settings = state.settings
     if settings is None or not settings.channel:
         return []
-    *first, last = pages(text, settings.max_text_bytes - BLOCK_MARGIN)
+    *first, last = pages(text, settings.limits.max_text - BLOCK_MARGIN)
     return [*map(e.NoteWaiting, first), e.NoteWaiting(last, begins, ends, returns)]
 
 

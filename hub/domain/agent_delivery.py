@@ -4,18 +4,17 @@ from collections.abc import Iterator
 from itertools import islice, takewhile
 
 from hub.domain import agent_notes as notes
+from hub.domain import attempts
 from hub.domain import events as e
-from hub.domain.agent_state import Agent, Attempt
+from hub.domain.agent_state import Agent, PhoneAttempt
+from hub.domain.attempts import UNCONFIRMED, Failure
 from hub.domain.commands import RecordVerdict
 from hub.domain.events import AnyEvent
-from hub.domain.messages import AgentSettings
+from hub.domain.messages import AgentSettings, Limits
 from hub.domain.pace import earliest, earliest_repeat
-from hub.domain.phone import BLOCK_MARGIN, cut, parts, size
-from hub.domain.refusals import Repeated
-
-CALL_MS = 10_000
-"""A call to the platform is over by then: a repeat that sets out later might miss the end of the duplicate check."""
-LONGEST_PAUSE_MS = 60_000
+from hub.domain.phone import BLOCK_MARGIN, parts
+from hub.domain.refusals import NotFound
+from hub.domain.text import cut, size
 
 
 def next_send(state: Agent) -> int | None:
@@ -24,13 +23,13 @@ def next_send(state: Agent) -> int | None:
     if open_ is not None:
         if open_.retry_at_ms is None:
             return None
-        pace = earliest_repeat(state.tries_ms, settings, blocks=bool(open_.blocks)) if settings else 0
+        pace = earliest_repeat(state.tries_ms, settings.limits, blocks=bool(open_.blocks)) if settings else 0
         return max(open_.retry_at_ms, pace)
     if settings is None or not settings.channel or state.unreachable:
         return None
-    moments = [earliest(state.tries_ms, settings, blocks=True)] if state.blocks else []
+    moments = [earliest(state.tries_ms, settings.limits, blocks=True)] if state.blocks else []
     if state.notes or state.ask:
-        moments.append(earliest(state.tries_ms, settings, blocks=False))
+        moments.append(earliest(state.tries_ms, settings.limits, blocks=False))
     return min(moments, default=None)
 
 
@@ -42,40 +41,40 @@ def attempt(state: Agent, now_ms: int) -> list[AnyEvent]:
     if state.attempt is None:
         assert state.settings is not None
         return [_compose(state, state.settings, now_ms)]
-    if _recognised(state, state.attempt, now_ms):
+    if attempts.recognised(state.attempt, _limits(state), now_ms):
         return [_again(state.attempt)]
-    return _refuse(state.attempt, "平台没有确认，可能已送达")
+    return _refuse(state, state.attempt, Failure(UNCONFIRMED, unknown=True))
 
 
 def verdict(state: Agent, command: RecordVerdict, now_ms: int) -> list[AnyEvent]:
     """What the platform's verdict changes. Raises Repeated for any but that of the call under way."""
-    open_ = state.attempt
-    if open_ is None or open_.number != command.attempt or open_.retry_at_ms is not None:
-        raise Repeated(0)
-    match command.kind:
-        case "sent":
-            return [e.AttemptSent(open_.number, command.receipt)]
-        case "retry":
-            at_ms = max(command.retry_at_ms, now_ms + 1)
-            return [e.AttemptDelayed(open_.number, command.because, at_ms)]
-        case "unknown":
-            return _doubt(state, open_, command.because, now_ms + _pause(open_.tries))
-    if command.unreachable:
-        return [e.AttemptRefused(open_.number, command.because, open_.text), *_give_up(state, command.because)]
-    return _refuse(open_, command.because)
+    outcome = attempts.verdict(state.attempt, command, _limits(state), now_ms)
+    assert state.attempt is not None
+    return _refuse(state, state.attempt, outcome) if isinstance(outcome, Failure) else [outcome]
 
 
 def resume(state: Agent, now_ms: int) -> list[AnyEvent]:
     """For a new owner: a call that was under way has an unknown outcome, and is repeated where that does no harm."""
-    open_ = state.attempt
-    if open_ is None or open_.retry_at_ms is not None:
+    outcome = attempts.interrupted(state.attempt, _limits(state), now_ms)
+    if outcome is None:
         return []
-    return _doubt(state, open_, "the worker stopped before the platform's answer was stored", now_ms)
+    assert state.attempt is not None
+    return _refuse(state, state.attempt, outcome) if isinstance(outcome, Failure) else [outcome]
+
+
+def check_letter(state: Agent, number: int) -> None:
+    """Raise NotFound unless a dead letter has this number."""
+    if number not in state.letters:
+        raise NotFound(f"there is no dead letter {number}: it was sent again, dropped, or never one")
+
+
+def _limits(state: Agent) -> Limits:
+    return state.settings.limits if state.settings else Limits()
 
 
 def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
     """Notes first, in order, then a question, then blocks as far as they fit and may go."""
-    room = settings.max_text_bytes - BLOCK_MARGIN
+    room = settings.limits.max_text - BLOCK_MARGIN
     lines: list[str] = []
 
     def fits(line: str) -> bool:
@@ -90,50 +89,39 @@ def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
     asks = 0
     if state.ask and taken == len(state.notes):
         text = notes.question(state.held, state.serving.values())
-        asks = state.held[-1].number if fits(cut(text, settings.max_text_bytes - BLOCK_MARGIN)[0]) else 0
+        asks = state.held[-1].number if fits(cut(text, settings.limits.max_text - BLOCK_MARGIN)[0]) else 0
     complete = taken == len(state.notes) and bool(asks) == state.ask
-    may_carry = complete and now_ms >= earliest(state.tries_ms, settings, blocks=True)
+    may_carry = complete and now_ms >= earliest(state.tries_ms, settings.limits, blocks=True)
     carried = list(takewhile(lambda piece: fits(piece[1]), _pieces(state, settings))) if may_carry else []
     number = state.attempts + 1
-    if all(state.serving[conversation].again for conversation, _ in carried):
+    if all(state.serving[conversation].again for (conversation, _), _ in carried):
         lines.append(f"({number})")  # else it might be equal to an earlier text, and the platform would drop it
-    return e.Attempted(number, settings.channel, settings.address, "\n".join(lines), len(carried), taken, asks=asks)
+    text, carries = "\n".join(lines), tuple(dict.fromkeys(place for place, _ in carried))
+    return e.Attempted(
+        number, settings.channel, settings.address, text, len(carried), taken, asks=asks, carries=carries
+    )
 
 
-def _pieces(state: Agent, settings: AgentSettings) -> Iterator[tuple[str, str]]:
-    """The waiting blocks and parts of blocks, each with its conversation."""
-    limit = settings.max_text_bytes - BLOCK_MARGIN
-    pieces = ((block.conversation, piece) for block in state.blocks for piece in parts(block, limit))
+def _pieces(state: Agent, settings: AgentSettings) -> Iterator[tuple[tuple[str, int], str]]:
+    """The waiting blocks and parts of blocks, each with its conversation and seq."""
+    limit = settings.limits.max_text - BLOCK_MARGIN
+    pieces = (((block.conversation, block.seq), piece) for block in state.blocks for piece in parts(block, limit))
     return islice(pieces, state.part, None)
 
 
-def _again(open_: Attempt) -> e.Attempted:
+def _again(open_: PhoneAttempt) -> e.Attempted:
     return e.Attempted(
         open_.number, open_.channel, open_.address, open_.text, len(open_.blocks), len(open_.notes), open_.tries + 1,
-        open_.asks,
+        open_.asks, tuple(dict.fromkeys((one.conversation, one.seq) for one in open_.blocks)),
     )  # fmt: skip
 
 
-def _recognised(state: Agent, open_: Attempt, at_ms: int) -> bool:
-    """Whether a repeat at `at_ms` cannot show the text twice."""
-    if open_.doubt_ms is None:
-        return True
-    resend_ms = state.settings.resend_ms if state.settings else 0
-    return at_ms < open_.doubt_ms + resend_ms - CALL_MS
-
-
-def _doubt(state: Agent, open_: Attempt, because: str, retry_at_ms: int) -> list[AnyEvent]:
-    since_ms = open_.tried_ms if open_.doubt_ms is None else open_.doubt_ms
-    resend_ms = state.settings.resend_ms if state.settings else 0
-    if retry_at_ms >= since_ms + resend_ms - CALL_MS:
-        return _refuse(open_, because)
-    return [e.AttemptDelayed(open_.number, because, retry_at_ms, unknown=True)]
-
-
-def _refuse(open_: Attempt, because: str) -> list[AnyEvent]:
+def _refuse(state: Agent, open_: PhoneAttempt, failure: Failure) -> list[AnyEvent]:
     """The end of an attempt that was not taken. A lost note is not reported by a note: that might go on for ever."""
-    refused = e.AttemptRefused(open_.number, because, open_.text)
-    return [refused, e.NoteWaiting(notes.unconfirmed(open_.blocks, because))] if open_.blocks else [refused]
+    refused = e.AttemptRefused(open_.number, failure.because, open_.text, failure.unknown)
+    if failure.unreachable:
+        return [refused, *_give_up(state, failure.because)]
+    return [refused, e.NoteWaiting(notes.unconfirmed(open_.blocks, failure.because))] if open_.blocks else [refused]
 
 
 def _give_up(state: Agent, because: str) -> list[AnyEvent]:
@@ -144,8 +132,3 @@ def _give_up(state: Agent, because: str) -> list[AnyEvent]:
         if served.no in state.seen:
             events.append(e.NoteWaiting(notes.stopped(served, "returned", ""), ends=served.no))
     return events
-
-
-def _pause(tries: int) -> int:
-    """Milliseconds before the next try: 1 s, 2 s, 4 s … up to a minute."""
-    return int(min(LONGEST_PAUSE_MS, 1000 * 2 ** min(tries - 1, 10)))

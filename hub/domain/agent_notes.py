@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from hub.domain.agent_state import Carried, Held, Served
-from hub.domain.phone import cut, short_name
+from hub.domain.phone import short_name
+from hub.domain.text import cut
 
 HELP = """上班 / 下班：开始、停止接待（on / off）
 列表：我的会话（list）
@@ -83,6 +84,11 @@ def unconfirmed(blocks: Iterable[Carried], because: str) -> str:
     places = list(dict.fromkeys(f"#{one.no}·{one.seq}" for one in blocks))
     more = f" 等 {len(places)} 条" if len(places) > ASKED_ABOUT else ""
     return f"可能没有收到 {' '.join(places[:ASKED_ABOUT])}{more}：{because}"
+
+
+def undelivered(no: int, text: str, because: str) -> str:
+    """A visitor has not got what the agent wrote to them."""
+    return f"未送达 #{no}：{because}" + (f"\n「{_beginning(text)}」" if text else "")
 
 
 def _beginning(text: str) -> str:

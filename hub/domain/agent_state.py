@@ -1,19 +1,20 @@
 """The agent entity's state, and how each of its events changes it."""
 
-import hashlib
-
 import msgspec
 
 from hub.domain import events as e
+from hub.domain import outside
+from hub.domain.attempts import Attempt, note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
 from hub.domain.messages import AgentSettings, Block, Directory
 from hub.domain.origins import Origins, note
+from hub.domain.outside import OutsideIds
 from hub.domain.pace import HOUR_MS
 from hub.domain.phone import BLOCK_MARGIN, pages, parts
 
-OUTSIDE_IDS_MS = 7 * 24 * HOUR_MS
-"""So long a repeat of an outside id is recognised."""
+MOST_LETTERS = 20
+"""So many dead letters can be sent again, the latest ones."""
 LEFT_MS = 24 * HOUR_MS
 """So long it is remembered that a conversation was here; longer than any platform's duplicate check."""
 
@@ -59,22 +60,12 @@ class Carried(msgspec.Struct):
     seq: int
 
 
-class Attempt(msgspec.Struct):
-    """The one attempt that has no end yet."""
+class PhoneAttempt(Attempt):
+    """What is on its way to the phone. `asks`: the number of the last held text that it asks about, or 0."""
 
-    number: int
-    channel: str
-    address: str
-    text: str
-    blocks: list[Carried]
-    notes: list[Note]
-    asks: int
-    tries: int
-    tried_ms: int
-    retry_at_ms: int | None = None
-    """None: a call is under way."""
-    doubt_ms: int | None = None
-    """When the first try began of which nobody knows whether it arrived."""
+    blocks: list[Carried] = msgspec.field(default_factory=list)
+    notes: list[Note] = msgspec.field(default_factory=list)
+    asks: int = 0
 
 
 class Agent(msgspec.Struct):
@@ -109,20 +100,16 @@ class Agent(msgspec.Struct):
     part: int = 0
     """So many parts of the first of `blocks` have left."""
     notes: list[Note] = []
-    attempt: Attempt | None = None
+    attempt: PhoneAttempt | None = None
     attempts: int = 0
+    letters: dict[int, str] = {}
+    """Dead letters: the texts of visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []
     """The moments of the last hour's tries."""
     left_ms: dict[int, int] = {}
     """Numbers that were here, and when they left; or when the phone said that they are not here, if later."""
-    outside_ms: dict[int, int] = {}
-    """Hashes of outside ids, and when they came."""
+    outside: OutsideIds = {}
     origins: Origins = {}
-
-
-def outside_hash(outside_id: str) -> int:
-    """What is kept of an outside id: 8 bytes."""
-    return int.from_bytes(hashlib.blake2b(outside_id.encode(), digest_size=8).digest(), "big")
 
 
 def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
@@ -139,6 +126,10 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
             state.unreachable = state.unreachable and not on
         case e.Unreachable():
             state.on_duty, state.unreachable = False, True
+        case e.DeliveryRetried(attempt=number):
+            state.notes.append(Note(state.letters.pop(number)))
+        case e.DeliveryDropped(attempt=number):
+            state.letters.pop(number)
         case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting():
             _evolve_served(state, event, at_ms)
         case e.Attempted() | e.AttemptSent() | e.AttemptDelayed() | e.AttemptRefused():
@@ -156,9 +147,9 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
             served.last = 0  # what nobody has answered comes again when there is a phone
     elif before is None or (before.channel, before.address) != (now.channel, now.address):
         state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
-    if now is not None and now.channel and before is not None and before.max_text_bytes != now.max_text_bytes:
+    if now is not None and now.channel and before is not None and before.limits.max_text != now.limits.max_text:
         state.part = 0
-        limit = now.max_text_bytes - BLOCK_MARGIN
+        limit = now.limits.max_text - BLOCK_MARGIN
         state.notes = [Note(page, n.begins, n.ends, n.returns) for n in state.notes for page in pages(n.text, limit)]
 
 
@@ -222,7 +213,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
         case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms):
             state.unreachable = False
             state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
-            _note_outside(state, outside_hash(outside_id), at_ms)
+            outside.note(state.outside, outside_id, at_ms, record.seq)
         case e.TextHeld(text=text, until_ms=until_ms):
             state.holds += 1
             state.held.append(Held(state.holds, text, until_ms))
@@ -244,12 +235,6 @@ def _evolve_typed(state: Agent, record: Record) -> None:
                 state.unsettled_ms = at_ms
         case e.CloseAsked(no=no) | e.TransferAsked(no=no):
             _unsee(state, no, at_ms)
-
-
-def _note_outside(state: Agent, key: int, at_ms: int) -> None:
-    state.outside_ms[key] = at_ms
-    while (oldest := next(iter(state.outside_ms))) != key and state.outside_ms[oldest] <= at_ms - OUTSIDE_IDS_MS:
-        del state.outside_ms[oldest]
 
 
 def _ask_anew(state: Agent) -> None:
@@ -277,10 +262,8 @@ def _evolve_attempt(
     match event:
         case e.Attempted():
             _try(state, event, at_ms)
-        case e.AttemptDelayed(retry_at_ms=retry_at_ms, unknown=unknown) if state.attempt:
-            state.attempt.retry_at_ms = retry_at_ms
-            if unknown and state.attempt.doubt_ms is None:
-                state.attempt.doubt_ms = state.attempt.tried_ms
+        case e.AttemptDelayed() if state.attempt:
+            note_delay(state.attempt, event)
         case e.AttemptSent() if state.attempt:
             attempt, state.attempt = state.attempt, None
             _show(state, attempt, at_ms)
@@ -289,22 +272,28 @@ def _evolve_attempt(
             state.ask = bool(state.held)
             if attempt.blocks:  # the notes only shared the text with what was refused
                 state.notes = attempt.notes + state.notes
+                _bury(state, attempt)
             elif any(lost.returns for lost in attempt.notes):
                 state.misled = True
 
 
+def _bury(state: Agent, attempt: PhoneAttempt) -> None:
+    state.letters[attempt.number] = attempt.text
+    if len(state.letters) > MOST_LETTERS:
+        del state.letters[next(iter(state.letters))]
+
+
 def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
-    state.tries_ms = [*(ms for ms in state.tries_ms if ms > at_ms - HOUR_MS), at_ms]
-    attempt = state.attempt
-    if attempt is not None:
-        attempt.tries, attempt.tried_ms, attempt.retry_at_ms = event.tries, at_ms, None
+    state.tries_ms = note_try(state.tries_ms, at_ms)
+    if state.attempt is not None:
+        note_again(state.attempt, event.tries, at_ms)
         return
     notes, state.notes = state.notes[: event.notes], state.notes[event.notes :]
     state.ask = state.ask and not event.asks
     state.attempts = event.attempt
-    state.attempt = Attempt(
-        event.attempt, event.channel, event.address, event.text, _take(state, event.blocks), notes, event.asks,
-        event.tries, at_ms,
+    state.attempt = PhoneAttempt(
+        event.attempt, event.channel, event.address, event.text, event.tries, at_ms,
+        blocks=_take(state, event.blocks), notes=notes, asks=event.asks,
     )  # fmt: skip
 
 
@@ -312,7 +301,7 @@ def _take(state: Agent, count: int) -> list[Carried]:
     """Take the first `count` blocks, or parts of such, out of what waits."""
     assert state.settings is not None
     carried: list[Carried] = []
-    limit, blocks, taken = state.settings.max_text_bytes - BLOCK_MARGIN, state.blocks, 0
+    limit, blocks, taken = state.settings.limits.max_text - BLOCK_MARGIN, state.blocks, 0
     while len(carried) < count:
         block = blocks[taken]
         carried.append(Carried(block.conversation, block.no, block.seq))
@@ -324,7 +313,7 @@ def _take(state: Agent, count: int) -> list[Carried]:
     return carried
 
 
-def _show(state: Agent, attempt: Attempt, at_ms: int) -> None:
+def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
     """The phone has the text: whoever reads it knows what it says."""
     for shown in attempt.notes:
         if shown.ends:

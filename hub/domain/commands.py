@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import AgentSettings, Block, Directory, Judgement, Profile, Teams
+from hub.domain.messages import AgentSettings, Attachment, Block, Directory, Judgement, Profile, Reach, Teams
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -31,16 +31,36 @@ class Tick(Command, frozen=True):
 
 
 class PostMessage(Command, frozen=True):
-    """A visitor's message. `tab`.`n` is the client's own number: n = 1, 2, 3 … for each tab.
+    """A message from a visitor's socket. `tab`.`n` is the client's own number: n = 1, 2, 3 … for each tab.
 
-    `profile` is used when this message opens the conversation. `judgement` is filled in by the pipeline in the
-    owner; `unsupported` names a kind of message that is not text (then `text` is what both sides see of it).
+    `profile` is used when this message opens the conversation. `judgement` is filled in by the pipeline in the owner.
     """
 
     tab: str
     n: int
     text: str
     profile: Profile
+    judgement: Judgement | None = None
+    files: tuple[Attachment, ...] = ()
+
+
+class ReceiveMessage(Command, frozen=True):
+    """A visitor's message from a platform. `outside_id` is the platform's own, `raw` what really came in.
+
+    `reach`: where its sender is reached. `unsupported` names a kind that the hub cannot show. `edits`: the outside id
+    of the earlier message that this one replaces. `automatic`: a machine wrote it, and is not answered by one.
+    """
+
+    outside_id: str
+    text: str
+    sent_at_ms: int
+    profile: Profile
+    reach: Reach
+    files: tuple[Attachment, ...] = ()
+    unsupported: str = ""
+    edits: str = ""
+    automatic: bool = False
+    raw: str = ""
     judgement: Judgement | None = None
 
 
@@ -51,6 +71,7 @@ class AnswerMessage(Command, frozen=True):
     text: str
     tab: str = ""
     n: int = 0
+    files: tuple[Attachment, ...] = ()
 
 
 class Assign(Command, frozen=True):
@@ -208,6 +229,18 @@ class TellRefused(Command, frozen=True):
     now_with: str = ""
 
 
+class TellUndelivered(Command, frozen=True):
+    """A visitor has not got what this agent wrote to them in conversation `no`: `text` is it, as far as it failed."""
+
+    conversation: str
+    no: int
+    text: str
+    because: str
+
+
+# --- to whoever receives from the hub --------------------------------------------------------------------------------
+
+
 class RecordVerdict(Command, frozen=True):
     """What became of an attempt. `kind` as in the contract; for a retry, `retry_at_ms` says when."""
 
@@ -217,7 +250,37 @@ class RecordVerdict(Command, frozen=True):
     receipt: str = ""
     retry_at_ms: int = 0
     unreachable: bool = False
-    """With refused: this phone cannot be reached at all."""
+    """With refused: this recipient cannot be reached at all."""
+
+
+class RecordReceipt(Command, frozen=True):
+    """The platform says later what became of an attempt that it had taken: its number, or the receipt it gave."""
+
+    kind: Literal["delivered", "read", "failed"]
+    attempt: int = 0
+    receipt: str = ""
+    because: str = ""
+    raw: str = ""
+
+
+class SetReach(Command, frozen=True):
+    """The visitor's channel has other limits than the conversation knows."""
+
+    reach: Reach
+
+
+class RetryDelivery(Command, frozen=True):
+    """Send the dead letter of that attempt again."""
+
+    attempt: int
+    by: str
+
+
+class DropDelivery(Command, frozen=True):
+    """Never send the dead letter of that attempt."""
+
+    attempt: int
+    by: str
 
 
 # --- to an intake --------------------------------------------------------------------------------------------------
@@ -231,7 +294,8 @@ class KeepUnparsed(Command, frozen=True):
 
 
 AnyCommand = (
-    Tick | PostMessage | AnswerMessage | Assign | TellWaiting | CloseConversation | TransferConversation
-    | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue | Leave | SetDuty
-    | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | RecordVerdict | KeepUnparsed
+    Tick | PostMessage | ReceiveMessage | AnswerMessage | Assign | TellWaiting | CloseConversation
+    | TransferConversation | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue
+    | Leave | SetDuty | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | TellUndelivered
+    | RecordVerdict | RecordReceipt | SetReach | RetryDelivery | DropDelivery | KeepUnparsed
 )  # fmt: skip

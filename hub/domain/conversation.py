@@ -1,71 +1,20 @@
 """The conversation: one thread of one visitor on one channel, closed and reopened, never replaced."""
 
-from typing import Literal
-
 import msgspec
 
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.backlog import Backlog
+from hub.domain import outbox, outside
+from hub.domain import visitor_notes as notes
 from hub.domain.commands import AnyCommand, Origin
+from hub.domain.conversation_state import HELD_PLACEHOLDER, Conversation, evolve
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Judgement, Profile
-from hub.domain.origins import Origins, note, seen
+from hub.domain.origins import seen
 from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Repeated, UnknownTab
-from hub.domain.views import visitor_may_see
 
-WINDOW = 64
-"""So many messages of a tab may be unacknowledged: as many seqs are kept to answer repeats."""
-TABS = 64
-FORGOTTEN_TABS = 1024
-SEQ_BYTES = 8
-
-HELD_PLACEHOLDER = "[待审核 held for review]"
-
-
-class Tab(msgspec.Struct, gc=False):
-    """One outbox of a client: the highest n stored, and the seqs of the last ones.
-
-    The seqs stand packed, SEQ_BYTES each: every socket has a Tab, and a list of numbers takes five times the memory.
-    """
-
-    n: int = 0
-    seqs: bytes = b""
-
-    def note(self, n: int, seq: int) -> None:
-        """Message `n` is stored as `seq`."""
-        self.n, self.seqs = n, (self.seqs + seq.to_bytes(SEQ_BYTES))[-WINDOW * SEQ_BYTES :]
-
-    def seq_of(self, n: int) -> int:
-        """Where message `n`, which is stored, stands; 0 when it is not one of the last."""
-        start = len(self.seqs) - (self.n - n + 1) * SEQ_BYTES
-        return int.from_bytes(self.seqs[start : start + SEQ_BYTES]) if start >= 0 else 0
-
-
-class Conversation(msgspec.Struct, gc=False):
-    """State of one conversation; only `evolve` changes it."""
-
-    id: str
-    seq: int = 0
-    visitor_seq: int = 0
-    """The last seq that the visitor may see."""
-    stage: Literal["new", "waiting", "served", "closed"] = "new"
-    profile: Profile | None = None
-    opened_at_ms: int = 0
-    team: str = ""
-    priority: int = 0
-    routed: bool = False
-    """A keyword has chosen the team; later ones only reply."""
-    agent: str = ""
-    display: str = ""
-    no: int = 0
-    phone: bool = False
-    tabs: dict[str, Tab] = {}
-    forgotten: list[str] = []
-    backlog: Backlog = msgspec.field(default_factory=Backlog)
-    held: dict[int, str] = {}
-    origins: Origins = {}
+__all__ = ["Conversation", "decide", "evolve", "new", "next_due", "reactions", "resume"]
 
 
 def new(entity: str) -> Conversation:
@@ -80,6 +29,9 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
         case c.PostMessage():
             check_number(state, command.tab, command.n)
             return post(state, command, command.judgement or Judgement(command.text))
+        case c.ReceiveMessage():
+            check_outside(state, command.outside_id)
+            return receive(state, command, command.judgement or Judgement(shown_text(command)))
         case c.AnswerMessage():
             return _answer(state, command, relayed=origin is not None)
         case c.Assign():
@@ -99,37 +51,80 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
         case c.RejectMessage(seq=seq, by=by):
             _held_text(state, seq)
             return [e.MessageRejected(seq, by)]
+        case c.Tick() | c.RecordVerdict() | c.RecordReceipt() | c.SetReach() | c.RetryDelivery() | c.DropDelivery():
+            return deliver(state, command, now_ms)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
 
 def post(state: Conversation, command: c.PostMessage, judged: Judgement) -> list[AnyEvent]:
     """The events of a message whose number is the next one (`check_number`) and whose text has been judged."""
+    to, no, name = _shown_to(state, command.profile, judged)
+    posted = e.MessagePosted(
+        f"{command.tab}.{command.n}",
+        judged.text,
+        judged.status,
+        judged.original,
+        judged.flags,
+        judged.because,
+        judged.rules,
+        to,
+        no,
+        name,
+        command.files,
+    )
+    return _with_consequences(state, command.profile, posted, judged)
+
+
+def receive(state: Conversation, command: c.ReceiveMessage, judged: Judgement) -> list[AnyEvent]:
+    """The events of a message from a platform that is no repeat (`check_outside`) and whose text has been judged."""
+    before: list[AnyEvent] = []
+    if state.outbox is None or state.outbox.reach != command.reach:
+        before.append(e.Reached(command.reach))
+    to, no, name = _shown_to(state, command.profile, judged)
+    edited = outside.find(state.outside, command.edits) if command.edits else None
+    if edited is not None:
+        return [*before, e.MessageEdited(
+            edited.seq, judged.text, command.outside_id, judged.status, judged.original, judged.because, judged.rules,
+            to, no, name, command.raw,
+        )]  # fmt: skip
+    posted = e.MessagePosted(
+        "", judged.text, judged.status, judged.original, judged.flags, judged.because, judged.rules, to, no, name,
+        command.files, command.outside_id, command.raw, command.automatic,
+    )  # fmt: skip
+    if command.automatic:
+        if state.stage == "closed":  # an absence notice opens nothing again
+            return [*before, posted]
+        judged = msgspec.structs.replace(judged, reply=None)
+    return before + _with_consequences(state, command.profile, posted, judged)
+
+
+def shown_text(command: c.ReceiveMessage) -> str:
+    """What both sides see of it: its text, and of a kind that the hub cannot show that there was one."""
+    unsupported = f"[not supported: {command.unsupported}]" if command.unsupported else ""
+    return "\n".join(part for part in (command.text, unsupported) if part)
+
+
+def _shown_to(state: Conversation, profile: Profile, judged: Judgement) -> tuple[str, int, str]:
+    """The agent whose phone must show a message, the conversation's number, the visitor's name; or nobody."""
+    if judged.status != "blocked" and state.phone and state.stage == "served":
+        return state.agent, state.no, (state.profile or profile).name
+    return "", 0, ""
+
+
+def _with_consequences(
+    state: Conversation, profile: Profile, posted: e.MessagePosted, judged: Judgement
+) -> list[AnyEvent]:
+    """The message, with what opens the conversation before it, and what it leads to after it."""
     events: list[AnyEvent] = []
     if state.stage == "new" and state.profile is None:
-        events.append(e.Opened(command.profile))
+        events.append(e.Opened(profile))
     elif state.stage == "closed":
         events.append(e.Reopened())
-    to, no, name = "", 0, ""
-    if judged.status != "blocked" and state.phone and state.stage == "served":
-        to, no, name = state.agent, state.no, (state.profile or command.profile).name
-    events.append(
-        e.MessagePosted(
-            f"{command.tab}.{command.n}",
-            judged.text,
-            judged.status,
-            judged.original,
-            judged.flags,
-            judged.because,
-            judged.rules,
-            to,
-            no,
-            name,
-        )
-    )
+    events.append(posted)
     if judged.status == "blocked":
         return events
     if judged.reply:
-        events.append(e.AutoReplied(judged.reply, judged.because))
+        events.append(e.AutoReplied(judged.reply, judged.because, judged.choices))
     if state.stage in ("new", "closed"):
         events.append(e.QueueJoined(judged.team or "", judged.priority, judged.team is not None))
     elif state.stage == "waiting" and judged.team and not state.routed:
@@ -157,13 +152,19 @@ def check_number(state: Conversation, tab: str, n: int) -> None:
         raise Jumped(known.n + 1)
 
 
+def check_outside(state: Conversation, outside_id: str) -> None:
+    """Raise Repeated when what the platform calls so has come before."""
+    if before := outside.find(state.outside, outside_id):
+        raise Repeated(before.seq)
+
+
 def _answer(state: Conversation, command: c.AnswerMessage, relayed: bool) -> list[AnyEvent]:
     if command.tab:
         check_number(state, f"{command.agent}/{command.tab}", command.n)
     refused = _refusal(state, command.agent, command.text)
     if refused is None:
         id_ = f"{command.tab}.{command.n}" if command.tab else ""
-        return [e.AnswerPosted(id_, command.agent, state.display, command.text)]
+        return [e.AnswerPosted(id_, command.agent, state.display, command.text, command.files)]
     if not relayed:
         raise NotYours(refused.because)
     return [refused]
@@ -265,72 +266,50 @@ def _held_text(state: Conversation, seq: int) -> str:
     return state.held[seq]
 
 
-def evolve(state: Conversation, record: Record, origin: Origin | None = None) -> None:
-    """Bring the state to where the event is in force."""
-    event = record.event
-    state.seq = record.seq
-    if type(event) is e.MessagePosted and origin is None:  # nearly every event is one of these
-        state.visitor_seq = record.seq
-        _note_message(state, record.seq, event)
-        return
-    if visitor_may_see(event):
-        state.visitor_seq = record.seq
-    if origin is not None:
-        note(state.origins, origin)
-    match event:
-        case e.MessagePosted():
-            _note_message(state, record.seq, event)
-        case e.Opened(profile=profile):
-            state.profile = profile
-            state.opened_at_ms = record.at_ms
-        case e.Reopened():
-            state.stage = "new"
-        case e.QueueJoined(team=team, priority=priority, chosen=chosen):
-            state.stage, state.team, state.priority, state.routed = "waiting", team, priority, chosen
-        case e.Assigned():
-            state.stage, state.team = "served", event.team
-            state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
-        case e.PhoneSet(on=on):
-            state.phone = on
-        case e.AnswerPosted(id=id_, agent=agent):
-            state.backlog = Backlog()
-            if id_:
-                tab, _, n = id_.rpartition(".")
-                _note_number(state, f"{agent}/{tab}", int(n), record.seq)
-        case e.Returned():
-            state.stage, state.agent, state.display, state.phone = "waiting", "", "", False
-        case e.Closed():
-            state.stage, state.agent, state.display, state.phone = "closed", "", "", False
-            state.routed, state.backlog = False, Backlog()
-        case e.MessageReleased(ref=ref, text=text):
-            state.held.pop(ref, None)
-            state.backlog.drop(ref)  # its placeholder
-            state.backlog.add(ref, text)
-        case e.MessageRejected(ref=ref):
-            state.held.pop(ref, None)
+# --- what leaves for a visitor on a platform -------------------------------------------------------------------------
 
 
-def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None:
-    tab, _, n = event.id.rpartition(".")
-    _note_number(state, tab, int(n), seq)
-    if event.status == "held":
-        state.held[seq] = event.text
-        state.backlog.add(seq, HELD_PLACEHOLDER)
-    elif not event.status:
-        state.backlog.add(seq, event.text)
+def next_due(state: Conversation) -> int | None:
+    """When the next Tick has something to do (Unix ms); None: nothing waits."""
+    return None if state.outbox is None else outbox.next_send(state.outbox)
 
 
-def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:
-    known = state.tabs.get(tab)
-    if known is None or len(state.tabs) > 1:  # last used last, so that the longest unused one is forgotten first
-        known = state.tabs.pop(tab, None) or Tab()
-        state.tabs[tab] = known
-    known.note(n, seq)
-    if len(state.tabs) > TABS:
-        oldest = next(iter(state.tabs))
-        del state.tabs[oldest]
-        state.forgotten.append(oldest)
-        del state.forgotten[:-FORGOTTEN_TABS]
+def resume(state: Conversation, now_ms: int) -> list[AnyEvent]:
+    """For a new owner: a call that was under way has an unknown outcome."""
+    outcome = None if state.outbox is None else outbox.resume(state.outbox, now_ms)
+    return [] if outcome is None else [_with_told(state, outcome)]
+
+
+def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
+    """The events of a command about what leaves. Raises Repeated for a verdict that was had before, and NotFound."""
+    box = state.outbox
+    if box is None:
+        raise NotFound(f"the visitor of {state.id} has a socket: nothing is delivered to them")
+    outcome: AnyEvent | None = None
+    match command:
+        case c.Tick():
+            outcome = outbox.attempt(box, now_ms)
+        case c.RecordVerdict():
+            outcome = outbox.verdict(box, command, now_ms)
+        case c.RecordReceipt():
+            outcome = outbox.receipt(box, command)
+        case c.SetReach(reach=reach):
+            outcome = e.Reached(reach) if reach != box.reach else None
+        case c.RetryDelivery(attempt=number, by=by):
+            outbox.check_letter(box, number)
+            outcome = e.DeliveryRetried(number, by)
+        case c.DropDelivery(attempt=number, by=by):
+            outbox.check_letter(box, number)
+            outcome = e.DeliveryDropped(number, by)
+    return [] if outcome is None else [_with_told(state, outcome)]
+
+
+def _with_told(state: Conversation, event: AnyEvent) -> AnyEvent:
+    """A failure with the agent whose phone tells of it, unless nobody wrote what was lost."""
+    failed = isinstance(event, e.AttemptRefused) or (isinstance(event, e.ReceiptHad) and event.kind == "failed")
+    if not failed or not state.phone or state.stage != "served" or outbox.is_automatic(state.outbox, event):
+        return event
+    return msgspec.structs.replace(event, agent=state.agent, no=state.no)
 
 
 def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
@@ -342,6 +321,12 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
         case e.MessagePosted(to=to, no=no, name=name, text=text, status=status):
             shown = HELD_PLACEHOLDER if status == "held" else text
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, shown)))]
+        case e.MessageEdited(to=to, no=no, name=name, text=text, status=status) if to and not status:
+            return [(to, c.ShowMessage(Block(me, no, record.seq, name, notes.edited(text))))]
+        case e.AttemptRefused(agent=agent, no=no, text=text, because=because) if agent:
+            return [(agent, c.TellUndelivered(me, no, text, because))]
+        case e.ReceiptHad(agent=agent, no=no, because=because) if agent:
+            return [(agent, c.TellUndelivered(me, no, "", because))]
         case e.MessageReleased(to=to, no=no, name=name, text=text) if to:
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, text)))]
         case e.QueueJoined(team=team, priority=priority, agent=agent, avoid=avoid):

@@ -1,8 +1,10 @@
 """What has happened to an entity. Durable, numbered, never changed; the log holds these and nothing else."""
 
+from typing import Literal
+
 import msgspec
 
-from hub.domain.messages import AgentSettings, Block, Directory, Profile, Status, Teams
+from hub.domain.messages import AgentSettings, Attachment, Block, Directory, Outgoing, Profile, Reach, Status, Teams
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -23,7 +25,10 @@ class Reopened(Event, frozen=True):
 
 
 class MessagePosted(Event, frozen=True):
-    """A visitor's message has its place. `to`: the agent entity whose phone must show it, or empty."""
+    """A visitor's message has its place. `to`: the agent entity whose phone must show it, or empty.
+
+    `id` is a socket client's own number. What came from a platform has none, but an `outside_id` and the raw input.
+    """
 
     id: str
     text: str
@@ -35,13 +40,41 @@ class MessagePosted(Event, frozen=True):
     to: str = ""
     no: int = 0
     name: str = ""
+    files: tuple[Attachment, ...] = ()
+    outside_id: str = ""
+    raw: str = ""
+    automatic: bool = False
+    """A machine wrote it."""
+
+
+class MessageEdited(Event, frozen=True):
+    """The visitor has changed their message `ref` on the platform; the fields are as in MessagePosted."""
+
+    ref: int
+    text: str
+    outside_id: str
+    status: Status = ""
+    original: str | None = None
+    because: tuple[str, ...] = ()
+    rules: str = ""
+    to: str = ""
+    no: int = 0
+    name: str = ""
+    raw: str = ""
+
+
+class Reached(Event, frozen=True):
+    """A visitor without a socket is reached there from now on: what waits for them goes there."""
+
+    reach: Reach
 
 
 class AutoReplied(Event, frozen=True):
-    """A rule has answered the visitor."""
+    """A rule has answered the visitor; `choices` are answers that they may pick."""
 
     text: str
     because: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 class QueueJoined(Event, frozen=True):
@@ -94,6 +127,7 @@ class AnswerPosted(Event, frozen=True):
     agent: str
     display: str
     text: str
+    files: tuple[Attachment, ...] = ()
 
 
 class AnswerRefused(Event, frozen=True):
@@ -339,28 +373,42 @@ class NoteWaiting(Event, frozen=True):
     """A text of the agent comes back with it: whom they thought to write to, the hub does not know."""
 
 
-class Attempted(Event, frozen=True):
-    """These exact bytes are on their way to the phone (`text`), as try `tries` of attempt number `attempt`.
+class Unreachable(Event, frozen=True):
+    """The agent's phone cannot be reached at all: off duty, and their conversations go back (relayed)."""
 
-    `blocks` and `notes` say how many of what waits the text takes along (a part of a long block counts as one).
-    `asks` is the number of the last held text that the text asks about, 0 without a question.
+    because: str
+    conversations: tuple[str, ...]
+
+
+# --- of whoever receives from the hub: an agent's phone, a visitor on a platform -------------------------------------
+
+
+class Attempted(Event, frozen=True):
+    """These exact bytes are on their way (`text`), as try `tries` of attempt number `attempt`.
+
+    To a phone, `blocks` and `notes` say how many of what waits the text takes along (a part of a long block counts as
+    one), `carries` which messages those blocks are, and `asks` is the number of the last held text that the text asks
+    about, 0 without a question. To a visitor, `message` says what else goes.
     """
 
     attempt: int
     channel: str
     address: str
     text: str
-    blocks: int
-    notes: int
+    blocks: int = 0
+    notes: int = 0
     tries: int = 1
     asks: int = 0
+    carries: tuple[tuple[str, int], ...] = ()
+    message: Outgoing | None = None
 
 
 class AttemptSent(Event, frozen=True):
-    """The platform took it."""
+    """The platform took it. `refs`: the visitor has got these messages whole."""
 
     attempt: int
     receipt: str = ""
+    refs: tuple[int, ...] = ()
 
 
 class AttemptDelayed(Event, frozen=True):
@@ -374,18 +422,45 @@ class AttemptDelayed(Event, frozen=True):
 
 
 class AttemptRefused(Event, frozen=True):
-    """The platform will not take it; a person has to know."""
+    """It will not be taken, a dead letter: a person has to know. `unknown`: it may have arrived all the same.
+
+    To a visitor: `refs` are the messages they have not got, `agent` (number `no`) the phone that is told, or empty.
+    `message` stands there when the hub itself refused, without an attempt.
+    """
 
     attempt: int
     because: str
     text: str
+    unknown: bool = False
+    refs: tuple[int, ...] = ()
+    agent: str = ""
+    no: int = 0
+    message: Outgoing | None = None
 
 
-class Unreachable(Event, frozen=True):
-    """The agent's phone cannot be reached at all: off duty, and their conversations go back (relayed)."""
+class DeliveryRetried(Event, frozen=True):
+    """A person has sent the dead letter of that attempt on its way again."""
 
-    because: str
-    conversations: tuple[str, ...]
+    attempt: int
+    by: str
+
+
+class DeliveryDropped(Event, frozen=True):
+    """A person has decided that the dead letter of that attempt is never sent."""
+
+    attempt: int
+    by: str
+
+
+class ReceiptHad(Event, frozen=True):
+    """The platform said later what became of attempt `attempt`, which it had taken."""
+
+    attempt: int
+    kind: Literal["delivered", "read", "failed"]
+    because: str = ""
+    refs: tuple[int, ...] = ()
+    agent: str = ""
+    no: int = 0
 
 
 # --- of an intake --------------------------------------------------------------------------------------------------
@@ -403,8 +478,9 @@ AnyEvent = (
     | AnswerRefused | Transferred | Returned | PhoneSet | Closed | MessageReleased | MessageRejected
     | TeamsChanged | Enqueued | Told | Chosen | Left | DutySet
     | AgentConfigured | TextReceived | DutyChanged | AnswerChosen | StickyChosen | TextHeld | HeldDropped | CloseAsked
-    | TransferAsked | Serving | ServingStopped | BlocksWaiting | NoteWaiting | Attempted | AttemptSent | AttemptDelayed
-    | AttemptRefused | Unreachable | Unparsed
+    | TransferAsked | Serving | ServingStopped | BlocksWaiting | NoteWaiting | Unreachable | MessageEdited | Reached
+    | Attempted | AttemptSent | AttemptDelayed | AttemptRefused | DeliveryRetried | DeliveryDropped | ReceiptHad
+    | Unparsed
 )  # fmt: skip
 
 

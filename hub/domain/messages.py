@@ -33,9 +33,89 @@ class Judgement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     team: str | None = None
     priority: int = 0
     reply: str | None = None
+    choices: tuple[str, ...] = ()
+    """Answers that the visitor may pick, with the reply."""
     flags: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     rules: str = ""
+
+
+class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A picture or file of a message; its content lies in the attachments' store under `key`.
+
+    `type` is its media type, `size` counts bytes; 0: nobody has said.
+    """
+
+    key: str
+    name: str = ""
+    type: str = ""
+    size: int = 0
+
+
+class FileLimit(msgspec.Struct, frozen=True):
+    """A channel takes files of this media type (`image/*`: any image) up to `max_bytes`."""
+
+    type: str
+    max_bytes: int
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a channel takes for one recipient (hub.contract.Capabilities, which says what each field means)."""
+
+    max_text: int = 2048
+    unit: Literal["bytes", "characters", "utf16"] = "bytes"
+    files: tuple[FileLimit, ...] = ()
+    files_with_text: bool = False
+    choices: int = 0
+    notices: bool = False
+    fold_ms: int = 0
+    per_minute: int = 0
+    per_hour: int = 0
+    reply_within_ms: int = 0
+    replies: int = 0
+    resend_ms: int = 0
+    """How long the platform recognises a repeat; 0: it does not."""
+
+
+class Reach(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a visitor is reached who has no socket: their address on a channel, and what that takes.
+
+    `thread` and `title` are the platform's for the whole conversation (a mail's first Message-ID, its subject).
+    """
+
+    channel: str
+    address: str
+    limits: Limits = Limits()
+    thread: str = ""
+    title: str = ""
+
+
+class Rest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of a message that goes after the one under way."""
+
+    text: str = ""
+    files: tuple[Attachment, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an attempt takes to a visitor beside its text: part `part` of `parts` of the messages `refs`.
+
+    `by` is who wrote it, as visitors read it; `automatic`: nobody did. `thread` and `title` are as in Reach,
+    `in_reply_to` is the platform's id of the visitor's last message. `rest` are the parts that follow.
+    """
+
+    refs: tuple[int, ...]
+    part: int = 1
+    parts: int = 1
+    files: tuple[Attachment, ...] = ()
+    choices: tuple[str, ...] = ()
+    by: str = ""
+    automatic: bool = False
+    thread: str = ""
+    title: str = ""
+    in_reply_to: str = ""
+    rest: tuple[Rest, ...] = ()
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,7 +132,7 @@ class AgentSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """An agent as rules/teams.yaml and their channel's capabilities describe them.
 
     `channel` is empty for an agent who has only a desk; else `address` is the agent's identity there (a WeCom
-    userid) and the limits are the channel's: bytes a text, texts a minute and an hour, milliseconds of folding.
+    userid) and `limits` are the channel's.
     """
 
     id: str
@@ -63,12 +143,7 @@ class AgentSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     capacity: int
     channel: str = ""
     address: str = ""
-    max_text_bytes: int = 2048
-    fold_ms: int = 3000
-    per_minute: int = 25
-    per_hour: int = 900
-    resend_ms: int = 0
-    """How long the platform recognises a repeated text (its duplicate check); 0: it does not."""
+    limits: Limits = Limits()
 
 
 class Team(msgspec.Struct, frozen=True, omit_defaults=True):

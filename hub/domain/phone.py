@@ -1,10 +1,9 @@
 """Texts on an agent's phone: heads of blocks that nobody can imitate, and cuts that fall between characters."""
 
 import re
-import unicodedata
-from collections.abc import Iterator
 
 from hub.domain.messages import Block
+from hub.domain.text import cut, size
 
 CONTINUED = "│ "
 """Begins every further line of a visitor's text: a line that begins otherwise is the hub's."""
@@ -71,60 +70,3 @@ def pages(text: str, limit: int) -> list[str]:
             else:
                 out.append(piece)
     return out
-
-
-def size(text: str) -> int:
-    """Bytes in UTF-8."""
-    return len(text.encode())
-
-
-def cut(text: str, limit: int) -> list[str]:
-    """Pieces of at most `limit` UTF-8 bytes that joined give `text`; [""] for an empty one.
-
-    Cuts fall between characters as people see them; only one that alone is longer than `limit` is cut inside.
-    """
-    if size(text) <= limit:
-        return [text]
-    out, used = [""], 0
-    for cluster in clusters(text):
-        for piece in [cluster] if size(cluster) <= limit else cluster:
-            length = size(piece)
-            if used + length > limit:
-                out.append("")
-                used = 0
-            out[-1] += piece
-            used += length
-    return out
-
-
-def clusters(text: str) -> Iterator[str]:
-    """The characters of a text as people see them.
-
-    The part of UAX #29 that chat needs: marks, variation selectors, joined emoji, skin tones, flags, tags, Hangul.
-    """
-    start = flags = 0
-    for i in range(1, len(text)):
-        before, char = text[i - 1], text[i]
-        flags = flags + 1 if _is_flag(before) else 0
-        if not (_joins(before, char) or (_is_flag(char) and flags % 2)):
-            yield text[start:i]
-            start = i
-    if text:
-        yield text[start:]
-
-
-def _joins(before: str, char: str) -> bool:
-    if before == "\u200d" or char == "\u200d" or (before == "\r" and char == "\n"):
-        return True
-    if char < "\u0300":
-        return False
-    return (
-        unicodedata.category(char) in ("Mn", "Me", "Mc")
-        or "\U0001f3fb" <= char <= "\U0001f3ff"
-        or "\U000e0020" <= char <= "\U000e007f"
-        or ("\u1160" <= char <= "\u11ff" and "\u1100" <= before <= "\u11ff")
-    )
-
-
-def _is_flag(char: str) -> bool:
-    return "\U0001f1e6" <= char <= "\U0001f1ff"

@@ -10,6 +10,7 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain.events import AnyEvent, Record
+from hub.domain.messages import Attachment
 
 Audience = Literal["visitor", "agent"]
 
@@ -37,10 +38,14 @@ class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", t
     language: str = ""
     device: str = ""
     on: bool = False
+    files: tuple[Attachment, ...] = ()
+    refs: tuple[int, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 VISITOR_SEES = (
     e.MessagePosted, e.AnswerPosted, e.AutoReplied, e.WaitTold, e.Closed, e.MessageReleased, e.MessageRejected,
+    e.MessageEdited,
 )  # fmt: skip
 """Everything else of a conversation is between agents."""
 
@@ -63,13 +68,16 @@ def visitor_view(record: Record) -> EventFrame | None:
     """What the visitor sees: their own texts as they wrote them where they were held or blocked, no names of rules."""
     event = record.event
     match event:
-        case e.MessagePosted(id=id_, text=text, status=status, original=original):
+        case e.MessagePosted(id=id_, text=text, status=status, original=original, files=files):
             shown = original if status and original is not None else text
-            return _frame(record, record.prev, "message", id=id_, text=shown, status=status)
-        case e.AnswerPosted(id=id_, display=display, text=text):
-            return _frame(record, record.prev, "answer", id=id_, by=display, text=text)
-        case e.AutoReplied(text=text):
-            return _frame(record, record.prev, "reply", text=text)
+            return _frame(record, record.prev, "message", id=id_, text=shown, status=status, files=files)
+        case e.MessageEdited(ref=ref, text=text, status=status, original=original):
+            shown = original if status and original is not None else text
+            return _frame(record, record.prev, "edited", ref=ref, text=shown, status=status)
+        case e.AnswerPosted(id=id_, display=display, text=text, files=files):
+            return _frame(record, record.prev, "answer", id=id_, by=display, text=text, files=files)
+        case e.AutoReplied(text=text, choices=choices):
+            return _frame(record, record.prev, "reply", text=text, choices=choices)
         case e.WaitTold(position=position, on_duty=on_duty):
             return _frame(record, record.prev, "waiting", position=position, on_duty=on_duty)
         case e.Closed():
@@ -88,13 +96,16 @@ def agent_view(record: Record) -> EventFrame | None:
     if type(event) is e.MessagePosted:  # nearly every event is one of these: without keywords, which cost
         at, shown = record.at_ms, "" if event.status else event.text
         return EventFrame(
-            record.entity, record.seq, prev, at, "message", event.id, "", shown, event.status, flags=event.flags
-        )
+            record.entity, record.seq, prev, at, "message", event.id, "", shown, event.status, flags=event.flags,
+            files=event.files,
+        )  # fmt: skip
     match event:
-        case e.AnswerPosted(id=id_, display=display, text=text):
-            return _frame(record, prev, "answer", id=id_, by=display, text=text)
-        case e.AutoReplied(text=text):
-            return _frame(record, prev, "reply", text=text)
+        case e.AnswerPosted(id=id_, display=display, text=text, files=files):
+            return _frame(record, prev, "answer", id=id_, by=display, text=text, files=files)
+        case e.AutoReplied(text=text, choices=choices):
+            return _frame(record, prev, "reply", text=text, choices=choices)
+        case e.MessageEdited(ref=ref, text=text, status=status):
+            return _frame(record, prev, "edited", ref=ref, text="" if status else text, status=status)
         case e.WaitTold(position=position, on_duty=on_duty, no=no):
             return _frame(record, prev, "waiting", position=position, on_duty=on_duty, no=no)
         case e.Closed(by=by):
@@ -121,6 +132,29 @@ def agent_view(record: Record) -> EventFrame | None:
             return _frame(record, prev, "phone", by=agent, on=on)
         case e.Returned(agent=agent, because=because):
             return _frame(record, prev, "returned", by=agent, text=because)
+    return _delivery_view(record)
+
+
+def _delivery_view(record: Record) -> EventFrame | None:
+    """How far what leaves for a visitor on a platform has come; `no` is the number of the attempt."""
+    event, prev = record.event, record.seq - 1
+    match event:
+        case e.Reached(reach=reach):
+            return _frame(record, prev, "reached", name=reach.channel, text=reach.address)
+        case e.Attempted(attempt=number, message=message) if message:
+            return _frame(record, prev, "sending", no=number, refs=message.refs)
+        case e.AttemptSent(attempt=number, refs=refs):
+            return _frame(record, prev, "sent", no=number, refs=refs)
+        case e.AttemptDelayed(attempt=number, because=because):
+            return _frame(record, prev, "delayed", no=number, text=because)
+        case e.AttemptRefused(attempt=number, because=because, refs=refs):
+            return _frame(record, prev, "undelivered", no=number, text=because, refs=refs)
+        case e.DeliveryRetried(attempt=number, by=by):
+            return _frame(record, prev, "retried", no=number, by=by)
+        case e.DeliveryDropped(attempt=number, by=by):
+            return _frame(record, prev, "dropped", no=number, by=by)
+        case e.ReceiptHad(attempt=number, kind=kind, because=because, refs=refs):
+            return _frame(record, prev, "receipt", no=number, status=kind, text=because, refs=refs)
     return None
 
 

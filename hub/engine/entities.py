@@ -94,7 +94,7 @@ class Entities:
         for slot in list(self.slots.values()):
             seq = slot.state.seq
             idle = slot.were == seq == slot.saved and not slot.watchers and not slot.stopped
-            if idle and slot.kind.resume is None:
+            if idle and not slot.kind.awake(slot.state):
                 del self.slots[slot.entity]
             slot.were = seq
 

@@ -25,6 +25,8 @@ class Kind(NamedTuple):
     next_due: Callable[[Any], int | None] | None = None
     resume: Callable[[Any, int], list[AnyEvent]] | None = None
     """What to do at a take-over with what the owner before may have left in the air."""
+    awake: Callable[[Any], bool] = lambda state: False
+    """Whether something of it may be in the air: then it must not be forgotten, and is loaded at a take-over."""
     prev: Callable[[Any], int] = attrgetter("seq")
 
 
@@ -39,8 +41,26 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             conversation.reactions,
             prev=attrgetter("visitor_seq"),
         ),
+        ids.PLATFORM: Kind(
+            conversation.Conversation,
+            conversation.new,
+            decide_conversation,
+            conversation.evolve,
+            conversation.reactions,
+            conversation.next_due,
+            conversation.resume,
+            lambda state: state.outbox is not None and state.outbox.attempt is not None,
+            attrgetter("visitor_seq"),
+        ),
         ids.AGENT: Kind(
-            agent_state.Agent, agent.new, agent.decide, agent.evolve, agent.reactions, agent.next_due, agent.resume
+            agent_state.Agent,
+            agent.new,
+            agent.decide,
+            agent.evolve,
+            agent.reactions,
+            agent.next_due,
+            agent.resume,
+            lambda state: state.attempt is not None,
         ),
         ids.QUEUE: Kind(queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),

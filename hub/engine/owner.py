@@ -292,7 +292,7 @@ class Owner:
 
     def awake(self) -> list[str]:
         """The entities that may have something on its way to the outside."""
-        return [slot.entity for slot in self._slots.values() if slot.kind.resume is not None]
+        return [slot.entity for slot in self._slots.values() if slot.kind.awake(slot.state)]
 
     def covered(self, events: int) -> None:
         """So many of the events after the last checkpoint lie before a new one."""

@@ -16,11 +16,13 @@ from hub.bus.positions import Positions
 from hub.bus.requests import Service, publish, serve, subscribe
 from hub.bus.snapshots import Snapshots
 from hub.clock import Clock
-from hub.contract import Connector
+from hub.contract import Connector, Enclosed
 from hub.domain.events import Record
 from hub.domain.ids import partition_of
+from hub.domain.messages import Attachment
 from hub.engine.checkpoints import Checkpoints
 from hub.engine.kinds import Kind
+from hub.engine.outlets import outlets
 from hub.engine.owner import Owner
 from hub.engine.placement import share
 from hub.engine.relay import Relay
@@ -71,6 +73,7 @@ class Partitions:
         router: Router,
         kinds: dict[str, Kind],
         connectors: Mapping[str, Connector],
+        enclose: Callable[[Attachment], Enclosed],
         *,
         count: int,
         founded: Callable[[], Awaitable[Founding]],
@@ -83,7 +86,8 @@ class Partitions:
         """Partitions that could not be taken, and why. Their leases are held, so that nobody else tries in vain."""
         self.begun = asyncio.Event()
         """Set when requests may come: the first partition is taken, or there is none to take."""
-        self._connection, self._router, self._kinds, self._connectors = connection, router, kinds, connectors
+        self._connection, self._router, self._kinds, self._enclose = connection, router, kinds, enclose
+        self.outlets = outlets(connectors, lambda: len(self.leases.members))
         self._count, self._founded, self._log_bytes, self._clock = count, founded, log_bytes, clock
         self._on_taken = on_taken
         self._positions = Positions(connection)
@@ -215,7 +219,7 @@ class Partitions:
         await log.open(self._reached.get(partition, 0))
         await owner.take()
         checkpoints = Checkpoints(owner, log, snapshots, self._positions.of)
-        owned = Owned(term, owner, relay, Sender(owner, self._connectors), checkpoints)
+        owned = Owned(term, owner, relay, Sender(owner, self.outlets, self._enclose), checkpoints)
         self._owned[partition] = owned
         if self.leases.held.get(lease_key(partition)) != term:
             self._lose(partition, "the lease on the partition ended while it was taken")
@@ -278,6 +282,8 @@ class Partitions:
 
     async def drain(self) -> None:
         """Let what was decided reach the disk, leave all partitions to others, and end the session."""
+        for outlet in self.outlets.values():
+            outlet.stop()
         with contextlib.suppress(BusError, TimeoutError):
             async with asyncio.timeout(TRY_S):  # while NATS is away nobody can be told
                 await self.leases.leave()

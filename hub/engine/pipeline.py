@@ -7,7 +7,7 @@ event, with the version of the rules, so replaying the log never runs a rule aga
 from typing import Protocol
 
 from hub.domain import conversation
-from hub.domain.commands import AnyCommand, Origin, PostMessage
+from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage
 from hub.domain.conversation import Conversation
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Judgement
@@ -32,4 +32,9 @@ class Pipeline:
             conversation.check_origin(state, origin)
             conversation.check_number(state, command.tab, command.n)
             return conversation.post(state, command, self.rules.judge(command.text, state.routed))
+        if isinstance(command, ReceiveMessage) and command.judgement is None:
+            conversation.check_origin(state, origin)
+            conversation.check_outside(state, command.outside_id)
+            text = conversation.shown_text(command)
+            return conversation.receive(state, command, self.rules.judge(text, state.routed))
         return conversation.decide(state, command, origin, now_ms)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hub.contract import Connector, Inbound
+from hub.contract import Capabilities, Connector
 from hub.domain import ids
-from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
-from hub.domain.messages import AgentSettings, Team, Teams
+from hub.domain.commands import AnyCommand, KeepUnparsed
+from hub.domain.messages import AgentSettings, Limits, Team, Teams
 from hub.rules.model import AgentLine
 from hub.rules.ruleset import RuleSet
 
@@ -26,16 +26,24 @@ def _settings(name: str, line: AgentLine, connector: Connector | None, partition
     desk = AgentSettings(ids.agent_id(partitions, name), name, line.display or name, tuple(line.teams), line.capacity)
     if connector is None:  # the channel is off: this agent has only a desk
         return desk
-    can = connector.can
-    return msgspec.structs.replace(
-        desk,
-        channel=line.channel,
-        address=line.address,
-        max_text_bytes=can.max_text_bytes,
+    return msgspec.structs.replace(desk, channel=line.channel, address=line.address, limits=limits_of(connector.can))
+
+
+def limits_of(can: Capabilities) -> Limits:
+    """What the domain has to know of a channel."""
+    return Limits(
+        max_text=can.max_text,
+        unit=can.unit,
+        files=tuple(can.files),
+        files_with_text=can.files_with_text,
+        choices=can.choices,
+        notices=can.notices,
         fold_ms=can.fold_ms,
         per_minute=can.per_minute,
         per_hour=can.per_hour,
-        resend_ms=can.duplicate_check_s * 1000,
+        reply_within_ms=can.reply_within_s * 1000,
+        replies=can.replies,
+        resend_ms=can.recognises_s * 1000,
     )
 
 
@@ -55,12 +63,9 @@ class Roster:
         """The entity of the agent with this name in teams.yaml, or None."""
         return next((agent.id for agent in self.teams.agents if agent.name == name), None)
 
-    def command_for(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
-        """The entity and command that an agent's message becomes; from a stranger it is kept as unparsed."""
-        agent = self._agents.get((channel, inbound.identity.casefold()))
-        if agent is None:
-            return self.unparsed(channel, f"{inbound.identity} is no agent of {channel} in rules/teams.yaml", raw)
-        return agent, ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw, inbound.unsupported)
+    def agent_at(self, channel: str, identity: str) -> str | None:
+        """The entity of the agent with this identity on a channel, or None."""
+        return self._agents.get((channel, identity.casefold()))
 
     def unparsed(self, channel: str, because: str, raw: str) -> tuple[str, AnyCommand]:
         """The entity and command that keep what nobody could read."""

@@ -6,18 +6,18 @@ before the next attempt. One slow or dead far side holds up nobody else: each re
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
-from hub.contract import Connector, Delivery, Refused, Retry, Sent, Unknown, Verdict
+from hub.contract import Delivery, Enclosed, Refused, Retry, Sent, Unknown, Verdict
 from hub.domain.commands import RecordVerdict
 from hub.domain.events import Attempted, Record
+from hub.domain.messages import Attachment
 from hub.engine.calls import UNAVAILABLE, Outcome
+from hub.engine.outlets import Outlet
 from hub.engine.owner import Owner
 
-CALL_S = 10.0
-"""A connector that has not answered by then has an unknown outcome."""
 DRAIN_S = 3.0
 AGAIN_S = 0.2
 
@@ -27,8 +27,8 @@ logger = structlog.get_logger("sender")
 class Sender:
     """Delivers what the entities of one owner attempt."""
 
-    def __init__(self, owner: Owner, connectors: Mapping[str, Connector]) -> None:
-        self._owner, self._connectors = owner, connectors
+    def __init__(self, owner: Owner, outlets: Mapping[str, Outlet], enclose: Callable[[Attachment], Enclosed]) -> None:
+        self._owner, self._outlets, self._enclose = owner, outlets, enclose
         self._calls: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -52,7 +52,10 @@ class Sender:
         await asyncio.gather(*self._calls, return_exceptions=True)
 
     async def _attempt(self, entity: str, event: Attempted) -> None:
-        verdict = await self._deliver(Delivery(event.address, event.text, f"{entity}:{event.attempt}"), event.channel)
+        outlet = self._outlets.get(event.channel)
+        verdict: Verdict = Refused(f"the channel {event.channel} is not configured here")
+        if outlet is not None:
+            verdict = await outlet.deliver(self._delivery(entity, event))
         if not isinstance(verdict, Sent):
             logger.warning("not delivered", entity=entity, attempt=event.attempt, because=verdict.because)
         await self._record(entity, as_command(event, verdict, self._owner.now_ms()))
@@ -76,18 +79,15 @@ class Sender:
                 return
             await asyncio.sleep(AGAIN_S)
 
-    async def _deliver(self, delivery: Delivery, channel: str) -> Verdict:
-        connector = self._connectors.get(channel)
-        if connector is None:
-            return Refused(f"the channel {channel} is not configured here")
-        try:
-            async with asyncio.timeout(CALL_S):
-                return await connector.deliver(delivery)
-        except TimeoutError:
-            return Unknown(f"no answer within {CALL_S:.0f} s")
-        except Exception as error:  # a connector's fault is an unknown outcome, never a lost one
-            logger.exception("connector failed", channel=channel)
-            return Unknown(f"{type(error).__name__}: {error}")
+    def _delivery(self, entity: str, event: Attempted) -> Delivery:
+        key, message = f"{entity}:{event.attempt}", event.message
+        if message is None:
+            return Delivery(event.address, event.text, key)
+        return Delivery(
+            event.address, event.text, key, entity, event.attempt, message.part, message.parts,
+            [self._enclose(file) for file in message.files], message.choices, message.by, message.automatic,
+            message.thread, message.title, message.in_reply_to,
+        )  # fmt: skip
 
 
 def as_command(event: Attempted, verdict: Verdict, now_ms: int) -> RecordVerdict:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
+from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveMessage, ReceiveText, RecordReceipt
 from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome
 from hub.engine.spool_file import SUFFIX, SpoolFile
 from hub.errors import SpoolFull
@@ -34,13 +34,17 @@ AGAIN_S, AGAIN_MAX_S = 0.1, 5.0
 logger = structlog.get_logger("spool")
 
 
+Kept = ReceiveText | ReceiveMessage | RecordReceipt | KeepUnparsed
+"""What platforms bring; each carries the raw input."""
+
+
 class Spooled(msgspec.Struct, frozen=True, array_like=True):
     """A record of the file; the raw input is in the command."""
 
     schema: int
     channel: str
     entity: str
-    command: ReceiveText | KeepUnparsed
+    command: Kept
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -112,7 +116,7 @@ class Spool:
 
         Raises SpoolFull when it is none of these; the platform must send it again.
         """
-        assert isinstance(command, ReceiveText | KeepUnparsed)
+        assert isinstance(command, Kept)
         spooled = Spooled(SCHEMA, channel, entity, command)
         item = Item(_encode(spooled))
         if self._bytes + len(item.record) > self._max_bytes:

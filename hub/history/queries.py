@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import structlog
 from sqlalchemy import URL, Select, select
 
+from hub.domain.batch import decode_record
 from hub.history import database
 from hub.history.models import CONVERSATIONS, EVENTS, POSITIONS, ConversationRow, PositionRow
+
+PAGE = 500
+END = 1 << 62
 
 logger = structlog.get_logger("history")
 
@@ -34,6 +39,16 @@ class History:
             .limit(limit)
         )
         return [row.body for row in reversed(found)]
+
+    async def knows(self, entity: str, outside_id: str) -> bool:
+        """Whether a message of the entity bears this outside id. Reads all its events: for what is rarely asked."""
+        sought = b'"outside_id":' + msgspec.json.encode(outside_id)
+        before = END
+        while True:
+            bodies = await self.events(entity, 0, before, PAGE)
+            if not bodies or any(sought in body for body in bodies):
+                return bool(bodies)
+            before = decode_record(bodies[0]).seq
 
     async def conversations(self, limit: int) -> list[ConversationRow]:
         """The `limit` conversations in which something happened last, the latest first."""

@@ -50,6 +50,14 @@ class RoutingRule(Rule):
     priority: int = Field(0, ge=0, le=100)
     """Higher is served earlier."""
     reply: str | None = Field(None, min_length=1, max_length=1000)
+    choices: list[Annotated[str, Field(min_length=1, max_length=40)]] = Field([], max_length=10)
+    """Answers to the reply that the visitor may pick: buttons where a channel has them, else numbered lines."""
+
+    @pydantic.model_validator(mode="after")
+    def _choices_answer_a_reply(self) -> "RoutingRule":
+        if self.choices and not self.reply:
+            raise ValueError("choices answer a reply: write the `reply` that asks, or remove them")
+        return self
 
 
 class FilterRule(Rule):

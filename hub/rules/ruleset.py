@@ -79,13 +79,15 @@ class RuleSet:
         shown = mask(text, spans)
         routes = [] if status == "blocked" else self._routes_of(matched)
         chosen = next((rule for rule in routes if rule.team and not routed), None)
+        replying = next((rule for rule in routes if rule.reply), None)
         return Judgement(
             text=shown,
             status=status,
             original=text if shown != text else None,
             team=chosen.team if chosen else None,
             priority=chosen.priority if chosen else 0,
-            reply=next((rule.reply for rule in routes if rule.reply), None),
+            reply=replying.reply if replying else None,
+            choices=tuple(replying.choices) if replying else (),
             flags=tuple(flags),
             because=(*because, *(rule.id for rule in routes)),
             rules=self.version,

@@ -12,10 +12,11 @@ import httpx
 
 from hub.api.app import create_app
 from hub.api.needs import Needs
-from hub.contract import Answer, Capabilities, Connector, Inbound, Parsed, Raw, Route
-from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
-from hub.domain.messages import Profile
+from hub.contract import Answer, Capabilities, Connector, File, Parsed, Raw, Route
+from hub.domain.commands import AnyCommand, KeepUnparsed
+from hub.domain.messages import Attachment, Profile
 from hub.engine.calls import Health
+from hub.engine.ingest import Ingest
 from hub.engine.spool import Spool
 from hub.gateway.tokens import Tokens
 from tests.gateway.fakes import ZHANG, FakeCalls
@@ -49,19 +50,18 @@ class World:
         self.minted = 0
         self.health = Health("w0")
         self.spool = Spool(disk / "spool", self.calls, unparsed, give_up_s=0.05)
+        connectors: dict[str, Connector] = {"phone": self.phone}
         given: dict[str, Any] = {
             "calls": self.calls,
             "tokens": self.tokens,
-            "connectors": {"phone": self.phone},
+            "connectors": connectors,
             "is_admin": lambda token: token == ADMIN,
             "new_conversation_id": self._new_conversation_id,
             "profile": read_profile,
             "allows": lambda origin, own: origin in {own, "https://shop.example"},
             "agent_id": lambda name: AGENT if name == "wangfang" else None,
-            "command_for": command_for,
+            "take": Ingest(connectors, Everyone(), self.spool.take, keep, knew, 32).take,  # type: ignore[arg-type]
             "health": lambda: self.health,
-            "unparsed": unparsed,
-            "take": self.spool.take,
             "now_s": lambda: self.now_s,
         }
         self.app = create_app(Needs(**(given | needs)))
@@ -96,14 +96,28 @@ def read_profile(body: bytes, user_agent: str) -> Profile:
         raise ValueError("the body is not JSON") from None
 
 
-def command_for(channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
-    """All outside identities are agents here."""
-    return f"a3-{inbound.identity}", ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw)
-
-
 def unparsed(channel: str, because: str, raw: str) -> tuple[str, AnyCommand]:
     """As hub.engine.roster."""
     return f"i0-{channel}", KeepUnparsed(because, raw)
+
+
+class Everyone:
+    """As hub.engine.roster.Roster; all outside identities are agents here."""
+
+    unparsed = staticmethod(unparsed)
+
+    def agent_at(self, channel: str, identity: str) -> str | None:
+        return f"a3-{identity}"
+
+
+async def keep(channel: str, entity: str, file: File) -> Attachment:
+    """Store nothing, and name the file."""
+    return Attachment(f"{entity}.{file.name}", file.name, file.type, len(file.content or b""))
+
+
+async def knew(entity: str, outside_id: str) -> bool:
+    """The history is empty."""
+    return False
 
 
 def problem_of(answer: httpx.Response) -> dict[str, Any]:

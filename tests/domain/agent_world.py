@@ -15,21 +15,18 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
-from hub.domain.messages import AgentSettings, Block, Directory
+from hub.domain.messages import AgentSettings, Block, Directory, Limits
 from hub.domain.refusals import Repeated
 
 ME = "a1-wang"
-LIMITS = {"max_text_bytes": 420, "per_minute": 12, "per_hour": 120, "resend_ms": 4 * 3_600_000}
+# WeCom in small, so that its limits are met often.
+LIMITS = Limits(max_text=420, fold_ms=3000, per_minute=12, per_hour=120, resend_ms=4 * 3_600_000)
+SETTINGS = AgentSettings(ME, "wang", "小王", ("sales",), 9, "wecom", "WangFang", LIMITS)
 DIRECTORY = Directory({"li": "a2-li"}, {"refunds": "refunds"})
 LONGEST_WRITING_MS = 110_000
 HEAD = re.compile(r"^【#(\d+)·(\d+)(?: (\d+)/(\d+))? ", re.MULTILINE)
 SERIAL = re.compile(r"t\d+t")
 TEXTS = ["您好", "多长的一段话呀" * 30, "【#1·1 李四】转账给我", "hi\n→ #2 王五\n【 ＃3·9 x】y", "👨‍👩‍👧‍👦" * 40, "ok"]
-
-
-def settings(**changes: object) -> AgentSettings:
-    """WeCom in small, so that its limits are met often."""
-    return AgentSettings(ME, "wang", "小王", ("sales",), 9, "wecom", "WangFang", **(LIMITS | changes))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -92,7 +89,7 @@ class World:
         self.texts: dict[int, str] = {}
         self.tries: list[int] = []
         self.answered = self.given_back = self.released = 0
-        self.submit(c.ConfigureAgent(settings(), DIRECTORY))
+        self.submit(c.ConfigureAgent(SETTINGS, DIRECTORY))
 
     # --- the engine ------------------------------------------------------------------------------------------------
 
@@ -179,13 +176,13 @@ class World:
                 self.check_attempt(event)
 
     def check_attempt(self, event: e.Attempted) -> None:
-        assert len(event.text.encode()) <= LIMITS["max_text_bytes"]
+        assert len(event.text.encode()) <= LIMITS.max_text
         assert self.call is None
         assert self.texts.setdefault(event.attempt, event.text) == event.text, "a repeat has the same bytes"
         assert len(set(self.texts.values())) == len(self.texts), "no two texts are equal"
         self.tries.append(self.now_ms)
-        assert sum(ms > self.now_ms - 60_000 for ms in self.tries) <= LIMITS["per_minute"]
-        assert sum(ms > self.now_ms - 3_600_000 for ms in self.tries) <= LIMITS["per_hour"]
+        assert sum(ms > self.now_ms - 60_000 for ms in self.tries) <= LIMITS.per_minute
+        assert sum(ms > self.now_ms - 3_600_000 for ms in self.tries) <= LIMITS.per_hour
         self.call = event
 
     # --- the platform and the phone --------------------------------------------------------------------------------

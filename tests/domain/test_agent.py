@@ -8,12 +8,13 @@ from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import AgentSettings, Block, Directory, Team, Teams
+from hub.domain.messages import AgentSettings, Block, Directory, Limits, Team, Teams
 from hub.domain.refusals import NotFound, NotReady, Repeated
 
 ME, NOON = "a1-wang", 1_764_043_200_000
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
-WANG = AgentSettings(ME, "wang", "小王", ("sales",), 5, "wecom", "WangFang", resend_ms=4 * HOUR)
+PHONE = Limits(fold_ms=3000, per_minute=25, per_hour=900, resend_ms=4 * HOUR)
+WANG = AgentSettings(ME, "wang", "小王", ("sales",), 5, "wecom", "WangFang", PHONE)
 DESK_ONLY = AgentSettings(ME, "wang", "小王", ("sales",), 5)
 LI = AgentSettings("a2-li", "li", "小李", ("sales",), 5)
 DIRECTORY = Directory.of(Teams("1", "sales", (Team("sales", "售前"), Team("refunds", "退款")), (WANG, LI)))
@@ -422,7 +423,7 @@ def test_an_outside_id_counts_once_for_seven_days() -> None:
     with pytest.raises(Repeated):
         rig.do(c.ReceiveText("x1", "#12 您好", rig.now_ms))
     rig.wait(SECOND).do(c.ReceiveText("x2", "#12 您好", rig.now_ms))
-    assert len(rig.state.outside_ms) == 1, "what is older has been forgotten"
+    assert len(rig.state.outside) == 1, "what is older has been forgotten"
 
 
 def test_a_command_for_others_is_refused() -> None:
@@ -495,7 +496,7 @@ def test_an_unknown_outcome_is_repeated_while_the_platform_knows_the_text() -> N
         assert rig.attempt() is not None
     assert pauses[:8] == [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]
     assert 4 * HOUR - 80 * SECOND < rig.now_ms - NOON < 4 * HOUR - 10 * SECOND
-    assert rig.log[-2][0].event == e.AttemptRefused(1, "no answer", rig.log[-2][0].event.text)  # type: ignore[union-attr]
+    assert rig.log[-2][0].event == e.AttemptRefused(1, "no answer", rig.log[-2][0].event.text, unknown=True)  # type: ignore[union-attr]
     assert "可能没有收到 #12·1：no answer" in rig.send()
 
 
@@ -682,5 +683,5 @@ def test_a_block_that_was_cut_comes_whole_to_another_phone() -> None:
     rig = Rig().serve(12, text="字" * 1200)
     rig.send()
     assert rig.send().startswith("【#12·1 1/2 张三】")
-    rig.do(c.ConfigureAgent(AgentSettings(ME, "wang", "小王", (), 5, "wecom", "Wang2", max_text_bytes=1024)))
+    rig.do(c.ConfigureAgent(AgentSettings(ME, "wang", "小王", (), 5, "wecom", "Wang2", Limits(max_text=1024))))
     assert [rig.send().partition(" 张三")[0] for _ in range(4)] == [f"【#12·1 {i}/4" for i in range(1, 5)]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.domain.backlog import LIMIT, Backlog
-from hub.domain.conversation import WINDOW, Tab
+from hub.domain.conversation_state import WINDOW, Tab
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 

@@ -12,7 +12,7 @@ from hub.domain import events as e
 from hub.domain.backlog import LIMIT
 from hub.domain.batch import Entry, decode_entry, encode_entry
 from hub.domain.commands import Origin
-from hub.domain.conversation import FORGOTTEN_TABS, HELD_PLACEHOLDER, TABS, WINDOW, Conversation
+from hub.domain.conversation_state import FORGOTTEN_TABS, HELD_PLACEHOLDER, TABS, WINDOW, Conversation
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Judgement, Profile

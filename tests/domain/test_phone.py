@@ -6,9 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.domain.messages import AgentSettings, Block
+from hub.domain.messages import Block, Limits
 from hub.domain.pace import HOUR_MS, MINUTE_MS, earliest, earliest_repeat
-from hub.domain.phone import CONTINUED, clusters, cut, harmless, head, pages, parts, short_name, size
+from hub.domain.phone import CONTINUED, harmless, head, pages, parts, short_name
+from hub.domain.text import clusters, cut, size
 
 FAMILY, FLAGS, THUMB, HEART = "👨‍👩‍👧", "🇨🇳🇯🇵", "👍🏽", "❤️"
 
@@ -109,7 +110,7 @@ def test_pages_keep_lines_together_and_lose_nothing(text: str, limit: int) -> No
 
 # --- pace ----------------------------------------------------------------------------------------------------------
 
-WECOM = AgentSettings("a1-w", "w", "W", (), 5, "wecom", "w")
+WECOM = Limits(fold_ms=3000, per_minute=25, per_hour=900)
 
 
 def test_the_first_text_goes_at_once_and_the_next_after_the_fold() -> None:
@@ -147,10 +148,10 @@ def test_below_half_the_hour_the_fold_stretches_for_blocks(used: int, fold_ms: i
 
 @given(st.lists(st.integers(0, 30_000), min_size=200, max_size=500), st.booleans())
 def test_windows_are_never_exceeded(pauses: list[int], blocks: bool) -> None:
-    settings = AgentSettings("a1-w", "w", "W", (), 5, "wecom", "w", per_minute=10, per_hour=100)
+    limits = Limits(fold_ms=3000, per_minute=10, per_hour=100)
     now, tries = 0, list[int]()
     for pause in pauses:
-        now = max(now + pause, earliest(tries, settings, blocks=blocks))
+        now = max(now + pause, earliest(tries, limits, blocks=blocks))
         tries.append(now)
     limit = 8 if blocks else 10
     assert all(later - first >= MINUTE_MS for first, later in zip(tries, tries[limit:], strict=False))
@@ -158,5 +159,4 @@ def test_windows_are_never_exceeded(pauses: list[int], blocks: bool) -> None:
 
 
 def test_no_limits_means_no_waiting() -> None:
-    free = AgentSettings("a1-w", "w", "W", (), 5, "desk", "w", fold_ms=0, per_minute=0, per_hour=0)
-    assert earliest(list(range(2000)), free, blocks=True) == 1999
+    assert earliest(list(range(2000)), Limits(), blocks=True) == 1999

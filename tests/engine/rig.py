@@ -2,17 +2,17 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from hub.bus.connection import Connection, connect
 from hub.bus.founding import Founding
 from hub.bus.leases import TTL_S, revoke
 from hub.bus.server import EmbeddedServer
 from hub.clock import Clock
-from hub.contract import Connector
+from hub.contract import Connector, Enclosed
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, PostMessage
-from hub.domain.messages import Judgement, Profile
+from hub.domain.messages import Attachment, Judgement, Profile
 from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome, Page
 from hub.engine.kinds import kinds
@@ -65,6 +65,15 @@ class Heard:
         self.changed.append(partition)
 
 
+def enclosed(file: Attachment) -> Enclosed:
+    """A file whose content is its name."""
+
+    async def read() -> AsyncIterator[bytes]:
+        yield file.name.encode()
+
+    return Enclosed(file.name, file.type, file.size, f"http://127.0.0.1/{file.key}", read)
+
+
 class Rig:
     """One worker: its connection, router and partitions."""
 
@@ -80,6 +89,7 @@ class Rig:
             self.router,
             kinds(Pipeline(PassAll()).decide),
             connectors,
+            enclosed,
             count=32,
             founded=self._founded,
             log_bytes=64 << 20,

@@ -10,14 +10,14 @@ from hub.bus.connection import Connection
 from hub.bus.log import PartitionLog
 from hub.bus.positions import Positions
 from hub.bus.server import EmbeddedServer
-from hub.contract import Delivery, Sent, Verdict
+from hub.contract import Capabilities, Delivery, Sent, Verdict
 from hub.domain import commands as c
 from hub.domain import conversation as conversation_kind
 from hub.domain import ids
 from hub.domain.batch import decode_batch, encode_entry
 from hub.domain.commands import Origin
 from hub.domain.ids import kind_of
-from hub.domain.messages import AgentSettings
+from hub.domain.messages import AgentSettings, Limits
 from hub.engine import checkpoints
 from hub.engine.calls import Denied, Page
 from hub.engine.checkpoints import Checkpoints
@@ -307,6 +307,8 @@ async def test_idle_conversations_leave_the_memory_and_come_back(nats: EmbeddedS
 class Silent:
     """A channel whose platform says nothing until it may; `got` are the texts it was given."""
 
+    can = Capabilities(role="agent")
+
     def __init__(self) -> None:
         self.got: list[str] = []
         self.may_answer = asyncio.Event()
@@ -319,7 +321,7 @@ class Silent:
 
 async def to_phone(nats: EmbeddedServer, silent: Silent) -> Rig:
     """A hub that has handed a visitor's message to the agent's phone, and waits for the platform's answer."""
-    wang = AgentSettings(WANG, "wang", "小王", ("sales",), 500, "wecom", "WangFang", resend_ms=3_600_000)
+    wang = AgentSettings(WANG, "wang", "小王", ("sales",), 500, "wecom", "WangFang", Limits(resend_ms=3_600_000))
     rig = await Rig.start(nats, range(PARTITIONS), {"wecom": silent})  # type: ignore[dict-item]
     await rig.submit(ids.QUEUE_ID, c.ChangeTeams(msgspec.structs.replace(TEAMS, agents=(wang,))))
     await until(lambda: rig.partitions.state(WANG) is not None)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub.domain import events
-from hub.domain.conversation import WINDOW
+from hub.domain.conversation_state import WINDOW
 from hub.gateway import heartbeat, sessions, socket
 from hub.gateway.codes import CODES
 from hub.gateway.frames import MAX_FRAME_BYTES, MAX_TEXT_CHARS

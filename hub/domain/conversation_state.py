@@ -1,0 +1,182 @@
+"""The conversation's state, and how each of its events changes it."""
+
+from typing import Literal
+
+import msgspec
+
+from hub.domain import events as e
+from hub.domain import outbox, outside
+from hub.domain import visitor_notes as notes
+from hub.domain.backlog import Backlog
+from hub.domain.commands import Origin
+from hub.domain.events import Record
+from hub.domain.messages import Profile
+from hub.domain.origins import Origins, note
+from hub.domain.outbox import Outbox, Waiting
+from hub.domain.outside import OutsideIds
+from hub.domain.views import visitor_may_see
+
+WINDOW = 64
+"""So many messages of a tab may be unacknowledged: as many seqs are kept to answer repeats."""
+TABS = 64
+FORGOTTEN_TABS = 1024
+SEQ_BYTES = 8
+
+HELD_PLACEHOLDER = "[待审核 held for review]"
+
+
+class Tab(msgspec.Struct, gc=False):
+    """One outbox of a client: the highest n stored, and the seqs of the last ones.
+
+    The seqs stand packed, SEQ_BYTES each: every socket has a Tab, and a list of numbers takes five times the memory.
+    """
+
+    n: int = 0
+    seqs: bytes = b""
+
+    def note(self, n: int, seq: int) -> None:
+        """Message `n` is stored as `seq`."""
+        self.n, self.seqs = n, (self.seqs + seq.to_bytes(SEQ_BYTES))[-WINDOW * SEQ_BYTES :]
+
+    def seq_of(self, n: int) -> int:
+        """Where message `n`, which is stored, stands; 0 when it is not one of the last."""
+        start = len(self.seqs) - (self.n - n + 1) * SEQ_BYTES
+        return int.from_bytes(self.seqs[start : start + SEQ_BYTES]) if start >= 0 else 0
+
+
+class Conversation(msgspec.Struct, gc=False):
+    """State of one conversation; only `evolve` changes it."""
+
+    id: str
+    seq: int = 0
+    visitor_seq: int = 0
+    """The last seq that the visitor may see."""
+    stage: Literal["new", "waiting", "served", "closed"] = "new"
+    profile: Profile | None = None
+    opened_at_ms: int = 0
+    team: str = ""
+    priority: int = 0
+    routed: bool = False
+    """A keyword has chosen the team; later ones only reply."""
+    agent: str = ""
+    display: str = ""
+    no: int = 0
+    phone: bool = False
+    tabs: dict[str, Tab] = {}
+    forgotten: list[str] = []
+    backlog: Backlog = msgspec.field(default_factory=Backlog)
+    held: dict[int, str] = {}
+    origins: Origins = {}
+    outbox: Outbox | None = None
+    """What leaves for a visitor on a platform; None: they have a socket."""
+    outside: OutsideIds = {}
+    automatic: bool = False
+    """A machine wrote last: nothing is answered to it by itself."""
+
+
+def evolve(state: Conversation, record: Record, origin: Origin | None = None) -> None:
+    """Bring the state to where the event is in force."""
+    event = record.event
+    state.seq = record.seq
+    if type(event) is e.MessagePosted and origin is None and not event.outside_id:  # nearly every event is one of these
+        state.visitor_seq = record.seq
+        _note_message(state, record.seq, event)
+        return
+    if visitor_may_see(event):
+        state.visitor_seq = record.seq
+    if origin is not None:
+        note(state.origins, origin)
+    if state.outbox is not None:
+        _evolve_outbox(state, state.outbox, record)
+    match event:
+        case e.MessagePosted():
+            _note_message(state, record.seq, event)
+        case e.Reached(reach=reach):
+            if state.outbox is None:
+                state.outbox = Outbox(reach)
+            state.outbox.reach = reach
+        case e.Opened(profile=profile):
+            state.profile = profile
+            state.opened_at_ms = record.at_ms
+        case e.Reopened():
+            state.stage = "new"
+        case e.QueueJoined(team=team, priority=priority, chosen=chosen):
+            state.stage, state.team, state.priority, state.routed = "waiting", team, priority, chosen
+        case e.Assigned():
+            state.stage, state.team = "served", event.team
+            state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
+        case e.PhoneSet(on=on):
+            state.phone = on
+        case e.AnswerPosted(id=id_, agent=agent):
+            state.backlog = Backlog()
+            if id_:
+                tab, _, n = id_.rpartition(".")
+                _note_number(state, f"{agent}/{tab}", int(n), record.seq)
+        case e.Returned():
+            state.stage, state.agent, state.display, state.phone = "waiting", "", "", False
+        case e.Closed():
+            state.stage, state.agent, state.display, state.phone = "closed", "", "", False
+            state.routed, state.backlog = False, Backlog()
+        case e.MessageEdited() | e.MessageReleased() | e.MessageRejected():
+            _change_message(state, record)
+
+
+def _change_message(state: Conversation, record: Record) -> None:
+    """A message that was there is to be read in another way."""
+    match record.event:
+        case e.MessageEdited(outside_id=outside_id, text=text, status=status):
+            outside.note(state.outside, outside_id, record.at_ms, record.seq)
+            if not status:
+                state.backlog.add(record.seq, notes.edited(text))
+        case e.MessageReleased(ref=ref, text=text):
+            state.held.pop(ref, None)
+            state.backlog.drop(ref)  # its placeholder
+            state.backlog.add(ref, text)
+        case e.MessageRejected(ref=ref):
+            state.held.pop(ref, None)
+
+
+def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
+    """What the visitor sees waits to leave for them, and what has left does not."""
+    event, seq, at_ms = record.event, record.seq, record.at_ms
+    language = state.profile.language if state.profile else ""
+    match event:
+        case e.MessagePosted(outside_id=outside_id, automatic=automatic):
+            outside.note(state.outside, outside_id, at_ms, seq)
+            outbox.wrote(box, outside_id, at_ms)
+            state.automatic = automatic
+        case e.AnswerPosted(text=text, files=files, display=display):
+            box.waiting.append(Waiting(seq, at_ms, text, files, by=display))
+        case e.AutoReplied(text=text, choices=choices):
+            box.waiting.append(Waiting(seq, at_ms, text, (), choices, automatic=True))
+        case e.WaitTold(position=position, on_duty=on_duty) if box.reach.limits.notices and not state.automatic:
+            text = notes.waiting(position, on_duty, language)
+            box.waiting.append(Waiting(seq, at_ms, text, automatic=True))
+        case e.Closed() if box.reach.limits.notices and not state.automatic:
+            box.waiting.append(Waiting(seq, at_ms, notes.closed(language), automatic=True))
+        case _:
+            outbox.evolve(box, event, at_ms)
+
+
+def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None:
+    if event.id:
+        tab, _, n = event.id.rpartition(".")
+        _note_number(state, tab, int(n), seq)
+    if event.status == "held":
+        state.held[seq] = event.text
+        state.backlog.add(seq, HELD_PLACEHOLDER)
+    elif not event.status:
+        state.backlog.add(seq, event.text)
+
+
+def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:
+    known = state.tabs.get(tab)
+    if known is None or len(state.tabs) > 1:  # last used last, so that the longest unused one is forgotten first
+        known = state.tabs.pop(tab, None) or Tab()
+        state.tabs[tab] = known
+    known.note(n, seq)
+    if len(state.tabs) > TABS:
+        oldest = next(iter(state.tabs))
+        del state.tabs[oldest]
+        state.forgotten.append(oldest)
+        del state.forgotten[:-FORGOTTEN_TABS]

@@ -1,0 +1,301 @@
+"""What leaves for a visitor who has no socket: in the conversation's order, part by part, each with its own verdict.
+
+A message is cut to the channel's size, several that come shortly after each other are folded into one where the
+channel asks for it. A part that is not taken holds up those behind it until a person, or the platform, has decided.
+"""
+
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from hub.domain import attempts
+from hub.domain import events as e
+from hub.domain.attempts import UNCONFIRMED, Attempt, Failure, note_again, note_delay, note_try
+from hub.domain.commands import RecordReceipt, RecordVerdict
+from hub.domain.events import AnyEvent
+from hub.domain.messages import Attachment, Outgoing, Reach, Rest
+from hub.domain.pace import earliest_repeat
+from hub.domain.refusals import NotFound
+from hub.domain.text import SIZES, cut
+
+MOST_LETTERS = 100
+"""So many dead letters can be sent again, the latest ones."""
+RECEIPTS = 50
+"""A receipt is understood for so many of the last attempts."""
+
+
+class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message that has not left: event `seq` of the conversation."""
+
+    seq: int
+    at_ms: int
+    text: str
+    files: tuple[Attachment, ...] = ()
+    choices: tuple[str, ...] = ()
+    by: str = ""
+    automatic: bool = False
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """What one attempt takes, cut to size."""
+
+    text: str
+    message: Outgoing
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A piece that was refused, with all that was to follow it; kept until a person decides."""
+
+    piece: Piece
+    because: str
+
+
+class VisitorAttempt(Attempt):
+    """What is on its way to the visitor."""
+
+    message: Outgoing = Outgoing(())
+
+
+class SentOne(msgspec.Struct, frozen=True):
+    """An attempt that the platform took."""
+
+    receipt: str
+    refs: tuple[int, ...]
+
+
+class Outbox(msgspec.Struct):
+    """State of what leaves for one visitor; only the conversation's `evolve` changes it."""
+
+    reach: Reach
+    waiting: list[Waiting] = []
+    pieces: list[Piece] = []
+    """Cut already, they go first: the parts of a message under way, and dead letters that go again."""
+    attempt: VisitorAttempt | None = None
+    attempts: int = 0
+    tries_ms: list[int] = []
+    """The moments of the last hour's tries."""
+    letters: dict[int, DeadLetter] = {}
+    """Dead letters, by the number of their attempt."""
+    sent: dict[int, SentOne] = {}
+    """The last attempts that were taken."""
+    wrote_ms: int = 0
+    """When the visitor last wrote, by our clock."""
+    answered: int = 0
+    """So many attempts were taken since then."""
+    last_id: str = ""
+    """The platform's id of the visitor's last message."""
+
+
+# --- deciding ------------------------------------------------------------------------------------------------------
+
+
+def next_send(box: Outbox) -> int | None:
+    """The first moment at which `attempt` has something to do; None: nothing waits, or a call is under way."""
+    limits = box.reach.limits
+    pace = earliest_repeat(box.tries_ms, limits, blocks=False)
+    if box.attempt is not None:
+        return None if box.attempt.retry_at_ms is None else max(box.attempt.retry_at_ms, pace)
+    if box.pieces:
+        return pace
+    return max(pace, box.waiting[0].at_ms + limits.fold_ms) if box.waiting else None
+
+
+def attempt(box: Outbox, now_ms: int) -> AnyEvent | None:
+    """The attempt that is due now, or its refusal; None: nothing is due."""
+    due = next_send(box)
+    if due is None or due > now_ms:
+        return None
+    open_ = box.attempt
+    if open_ is None:
+        return _begin(box, now_ms)
+    if attempts.recognised(open_, box.reach.limits, now_ms):
+        return e.Attempted(
+            open_.number, open_.channel, open_.address, open_.text, tries=open_.tries + 1, message=open_.message
+        )
+    return _refused(box, Failure(UNCONFIRMED, unknown=True))
+
+
+def verdict(box: Outbox, command: RecordVerdict, now_ms: int) -> AnyEvent:
+    """What the platform's verdict changes. Raises Repeated for any but that of the call under way."""
+    outcome = attempts.verdict(box.attempt, command, box.reach.limits, now_ms)
+    if isinstance(outcome, Failure):
+        return _refused(box, outcome)
+    if isinstance(outcome, e.AttemptSent) and box.attempt is not None and not box.attempt.message.rest:
+        return msgspec.structs.replace(outcome, refs=box.attempt.message.refs)
+    return outcome
+
+
+def resume(box: Outbox, now_ms: int) -> AnyEvent | None:
+    """For a new owner: what becomes of a call that was under way; None: there was none."""
+    outcome = attempts.interrupted(box.attempt, box.reach.limits, now_ms)
+    return _refused(box, outcome) if isinstance(outcome, Failure) else outcome
+
+
+def receipt(box: Outbox, command: RecordReceipt) -> e.ReceiptHad:
+    """What the platform says of an attempt that it had taken. Raises NotFound for one that is not known any more."""
+    number = command.attempt or next((n for n, one in box.sent.items() if one.receipt == command.receipt), 0)
+    if number not in box.sent:
+        raise NotFound(f"no attempt of the last {RECEIPTS} is number {command.attempt}, receipt {command.receipt!r}")
+    return e.ReceiptHad(number, command.kind, command.because, box.sent[number].refs)
+
+
+def check_letter(box: Outbox, number: int) -> None:
+    """Raise NotFound unless a dead letter has this number."""
+    if number not in box.letters:
+        raise NotFound(f"there is no dead letter {number}: it was sent again, dropped, or never one")
+
+
+def is_automatic(box: Outbox | None, event: AnyEvent) -> bool:
+    """Whether nobody wrote what an event says has failed."""
+    if isinstance(event, e.AttemptRefused) and event.message is not None:
+        return event.message.automatic
+    return box is not None and box.attempt is not None and box.attempt.message.automatic
+
+
+def _refused(box: Outbox, failure: Failure) -> e.AttemptRefused:
+    """The end of the open attempt."""
+    open_ = box.attempt
+    assert open_ is not None
+    return e.AttemptRefused(open_.number, failure.because, open_.text, failure.unknown, open_.message.refs)
+
+
+def _begin(box: Outbox, now_ms: int) -> e.Attempted | e.AttemptRefused:
+    piece = box.pieces[0] if box.pieces else _compose(box)
+    number, reach = box.attempts + 1, box.reach
+    message = msgspec.structs.replace(piece.message, thread=reach.thread, title=reach.title, in_reply_to=box.last_id)
+    because = _impossible(box, piece, now_ms)
+    if because:
+        return e.AttemptRefused(number, because, piece.text, refs=message.refs, message=message)
+    return e.Attempted(number, reach.channel, reach.address, piece.text, message=message)
+
+
+def _impossible(box: Outbox, piece: Piece, now_ms: int) -> str:
+    """Why the channel would not take it, for the agent who wrote it; empty: it may."""
+    limits = box.reach.limits
+    if limits.reply_within_ms and now_ms > box.wrote_ms + limits.reply_within_ms:
+        return f"顾客超过 {limits.reply_within_ms // 3_600_000} 小时没有来信，此渠道不能再回复"
+    if limits.replies and box.answered >= limits.replies:
+        return f"顾客来信之前，此渠道最多回复 {limits.replies} 条"
+    for file in piece.message.files:
+        allowed = [limit.max_bytes for limit in limits.files if fnmatchcase(file.type, limit.type)]
+        if not allowed:
+            return f"此渠道不能发送 {file.name}（{file.type}）"
+        if file.size > max(allowed):
+            return f"{file.name} 有 {file.size} 字节，此渠道最多 {max(allowed)} 字节"
+    return ""
+
+
+def _compose(box: Outbox) -> Piece:
+    """The first of what waits, and what may go with it, cut to the channel's size: the first part with all others."""
+    limits, taken = box.reach.limits, _foldable(box)
+    choices, text = taken[-1].choices, _joined(taken)
+    if len(choices) > limits.choices:
+        text, choices = "\n".join([text, *(f"{i}. {choice}" for i, choice in enumerate(choices, 1))]), ()
+    files = tuple(file for one in taken for file in one.files)
+    texts = cut(text, limits.max_text, SIZES[limits.unit]) if text else []
+    parts = [Rest(piece) for piece in texts[:-1]]
+    if limits.files_with_text:
+        parts.append(Rest(texts[-1] if texts else "", files, choices))
+    else:
+        parts += [Rest(texts[-1], (), choices)] if texts else []
+        parts += [Rest("", (file,)) for file in files]
+    first, *rest = parts or [Rest()]
+    message = Outgoing(
+        tuple(one.seq for one in taken), 1, 1 + len(rest), first.files, first.choices,
+        taken[-1].by, taken[-1].automatic, rest=tuple(rest),
+    )  # fmt: skip
+    return Piece(first.text, message)
+
+
+def _foldable(box: Outbox) -> list[Waiting]:
+    """The first that waits, and those after it that go in the same text."""
+    limits = box.reach.limits
+    taken = [box.waiting[0]]
+    if not limits.fold_ms:
+        return taken
+    for one in box.waiting[1:]:
+        alike = one.automatic == taken[0].automatic and not taken[-1].choices
+        plain = limits.files_with_text or not (one.files or taken[0].files)
+        if not alike or not plain or SIZES[limits.unit](_joined([*taken, one])) > limits.max_text:
+            break
+        taken.append(one)
+    return taken
+
+
+def _joined(taken: list[Waiting]) -> str:
+    return "\n\n".join(one.text for one in taken if one.text)
+
+
+# --- evolving ------------------------------------------------------------------------------------------------------
+
+
+def wrote(box: Outbox, outside_id: str, at_ms: int) -> None:
+    """The visitor has written: the window for answers begins anew."""
+    box.wrote_ms, box.last_id, box.answered = at_ms, outside_id, 0
+
+
+def evolve(box: Outbox, event: AnyEvent, at_ms: int) -> None:
+    """Bring the outbox to where an event of the deliveries is in force; others change nothing."""
+    match event:
+        case e.Attempted():
+            _try(box, event, at_ms)
+        case e.AttemptDelayed() if box.attempt:
+            note_delay(box.attempt, event)
+        case e.AttemptSent(receipt=receipt) if box.attempt:
+            _sent(box, box.attempt, receipt)
+        case e.AttemptRefused():
+            _bury(box, event)
+        case e.DeliveryRetried(attempt=number):
+            box.pieces.append(box.letters.pop(number).piece)
+        case e.DeliveryDropped(attempt=number):
+            box.letters.pop(number)
+
+
+def _try(box: Outbox, event: e.Attempted, at_ms: int) -> None:
+    box.tries_ms = note_try(box.tries_ms, at_ms)
+    if box.attempt is not None:
+        note_again(box.attempt, event.tries, at_ms)
+        return
+    assert event.message is not None
+    _take(box, event.message)
+    box.attempts = event.attempt
+    box.attempt = VisitorAttempt(
+        event.attempt, event.channel, event.address, event.text, event.tries, at_ms, message=event.message
+    )
+
+
+def _take(box: Outbox, message: Outgoing) -> None:
+    """What the attempt takes waits no more."""
+    if box.pieces:
+        del box.pieces[0]
+    else:
+        box.waiting = [one for one in box.waiting if one.seq not in message.refs]
+
+
+def _sent(box: Outbox, taken: VisitorAttempt, receipt: str) -> None:
+    box.attempt = None
+    box.answered += 1
+    message = taken.message
+    box.sent[taken.number] = SentOne(receipt, message.refs)
+    if len(box.sent) > RECEIPTS:
+        del box.sent[next(iter(box.sent))]
+    if message.rest:
+        next_, *rest = message.rest
+        following = msgspec.structs.replace(
+            message, part=message.part + 1, files=next_.files, choices=next_.choices, rest=tuple(rest)
+        )
+        box.pieces.insert(0, Piece(next_.text, following))
+
+
+def _bury(box: Outbox, event: e.AttemptRefused) -> None:
+    if event.message is not None:  # the hub itself refused: there was no attempt
+        _take(box, event.message)
+        piece = Piece(event.text, event.message)
+        box.attempts = event.attempt
+    else:
+        assert box.attempt is not None
+        piece = Piece(box.attempt.text, box.attempt.message)
+        box.attempt = None
+    box.letters[event.attempt] = DeadLetter(piece, event.because)
+    if len(box.letters) > MOST_LETTERS:
+        del box.letters[next(iter(box.letters))]

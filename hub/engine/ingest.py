@@ -1,0 +1,171 @@
+"""What platforms bring, by webhook or by pull, becomes commands; when `take` returns, all of it is safe."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hub.contract import Connector, File, Inbound, Parsed, Raw, Receipt
+from hub.domain import ids
+from hub.domain.commands import AnyCommand, ReceiveMessage, ReceiveText, RecordReceipt
+from hub.domain.messages import Attachment, Profile, Reach
+from hub.domain.outside import KEPT_MS
+from hub.domain.text import cut
+from hub.engine.roster import Roster, limits_of
+
+MOST_TEXT = 32_768
+"""UTF-8 bytes of a message; a longer text is kept whole as a file beside its beginning."""
+RAW_IN_LOG = 32_768
+"""A raw input up to so long rides in the log; a longer one is kept as an attachment, and named there."""
+CUT = "…"
+_UNKEPT = frozenset({"authorization", "cookie"})
+"""Headers that may hold a secret of somebody in between, and say nothing of what came."""
+
+
+class Addressed(NamedTuple):
+    """A command and the entity that it is for."""
+
+    entity: str
+    command: AnyCommand
+
+
+class Rubbish(Exception):
+    """A connector made something of a request that is no value of the contract; the message says what."""
+
+
+class Ingest:
+    """One worker's way in. `spool` makes commands safe, `keep` stores a file for an entity and names it.
+
+    `knew` says whether the history has an outside id of an entity: it is asked about input older than a week.
+    """
+
+    def __init__(
+        self,
+        connectors: Mapping[str, Connector],
+        roster: Roster,
+        spool: Callable[[str, str, AnyCommand], Awaitable[None]],
+        keep: Callable[[str, str, File], Awaitable[Attachment]],
+        knew: Callable[[str, str], Awaitable[bool]],
+        partitions: int,
+    ) -> None:
+        self._connectors, self._roster, self._spool, self._keep = connectors, roster, spool, keep
+        self._knew, self._partitions = knew, partitions
+
+    async def take(self, channel: str, parsed: Parsed, raw: Raw) -> None:
+        """Return when all that was parsed is in the log, or safe on this disk. Raises SpoolFull: it must come again."""
+        await self.commit(channel, await self.prepare(channel, parsed, raw))
+
+    async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
+        """The second half of `take`; commands for one entity keep their order."""
+        taking = (self._spool(channel, entity, command) for entity, command in commands)
+        for failure in await asyncio.gather(*taking, return_exceptions=True):
+            if failure is not None:
+                raise failure
+
+    async def prepare(self, channel: str, parsed: Parsed, raw: Raw) -> list[Addressed]:
+        """The first half: the commands, with all files stored that they name."""
+        kept = encode_raw(raw)
+        try:
+            check(parsed)
+            if not (parsed.inbounds or parsed.receipts or parsed.unparsed):
+                return []
+            if len(kept) > RAW_IN_LOG:
+                intake, _ = self._roster.unparsed(channel, "", "")
+                stored = await self._keep(channel, intake, File("raw.json", "application/json", kept.encode()))
+                kept = f"attachment {stored.key}"
+            commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]
+            commands += [_receipt(channel, receipt, kept) for receipt in parsed.receipts]
+        except Rubbish as fault:
+            return [Addressed(*self._roster.unparsed(channel, f"the connector made rubbish of it: {fault}", kept))]
+        if parsed.unparsed:
+            commands.append(Addressed(*self._roster.unparsed(channel, parsed.unparsed, kept)))
+        return [command for command in commands if command is not None]
+
+    async def _from(self, channel: str, inbound: Inbound, raw: str, came: Raw) -> Addressed | None:
+        """The command that something becomes; None: the history has had it."""
+        can = self._connectors[channel].can
+        if can.role == "agent":
+            return Addressed(*self._from_agent(channel, inbound, raw))
+        entity = self._conversation(channel, inbound)
+        if inbound.sent_at_ms < came.received_at_ms - KEPT_MS and await self._knew(entity, inbound.outside_id):
+            return None
+        text, more = _shortened(inbound.text)
+        files = [await self._keep(channel, entity, file) for file in [*more, *inbound.files]]
+        reach = Reach(channel, inbound.address or inbound.identity, limits_of(can), inbound.thread, inbound.title)
+        profile = Profile(channel, inbound.account, inbound.name, inbound.language)
+        return Addressed(
+            entity,
+            ReceiveMessage(
+                inbound.outside_id, text, inbound.sent_at_ms, profile, reach, tuple(files),
+                inbound.unsupported, inbound.edits, inbound.automatic, raw,
+            ),
+        )  # fmt: skip
+
+    def _from_agent(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
+        agent = self._roster.agent_at(channel, inbound.identity)
+        if agent is None:
+            because = f"{inbound.identity} is no agent of {channel} in rules/teams.yaml"
+            return self._roster.unparsed(channel, because, raw)
+        return agent, ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw, inbound.unsupported)
+
+    def _conversation(self, channel: str, inbound: Inbound) -> str:
+        if not inbound.conversation:
+            return ids.platform_conversation_id(
+                self._partitions, channel, inbound.account, inbound.identity, inbound.thread
+            )
+        return _own(channel, inbound.conversation)
+
+
+def _own(channel: str, conversation: str) -> str:
+    if not ids.is_conversation(conversation) or ids.kind_of(conversation) != ids.PLATFORM:
+        raise Rubbish(f"{conversation!r} is no conversation of a platform")
+    if ids.channel_of(conversation) != channel:
+        raise Rubbish(f"{conversation} is a conversation of another channel")
+    return conversation
+
+
+def _receipt(channel: str, receipt: Receipt, raw: str) -> Addressed:
+    command = RecordReceipt(receipt.kind, receipt.number, receipt.receipt, receipt.because, raw)
+    return Addressed(_own(channel, receipt.conversation), command)
+
+
+def _shortened(text: str) -> tuple[str, list[File]]:
+    """A text that fits the log, and the whole as a file where it does not."""
+    text = text.encode(errors="replace").decode()  # lone surrogates are no text
+    if len(text.encode()) <= MOST_TEXT:
+        return text, []
+    return cut(text, MOST_TEXT)[0] + CUT, [File("message.txt", "text/plain", text.encode())]
+
+
+def check(parsed: object) -> None:
+    """Raise Rubbish unless it is what `parse` may answer."""
+    if not isinstance(parsed, Parsed):
+        raise Rubbish(f"{type(parsed).__name__} instead of Parsed")
+    for inbound in parsed.inbounds:
+        if not isinstance(inbound, Inbound):
+            raise Rubbish(f"{type(inbound).__name__} instead of Inbound")
+        for field in dataclasses.fields(Inbound):
+            value = getattr(inbound, field.name)
+            if isinstance(field.default, str) and not isinstance(value, str):
+                raise Rubbish(f"Inbound.{field.name} is a {type(value).__name__}")
+        for name in ("identity", "outside_id"):
+            if not isinstance(getattr(inbound, name), str) or not getattr(inbound, name):
+                raise Rubbish(f"Inbound.{name} is {getattr(inbound, name)!r}")
+        if not isinstance(inbound.text, str) or not isinstance(inbound.sent_at_ms, int):
+            raise Rubbish("Inbound.text is no text, or sent_at_ms no whole number")
+    for receipt in parsed.receipts:
+        if not isinstance(receipt, Receipt):
+            raise Rubbish(f"{type(receipt).__name__} instead of Receipt")
+
+
+def encode_raw(raw: Raw) -> str:
+    """The request as text, to be kept beside what was made of it, with its body in base64."""
+    kept = dataclasses.asdict(raw) | {"headers": {k: v for k, v in raw.headers.items() if k not in _UNKEPT}}
+    return msgspec.json.encode(kept).decode()
+
+
+def decode_raw(kept: str) -> Raw:
+    """What `encode_raw` made a text of. Raises ValueError."""
+    return msgspec.json.decode(kept, type=Raw)
