@@ -47,7 +47,7 @@ def test_a_sample_becomes_what_stands_beside_it(sample: Path) -> None:
     expected = json.loads(sample.with_suffix(".json").read_text("utf-8"))
     parsed = codec.parse_callback(callback(sample.read_text("utf-8")), ENVELOPE, agent_id=1)
     inbounds = [Inbound(**inbound) for inbound in expected.get("inbounds", [])]
-    assert parsed == Parsed(Answer(200, ""), parsed.inbounds, expected.get("unparsed", ""))
+    assert parsed == Parsed(Answer(200, ""), parsed.inbounds, unparsed=expected.get("unparsed", ""))
     assert list(parsed.inbounds) == inbounds
 
 
