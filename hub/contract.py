@@ -253,6 +253,8 @@ class Connector:
     `Settings` is checked by the hub, wrong keys and values are named with file and line.
     """
 
+    contract: int = 1
+    """The VERSION that it is written for."""
     Settings: type[pydantic.BaseModel] = NoSettings
     can: Capabilities
     routes: Sequence[Route] = ()

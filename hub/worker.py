@@ -28,12 +28,13 @@ from hub.bus.requests import serve as serve_requests
 from hub.bus.room import Rooms
 from hub.bus.shared_secrets import Secrets, share
 from hub.bus.tokens import SharedTokens
+from hub.channels import load_connectors
 from hub.clock import Clock
 from hub.contract import Connector, Enclosed, File, Surroundings
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
 from hub.domain.messages import Attachment, Teams
-from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, Health, Outcome
+from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, ChannelHealth, Health, Outcome
 from hub.engine.ingest import Ingest
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
@@ -43,6 +44,7 @@ from hub.engine.roster import Roster, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
 from hub.engine.spool import Spool
+from hub.engine.stalls import Stalls
 from hub.errors import HubError, SettingsError
 from hub.gateway.addresses import Addresses
 from hub.gateway.sessions import Sessions
@@ -52,7 +54,6 @@ from hub.history import database
 from hub.history.queries import History
 from hub.process import STANDBY, Supervised, name_process
 from hub.rules.ruleset import RuleSet
-from hub.settings import load_connectors
 
 logger = structlog.get_logger("worker")
 
@@ -104,6 +105,7 @@ class Worker:
         self.ingest = Ingest(
             self.connectors, self.roster, self.spool.take, self._keep, self.history.knows, founding.partitions
         )
+        self.stalls = Stalls(self.connectors)
         self.pulls = Pulls(connection, self.connectors, self.partitions.leases, self.ingest)
 
     def _teams(self, rules: RuleSet) -> Teams:
@@ -143,7 +145,24 @@ class Worker:
             self.partitions.failed,
             self.partitions.stopped,
             tuple(self.rooms.warnings),
+            {name: self._channel_health(name) for name in self.connectors},
         )
+
+    def _channel_health(self, name: str) -> ChannelHealth:
+        counts = self.partitions.outlets[name].counts()
+        troubles = [counts.waits_because, self.pulls.troubles.get(name, ""), self._says(name)]
+        return ChannelHealth(
+            counts.verdicts,
+            counts.faults + self.ingest.stumbled[name],
+            self.stalls.counts[name],
+            tuple(dict.fromkeys(trouble for trouble in troubles if trouble)),
+        )
+
+    def _says(self, name: str) -> str:
+        try:
+            return str(self.connectors[name].health())
+        except Exception as error:  # a connector's fault is only its own
+            return f"health() failed: {type(error).__name__}: {error}"
 
     async def _keep(self, channel: str, entity: str, file: File) -> Attachment:
         raise HubError("no attachments yet")
@@ -185,6 +204,7 @@ class Worker:
             allows=self.allows,
             agent_id=self.roster.agent_id,
             take=self.ingest.take,
+            stumbled=self.ingest.stumble,
             health=self.health,
             trusted_proxies=self.settings.trusted_proxies,
             tokens_per_minute=self.settings.visitors_per_minute,
@@ -210,6 +230,7 @@ class Worker:
             await self.placing
         self.spool.start()
         self.pulls.start()
+        self.stalls.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
@@ -232,6 +253,7 @@ class Worker:
         """Let everything decided reach the disk, then close."""
         self.scheduler.shutdown(wait=False)
         self.sessions.stop()
+        self.stalls.stop()
         await self.pulls.close()
         await self.spool.close()
         self.placing.cancel()

@@ -1,15 +1,12 @@
 """Settings from file and variables; what is wrong is named with its place and the nearest right name."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pydantic
 import pytest
 
-from hub.contract import Capabilities, Connector
 from hub.errors import SettingsError
-from hub.settings import Settings, load, load_connectors, split_address
+from hub.settings import Settings, load, split_address
 
 ROOT = Path(__file__).parent.parent
 
@@ -138,78 +135,3 @@ def test_secrets_do_not_show() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         Settings().workers = 3
-
-
-class Account(pydantic.BaseModel):
-    """Settings inside a connector's own."""
-
-    name: str
-
-
-class PigeonSettings(pydantic.BaseModel):
-    """Says nothing about unknown keys: the hub refuses them all the same."""
-
-    loft: Account
-    secret: pydantic.SecretStr
-    rings: int = 1
-
-
-class Pigeon(Connector):
-    """A channel for these tests."""
-
-    Settings = PigeonSettings
-    can = Capabilities(role="visitor")
-
-
-@pytest.fixture
-def pigeon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A folder `connectors` that has one channel; its module is this one's class."""
-    import connectors
-
-    folder = tmp_path / "connectors" / "pigeon"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    (folder / "connector.py").write_text("import builtins\nCONNECTOR = builtins.Pigeon\n")
-    monkeypatch.setattr("builtins.Pigeon", Pigeon, raising=False)
-    monkeypatch.setattr(connectors, "__path__", [str(folder.parent)])
-    yield
-    for name in ("connectors.pigeon", "connectors.pigeon.connector"):
-        sys.modules.pop(name, None)
-
-
-@pytest.mark.usefixtures("pigeon")
-def test_a_connector_gets_its_own_settings(file: Path) -> None:
-    found = load_text(file, "channels:\n  pigeon: {loft: {name: a}, secret: s}\n", HUB_CHANNELS__PIGEON__RINGS="3")
-    (connector,) = load_connectors(found).values()
-    assert isinstance(connector, Pigeon)
-    assert connector.settings == PigeonSettings(loft=Account(name="a"), secret=pydantic.SecretStr("s"), rings=3)
-
-
-@pytest.mark.usefixtures("pigeon")
-@pytest.mark.parametrize(
-    ("text", "environ", "said"),
-    [
-        ("channels:\n  pigoen:\n", {}, 'hub.yaml:2: channels.pigoen: no such channel, did you mean "pigeon"?'),
-        ("channels:\n  fax:\n", {}, "hub.yaml:2: channels.fax: no such channel; there are pigeon"),
-        ("channels:\n  pigeon:\n    secret: s\n", {}, "hub.yaml:2: channels.pigeon.loft: must be set"),
-        ("channels:\n  pigeon:\n    secret: s\n    loft:\n      nam: a\n      name: a\n", {},
-         'hub.yaml:5: channels.pigeon.loft.nam: unknown setting, did you mean "name"?'),
-        ("channels:\n  pigeon:\n    loft: {name: a}\n    secret: s\n    ring: 3\n", {},
-         'hub.yaml:5: channels.pigeon.ring: unknown setting, did you mean "rings"?'),
-        ("channels:\n  pigeon:\n    loft: {name: a}\n    secret: [s]\n", {},
-         "hub.yaml:4: channels.pigeon.secret: input should be a valid string"),
-        ("channels:\n  pigeon: {loft: {name: a}, secret: s}\n", {"HUB_CHANNELS__PIGEON__RINGS": "x"},
-         "HUB_CHANNELS__PIGEON__RINGS: channels.pigeon.rings: input should be a valid integer, unable to parse string"
-         " as an integer"),
-    ],
-)  # fmt: skip
-def test_what_a_connector_does_not_take_is_named(file: Path, text: str, environ: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsError) as refused:
-        load_connectors(load_text(file, text, **environ))
-    assert str(refused.value) == said
-
-
-@pytest.mark.usefixtures("pigeon")
-def test_settings_from_another_process_still_load_connectors() -> None:
-    with pytest.raises(SettingsError, match=r"channels\.pigeon\.secret: must be set"):
-        load_connectors(Settings(channels={"pigeon": {"loft": {"name": "a"}}}))

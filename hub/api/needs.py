@@ -29,6 +29,8 @@ class Needs:
     """The entity id of the agent with this name in teams.yaml, or None."""
     take: Callable[[str, Parsed, Raw], Awaitable[None]]
     """Return when all that a channel's connector has made of a request is safe. Raises SpoolFull."""
+    stumbled: Callable[[str], None]
+    """Count a request that the channel's connector could not even refuse."""
     health: Callable[[], Health]
     """What is wrong with the worker."""
     trusted_proxies: tuple[str, ...] = ()

@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from hub.contract import Connector, File, Inbound, Parsed, Raw, Receipt
 from hub.domain import ids
@@ -14,12 +16,17 @@ from hub.domain.messages import Attachment, Profile, Reach
 from hub.domain.outside import KEPT_MS
 from hub.domain.text import cut
 from hub.engine.roster import Roster, limits_of
+from hub.errors import SpoolFull
 
 MOST_TEXT = 32_768
 """UTF-8 bytes of a message; a longer text is kept whole as a file beside its beginning."""
 RAW_IN_LOG = 32_768
 """A raw input up to so long rides in the log; a longer one is kept as an attachment, and named there."""
+MOST_UNDER_WAY = 1_024
+"""Requests of one channel in one worker: a channel that floods must leave room for the others."""
 CUT = "…"
+logger = structlog.get_logger("ingest")
+
 _UNKEPT = frozenset({"authorization", "cookie"})
 """Headers that may hold a secret of somebody in between, and say nothing of what came."""
 
@@ -52,10 +59,23 @@ class Ingest:
     ) -> None:
         self._connectors, self._roster, self._spool, self._keep = connectors, roster, spool, keep
         self._knew, self._partitions = knew, partitions
+        self.stumbled: Counter[str] = Counter()
+        """How often a channel's connector made nothing, or rubbish, of a request."""
+        self._under_way: Counter[str] = Counter()
 
     async def take(self, channel: str, parsed: Parsed, raw: Raw) -> None:
         """Return when all that was parsed is in the log, or safe on this disk. Raises SpoolFull: it must come again."""
-        await self.commit(channel, await self.prepare(channel, parsed, raw))
+        if self._under_way[channel] >= MOST_UNDER_WAY:
+            raise SpoolFull(f"{MOST_UNDER_WAY} requests of {channel} are under way here: send it again later")
+        self._under_way[channel] += 1
+        try:
+            await self.commit(channel, await self.prepare(channel, parsed, raw))
+        finally:
+            self._under_way[channel] -= 1
+
+    def stumble(self, channel: str) -> None:
+        """The channel's connector has raised where it may not."""
+        self.stumbled[channel] += 1
 
     async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
         """The second half of `take`; commands for one entity keep their order."""
@@ -78,6 +98,8 @@ class Ingest:
             commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]
             commands += [_receipt(channel, receipt, kept) for receipt in parsed.receipts]
         except Rubbish as fault:
+            self.stumble(channel)
+            logger.error("connector made rubbish of a request", channel=channel, because=str(fault))
             return [Addressed(*self._roster.unparsed(channel, f"the connector made rubbish of it: {fault}", kept))]
         if parsed.unparsed:
             commands.append(Addressed(*self._roster.unparsed(channel, parsed.unparsed, kept)))

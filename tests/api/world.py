@@ -48,6 +48,7 @@ class World:
         self.now_s = NOW_S
         self.phone = Phone(None)  # type: ignore[arg-type]
         self.minted = 0
+        self.stumbled: list[str] = []
         self.health = Health("w0")
         self.spool = Spool(disk / "spool", self.calls, unparsed, give_up_s=0.05)
         connectors: dict[str, Connector] = {"phone": self.phone}
@@ -61,6 +62,7 @@ class World:
             "allows": lambda origin, own: origin in {own, "https://shop.example"},
             "agent_id": lambda name: AGENT if name == "wangfang" else None,
             "take": Ingest(connectors, Everyone(), self.spool.take, keep, knew, 32).take,  # type: ignore[arg-type]
+            "stumbled": self.stumbled.append,
             "health": lambda: self.health,
             "now_s": lambda: self.now_s,
         }
