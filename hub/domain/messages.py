@@ -20,6 +20,19 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     device: str = ""
 
 
+class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A picture or file that is kept beside the log (hub.bus.attachments); its bytes are not in here."""
+
+    key: str
+    """Where it is stored: <owner's entity id>.<digest of the content>."""
+    name: str
+    """What people call it: one line without a path, its extension agrees with `type` (hub.media.sniff.clean_name)."""
+    type: str
+    """Its media type by what the content is, not by what the sender says (hub.media.sniff.sniff)."""
+    size: int
+    """Bytes."""
+
+
 class Judgement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the rules say of one text. It is stored with the event, so replaying never runs a rule again.
 
