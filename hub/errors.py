@@ -114,7 +114,7 @@ class AttachmentDamaged(AttachmentError):
 
 
 class AttachmentsAway(AttachmentError):
-    """The store cannot be reached, or has no room: nothing was kept or read, it may be tried again."""
+    """The store cannot be reached, or has no room: it may be tried again, and nothing is kept twice."""
 
 
 class SpoolFull(HubError):
