@@ -22,6 +22,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hub import logs
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.bus.attachment_folder import FolderAttachments
+from hub.bus.attachment_stream import StreamAttachments
+from hub.bus.attachments import Attachments
 from hub.bus.connection import Connection, connect
 from hub.bus.founding import Founding, found, read
 from hub.bus.requests import serve as serve_requests
@@ -61,6 +64,8 @@ GC_THRESHOLDS = (4_000, 100, 1_000)
 """The collector looks at young objects often, at all of them hardly ever: with 5,000 sockets that took 119 ms."""
 SPOOL = "spool"
 """Folder in the data folder, shared by the workers of a node."""
+UPLOADS = "uploads"
+"""The same, for files on their way to NATS."""
 
 
 class Worker:
@@ -74,7 +79,7 @@ class Worker:
         self.clock = Clock()
         self._partition_count = founding.partitions
         self.tokens = Tokens(shared.signing_key)
-        self._is_admin = shared.is_admin
+        self._shared = shared
         self.sessions = Sessions(self.tokens)
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
@@ -95,8 +100,16 @@ class Worker:
             clock=self.clock,
             on_taken=self._taken,
         )
+        self.attachments = self._attachments()
         self.rooms = Rooms()
         self.spool = Spool(self.settings.data / SPOOL, self.router, self.roster.unparsed)
+
+    def _attachments(self) -> Attachments:
+        """Where the settings say that pictures and files are kept."""
+        media, data = self.settings.media, self.settings.data
+        if media.store == "folder":
+            return FolderAttachments(media.folder or data / "attachments")
+        return StreamAttachments(self.connection, data / UPLOADS)
 
     def _teams(self, rules: RuleSet) -> Teams:
         return teams_of(rules, self.connectors, self._partition_count)
@@ -165,7 +178,7 @@ class Worker:
             calls=self.router,
             tokens=self.tokens,
             connectors=self.connectors,
-            is_admin=self._is_admin,
+            is_admin=self._shared.is_admin,
             new_conversation_id=self._new_conversation_id,
             profile=visitors.profile,
             allows=self.allows,
@@ -174,6 +187,9 @@ class Worker:
             unparsed=self.roster.unparsed,
             take=self.spool.take,
             health=self.health,
+            attachments=self.attachments,
+            signing_key=self._shared.signing_key,
+            media=self.settings.media,
             trusted_proxies=self.settings.trusted_proxies,
             tokens_per_minute=self.settings.visitors_per_minute,
             tokens_burst=2 * self.settings.visitors_per_minute,

@@ -4,11 +4,13 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from hub.bus.attachments import Attachments
 from hub.contract import Connector, Inbound
 from hub.domain.commands import AnyCommand
 from hub.domain.messages import Profile
 from hub.engine.calls import Calls, Health
 from hub.gateway.tokens import Tokens
+from hub.settings import Media
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Needs:
     """What is wrong with the worker."""
     take: Callable[[str, str, AnyCommand], Awaitable[None]]
     """Return when a command that came from a channel is safe: (channel, entity, command). Raises SpoolFull."""
+    attachments: Attachments
+    """Where files are kept."""
+    signing_key: bytes
+    """Signs the links to files (hub.media.links)."""
+    media: Media
+    """Which files are taken, and how many."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
     tokens_per_minute: float = 30

@@ -26,7 +26,8 @@ from hub.errors import AttachmentsAway, BusError, NoAttachment
 STREAM = "ATTACHMENTS"
 MAX_BYTES = 200 * 2**20
 """The server takes 1,000 messages in one atomic write."""
-TRY_S, PATIENCE_S = 5.0, 30.0
+ASK_S, WRITE_S, PATIENCE_S = 2.0, 5.0, 30.0
+"""For an answer; for that of an atomic write, which may have 200 MB to sync; for all tries."""
 AT_ONCE = 4
 """So many are written at the same time: the log's batches are on the same connection, and the server allows 50."""
 
@@ -46,7 +47,7 @@ class StreamAttachments(Attachments):
 
     def __init__(self, connection: Connection, spool_folder: Path, patience_s: float = PATIENCE_S) -> None:
         self._connection = connection
-        self._js = connection.jetstream(timeout=TRY_S)
+        self._js = connection.jetstream(timeout=ASK_S)
         self._spool_folder = spool_folder
         self._patience_s = patience_s
         self._writing = asyncio.Semaphore(AT_ONCE)
@@ -102,7 +103,7 @@ class StreamAttachments(Attachments):
                 if number == parts:
                     headers["Nats-Batch-Commit"] = "1"
                 # Each part is asked an answer for: else all of them would pile up in memory.
-                reply = await self._connection.request(subject, data, TRY_S, headers=headers)
+                reply = await self._connection.request(subject, data, WRITE_S, headers=headers)
                 if reply.data and (error := msgspec.json.decode(reply.data, type=_Answer).error):
                     return error.description
         except AWAY as error:

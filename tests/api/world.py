@@ -12,12 +12,14 @@ import httpx
 
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.bus.attachment_folder import FolderAttachments
 from hub.contract import Answer, Capabilities, Connector, Inbound, Parsed, Raw, Route
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
 from hub.domain.messages import Profile
 from hub.engine.calls import Health
 from hub.engine.spool import Spool
 from hub.gateway.tokens import Tokens
+from hub.settings import Media
 from tests.gateway.fakes import ZHANG, FakeCalls
 
 NOW_S = 1_764_000_000
@@ -39,7 +41,7 @@ class Phone(Connector):
 
 
 class World:
-    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled."""
+    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and no file kept."""
 
     def __init__(self, peer: str = "192.0.2.1", disk: Path = Path("/dev/null"), **needs: Any) -> None:
         self.calls = FakeCalls()
@@ -62,6 +64,9 @@ class World:
             "health": lambda: self.health,
             "unparsed": unparsed,
             "take": self.spool.take,
+            "attachments": FolderAttachments(disk / "files"),
+            "signing_key": b"s" * 32,
+            "media": Media(),
             "now_s": lambda: self.now_s,
         }
         self.app = create_app(Needs(**(given | needs)))
