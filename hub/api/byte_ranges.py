@@ -12,7 +12,7 @@ def requested(header: str, size: int) -> range | None:
 
     What is no such header, or asks for several ranges, is answered with everything, as RFC 9110 14.2 allows.
     """
-    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header.replace(" ", ""))
+    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.replace(" ", ""))
     if found is None or found[0] == "bytes=-":
         return None
     first, last = found[1], found[2]
