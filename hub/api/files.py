@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
+import structlog
 from litestar import Controller, Request, Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -23,7 +24,7 @@ from hub.api.conversations import check_id
 from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.messages import Attachment
-from hub.errors import NoAttachment
+from hub.errors import AttachmentDamaged, NoAttachment
 from hub.media import links
 from hub.media.kinds import KINDS
 from hub.media.links import Claim, Expired, Invalid, Link, Ticket
@@ -35,17 +36,18 @@ UPLOAD_S = 900
 CACHED_S = 2 * links.LINK_S
 """Content under a key never changes, but its link does."""
 W = TypeVar("W", Link, Ticket)
+logger = structlog.get_logger("api")
 
 
-class Wish(msgspec.Struct):
+class UploadRequest(msgspec.Struct):
     """A file that is to be uploaded: what the sender calls it, and how many bytes it has."""
 
     name: Annotated[str, msgspec.Meta(max_length=255)]
     size: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Leave(msgspec.Struct):
-    """Where the bytes go: a path of the hub's, good for one upload that begins before `until` (Unix milliseconds)."""
+class UploadTicket(msgspec.Struct):
+    """Where the bytes go: a path of the hub's, for an upload that begins before `until` (Unix milliseconds)."""
 
     url: str
     until: int
@@ -73,8 +75,12 @@ class ConversationFiles(Controller):
 
     @post("/", opt=may("visitor", "agent"))
     async def mint_ticket(
-        self, request: Request[Any, Caller, Any], id: FromPath[str], data: JSONBody[Wish], needs: NamedDependency[Needs]
-    ) -> Leave:
+        self,
+        request: Request[Any, Caller, Any],
+        id: FromPath[str],
+        data: JSONBody[UploadRequest],
+        needs: NamedDependency[Needs],
+    ) -> UploadTicket:
         """The path that takes one file of at most this size for this conversation."""
         await _check_reader(request.auth, id, needs)
         _check_room(needs)
@@ -84,7 +90,7 @@ class ConversationFiles(Controller):
             )
         until_s = int(needs.now_s()) + links.TICKET_S
         ticket = Ticket(until_s, id, agent_of(request.auth) or "visitor", data.name, data.size)
-        return Leave(f"/files/{links.sign(ticket, needs.signing_key)}", until_s * 1000)
+        return UploadTicket(f"/files/{links.sign(ticket, needs.signing_key)}", until_s * 1000)
 
     @post("/links", opt=may("visitor", "agent", "admin"), status_code=200)
     async def mint_links(
@@ -168,9 +174,13 @@ def _read(kind: type[W], token: str, needs: Needs) -> W:
 
 
 async def _describe(needs: Needs, key: str) -> Attachment | None:
+    """What is kept under the key, if it can be read: one damaged file must not take the links to all others."""
     try:
         return await needs.attachments.describe(key)
     except NoAttachment:
+        return None
+    except AttachmentDamaged as error:
+        logger.error("attachments", because=str(error))
         return None
 
 

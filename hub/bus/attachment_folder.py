@@ -91,7 +91,7 @@ class FolderAttachments(Attachments):
         for fresh, there in ((come, content), (said, content.with_suffix(SAID))):
             fresh.chmod(0o600)
             fresh.replace(there)
-        for folder in (content.parent, self._folder):
+        for folder in (content.parent, self._folder, self._folder.parent):
             _sync(folder)
 
     async def _read(self, key: str, start: int, stop: int) -> AsyncIterator[bytes]:

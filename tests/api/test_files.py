@@ -14,6 +14,7 @@ import uvicorn
 from structlog.testing import capture_logs
 
 from hub.api import files
+from hub.bus.attachment_folder import FolderAttachments
 from hub.bus.attachment_stream import StreamAttachments
 from hub.bus.connection import connect
 from hub.bus.server import EmbeddedServer
@@ -391,6 +392,19 @@ async def test_a_store_that_is_away_asks_to_come_again(site: Site, nats: Embedde
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             assert problem_of(answer)["code"] == "unavailable"
     assert (await site.ask("PUT", ticket, content=PNG)).status_code == 201
+
+
+async def test_a_damaged_file_takes_no_other_with_it(tmp_path: Path) -> None:
+    world = World(disk=tmp_path)
+    store = FolderAttachments(tmp_path / "files")
+    whole, hurt = [
+        await store.put(CONVERSATION, content, LIMIT, name="a.png", type="image/png") for content in (PNG, PNG + b"x")
+    ]
+    (tmp_path / "files" / hurt.key.replace(".", "/")).with_suffix(".json").write_bytes(b"{")
+    with capture_logs() as lines:
+        answer = await world.ask("POST", f"{FILES}/links", "visitor", json={"keys": [hurt.key, whole.key]})
+    assert answer.json().keys() == {whole.key}
+    assert hurt.key in lines[0]["because"]
 
 
 async def test_a_damaged_file_is_never_a_whole_answer(site: Site, store: StreamAttachments) -> None:

@@ -23,8 +23,10 @@ LIMIT = 20 * 2**20
 class Hub:
     """One that runs with one worker, and the conversation of one visitor."""
 
-    def __init__(self, process: asyncio.subprocess.Process, http: httpx.AsyncClient, visitor: dict[str, str]) -> None:
-        self.process, self.http = process, http
+    def __init__(
+        self, store: str, process: asyncio.subprocess.Process, http: httpx.AsyncClient, visitor: dict[str, str]
+    ) -> None:
+        self.store, self.process, self.http = store, process, http
         self.files = f"/api/v1/conversations/{visitor['conversation']}/files"
         self.headers = {"authorization": f"Bearer {visitor['token']}"}
 
@@ -70,7 +72,7 @@ async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[H
                     if visitor.status_code == 201:
                         break
                 await asyncio.sleep(0.05)
-        yield Hub(process, http, visitor.json())
+        yield Hub(request.param, process, http, visitor.json())
     process.send_signal(signal.SIGTERM)
     await process.wait()
 
@@ -86,6 +88,7 @@ async def test_a_worker_that_dies_in_an_upload_leaves_what_was_whole_and_nothing
     content = PNG + random.Random(1).randbytes(1_000_000)
     key = await hub.upload(content)
     whole = kept(tmp_path / "data")
+    assert len(whole) == (2 if hub.store == "folder" else 0), "it is where the settings say"
     killed, began = hub.worker(), asyncio.Event()
 
     async def half() -> AsyncIterator[bytes]:
