@@ -18,16 +18,18 @@ from nats.js import api
 from nats.js.errors import NotFoundError
 
 from hub.bus.attachments import PART_BYTES, Attachments, Key, check_owner, damaged, off_loop
-from hub.bus.connection import AWAY, PAUSE_S, Connection, insist, raise_if_closed
+from hub.bus.connection import AWAY, Connection, insist, raise_if_closed
 from hub.bus.streams import keep_stream
 from hub.domain.messages import Attachment
 from hub.errors import AttachmentsAway, BusError, NoAttachment
 
-STREAM = "ATTACHMENTS"
+STREAM, ABOUT = "ATTACHMENTS", "about"
 MAX_BYTES = 200 * 2**20
 """The server takes 1,000 messages in one atomic write."""
 ASK_S, WRITE_S, PATIENCE_S = 2.0, 5.0, 30.0
 """For an answer; for that of an atomic write, which may have 200 MB to sync; for all tries."""
+RETRY_S = 0.5
+"""A full disk is not helped by being asked at once to stage it all again."""
 AT_ONCE = 4
 """So many are written at the same time: the log's batches are on the same connection, and the server allows 50."""
 
@@ -54,7 +56,7 @@ class StreamAttachments(Attachments):
         self._opened = False
 
     async def describe(self, key: str) -> Attachment:
-        message = await self._message(_subject(key, "about"))
+        message = await self._message(_subject(key, ABOUT))
         if message is None:
             raise NoAttachment(f"nothing is kept under {key}: it has been deleted, or never was there")
         return msgspec.json.decode(message, type=Attachment)
@@ -83,24 +85,22 @@ class StreamAttachments(Attachments):
         try:
             async with self._writing, self._patience():
                 while refusal := await self._try(attachment, file):
-                    await asyncio.sleep(PAUSE_S)
+                    await asyncio.sleep(RETRY_S)
         except AttachmentsAway as error:
             raise AttachmentsAway(f"{error} ({refusal})" if refusal else str(error)) from None
 
     async def _try(self, attachment: Attachment, file: io.FileIO) -> str:
         """Empty once the server has stored all of it, else why it has not, as far as is known."""
         batch, parts = secrets.token_hex(16), -(-attachment.size // PART_BYTES)
-        data = msgspec.json.encode(attachment)
-        subject = _subject(attachment.key, "about")
         await off_loop(file.seek, 0)
         try:
             await self._open()
             for number in range(parts + 1):
-                if number:
-                    data = await off_loop(file.read, PART_BYTES)
-                    subject = _subject(attachment.key, str(number - 1))
                 headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number + 1)}
-                if number == parts:
+                if number < parts:
+                    subject, data = _subject(attachment.key, str(number)), await off_loop(file.read, PART_BYTES)
+                else:  # last, so that parts which a full disk has cut short are nothing
+                    subject, data = _subject(attachment.key, ABOUT), msgspec.json.encode(attachment)
                     headers["Nats-Batch-Commit"] = "1"
                 # Each part is asked an answer for: else all of them would pile up in memory.
                 reply = await self._connection.request(subject, data, WRITE_S, headers=headers)

@@ -1,5 +1,6 @@
 """Both stores keep the promises of hub.bus.attachments, against a real nats-server and a real disk."""
 
+import contextlib
 import os
 import random
 from collections.abc import AsyncIterator, Callable
@@ -9,7 +10,7 @@ import pytest
 
 from hub.bus.attachment_folder import FolderAttachments
 from hub.bus.attachment_stream import MAX_BYTES, STREAM, StreamAttachments
-from hub.bus.attachments import PART_BYTES, Attachments
+from hub.bus.attachments import PART_BYTES, Attachments, Digest
 from hub.bus.connection import Connection, connect
 from hub.bus.server import EmbeddedServer
 from hub.domain.messages import Attachment
@@ -42,6 +43,12 @@ async def read(store: Attachments, key: str, start: int = 0, stop: int | None = 
 async def chunks(content: bytes, size: int = 50_000) -> AsyncIterator[bytes]:
     for start in range(0, len(content), size):
         yield content[start : start + size]
+
+
+def digest_of(content: bytes) -> str:
+    digest = Digest()
+    digest.add(content)
+    return str(digest)
 
 
 def files(folder: Path) -> list[Path]:
@@ -234,6 +241,33 @@ class TestNats:
         await connection.close()
         with pytest.raises(AttachmentsAway, match="is closed"):
             await put(StreamAttachments(connection, tmp_path), b"abc")
+
+    @pytest.mark.parametrize("free_mb", [4, 12])  # too little to stage it; enough for that, too little to store it
+    async def test_a_full_disk_is_named_and_leaves_no_part_that_could_be_read(
+        self, tmp_path: Path, free_mb: int
+    ) -> None:
+        first, second = random.Random(4).randbytes(8 * 2**20), random.Random(5).randbytes(8 * 2**20)
+        with small_disk(tmp_path / "disk", 64) as disk:
+            nats, filler = EmbeddedServer(disk / "nats"), Filler(disk)
+            await nats.start()
+            connection = await connect(nats.url, "test")
+            store = StreamAttachments(connection, tmp_path / "spool", patience_s=2)
+            kept, refused = await put(store, first), f"{C}.{digest_of(second)}"
+            filler.leave(free_mb << 20)
+            with pytest.raises(AttachmentsAway, match="is there room on its disk"):
+                await put(store, second)
+            with pytest.raises(NoAttachment):
+                await store.describe(refused)
+            filler.go()
+            await faults.kill(nats)
+            await nats.start()
+            with contextlib.suppress(NoAttachment):  # what was staged nats-server may finish
+                assert await read(store, refused) == second
+            assert await read(store, kept) == first
+            assert await put(store, second) == refused
+            assert await read(store, refused) == second
+            await connection.close()
+            await nats.stop()
 
     async def test_a_part_that_is_gone_is_noticed(self, store: StreamAttachments, connection: Connection) -> None:
         key = await put(store, bytes(2 * PART_BYTES))
