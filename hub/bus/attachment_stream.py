@@ -3,6 +3,9 @@
 Not nats-py's object store: it reads into memory without backpressure, waits for ever for a lost chunk, and leaves
 chunks that nobody finds when its process dies in the middle. Here a content is one atomic write (ADR-50): its parts
 and what is said of it are stored together, or not at all.
+
+What is deleted cannot be read any more. Its bytes stay on the server's disk until it compacts their block, and in the
+guarded copies (guard.py) for two starts more.
 """
 
 import asyncio
