@@ -181,7 +181,7 @@ class Route:
 
 @dataclasses.dataclass(frozen=True)
 class Enclosed:
-    """A file that goes out. `read` gives its content, `url` an address that is good for an hour."""
+    """A file that goes out. `read` gives its content, `url` an address that is good for ten minutes."""
 
     name: str
     type: str

@@ -14,7 +14,7 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from hub import marked_yaml
 from hub.errors import SettingsError
 from hub.marked_yaml import Document
+from hub.media.kinds import KINDS, TAKEN
 
 FILE = Path("config/hub.yaml")
 PREFIX = "HUB_"
@@ -111,6 +112,27 @@ class History(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_doc
     """The PostgreSQL database of the history; without it: a SQLite file in the data folder."""
 
 
+def _media_type(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f'"{value}" is no type that the hub knows{nearest(value, KINDS)}')
+    return value
+
+
+class Media(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Pictures and files that visitors and agents send."""
+
+    store: Literal["nats", "folder"] = "nats"
+    """Where they are kept: beside the log in NATS, or as plain files in a folder."""
+    folder: Path | None = None
+    """The folder, where `store` is `folder`; without it `attachments` in the data folder. All machines share it."""
+    max_bytes: int = Field(20_971_520, ge=1, le=209_715_200)
+    """The longest file that is taken."""
+    types: Annotated[tuple[Annotated[str, AfterValidator(_media_type)], ...], BeforeValidator(_words)] = TAKEN
+    """Media types that are taken, by what a file's content is, whatever its name."""
+    uploads_per_minute: int = Field(20, ge=1)
+    """So many files one address may upload a minute and worker; twice as many at once."""
+
+
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """All that can be set. `model_dump(mode="json")` can be sent to another process and read by `model_validate`."""
 
@@ -142,6 +164,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """The log's servers: set where several machines make one hub."""
     history: Annotated[History, BeforeValidator(_mapping)] = Field(History(), validate_default=True)
     """The history's database: set where several machines make one hub."""
+    media: Annotated[Media, BeforeValidator(_mapping)] = Media()
+    """Pictures and files."""
     channels: dict[str, Annotated[dict[str, Any], BeforeValidator(_mapping)]] = Field(default={}, repr=False)
     """The channels that are on, by name, each with its connector's own settings."""
 
@@ -159,6 +183,14 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
         if nats and nats.url and not history.url:
             raise ValueError("must have a `url` where `nats.url` is set: all nodes read one history")
         return history
+
+    @pydantic.field_validator("media")
+    @classmethod
+    def _has_a_shared_folder(cls, media: Media, info: pydantic.ValidationInfo) -> Media:
+        nats: Nats | None = info.data.get("nats")
+        if nats and nats.url and media.store == "folder" and media.folder is None:
+            raise ValueError("must have a `folder` that all machines share where `nats.url` is set")
+        return media
 
     @property
     def host(self) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from hub.bus.attachment_stream import MAX_BYTES
 from hub.errors import SettingsError
-from hub.settings import Settings, load, split_address
+from hub.settings import Media, Settings, load, split_address
 
 ROOT = Path(__file__).parent.parent
 
@@ -66,6 +67,13 @@ def test_a_variable_works_where_the_file_is_empty(file: Path) -> None:
          " postgresql://USER:PASSWORD@10.0.0.1:5432/hub"),
         ("nats:\n  url: nats://geheim@10.0.0.1:4222\n", {},
          "hub.yaml:1: history: must have a `url` where `nats.url` is set: all nodes read one history"),
+        ("media: {store: folder}\n", {"HUB_NATS__URL": "nats://geheim@a:1", "HUB_HISTORY__URL": "postgresql://u:p@c/d"},
+         "hub.yaml:1: media: must have a `folder` that all machines share where `nats.url` is set"),
+        ("media: {store: s3}\n", {}, "hub.yaml:1: media.store: input should be 'nats' or 'folder'"),
+        ("media:\n  max_bytes: 300000000\n", {},
+         "hub.yaml:2: media.max_bytes: input should be less than or equal to 209715200"),
+        ("", {"HUB_MEDIA__TYPES": "image/png, image/jpg"},
+         'HUB_MEDIA__TYPES: media.types.1: "image/jpg" is no type that the hub knows, did you mean "image/jpeg"?'),
         ("nats: {uri: x}\n", {}, 'hub.yaml:1: nats.uri: unknown setting, did you mean "url"?'),
         ("", {"HUB_WORKERS": "two"},
          "HUB_WORKERS: workers: input should be a valid integer, unable to parse string as an integer"),
@@ -87,6 +95,18 @@ def test_urls_keep_their_secrets_to_themselves(file: Path) -> None:
     assert found.history.url == database
     assert "geheim" not in repr(found)
     assert Settings.model_validate(found.model_dump(mode="json")).nats == found.nats, "workers get them too"
+
+
+def test_media_types_come_from_a_variable_too(file: Path) -> None:
+    found = load_text(file, "media:\n  store: folder\n", HUB_MEDIA__TYPES="image/png, application/pdf")
+    assert found.media == Media(store="folder", types=("image/png", "application/pdf"))
+    assert Settings.model_validate(found.model_dump(mode="json")).media == found.media
+
+
+def test_the_longest_file_fits_into_the_store() -> None:
+    assert Media(max_bytes=MAX_BYTES).max_bytes == MAX_BYTES
+    with pytest.raises(pydantic.ValidationError):
+        Media(max_bytes=MAX_BYTES + 1)
 
 
 def test_all_findings_are_told_at_once(file: Path) -> None:

@@ -4,10 +4,12 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from hub.bus.attachments import Attachments
 from hub.contract import Connector, Parsed, Raw
 from hub.domain.messages import Profile
 from hub.engine.calls import Calls, Health
 from hub.gateway.tokens import Tokens
+from hub.settings import Media
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Needs:
     """Count a request that the channel's connector could not even refuse."""
     health: Callable[[], Health]
     """What is wrong with the worker."""
+    attachments: Attachments
+    """Where files are kept."""
+    signing_key: bytes
+    """Signs the links to files (hub.media.links)."""
+    media: Media
+    """Which files are taken, and how many."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
     tokens_per_minute: float = 30

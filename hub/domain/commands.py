@@ -189,7 +189,8 @@ class ReceiveText(Command, frozen=True):
     sent_at_ms: int
     raw: str = ""
     unsupported: str = ""
-    """Not empty: it was not a text but this kind (image, voice …)."""
+    """Not empty: it was not a text but this kind (location, link …)."""
+    files: tuple[Attachment, ...] = ()
 
 
 class Serve(Command, frozen=True):

@@ -283,6 +283,7 @@ class TextReceived(Event, frozen=True):
     sent_at_ms: int
     raw: str = ""
     unsupported: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 class DutyChanged(Event, frozen=True):
@@ -299,6 +300,7 @@ class AnswerChosen(Event, frozen=True):
     text: str
     held: bool = False
     """It is the first held text of these words, which now has its conversation."""
+    files: tuple[Attachment, ...] = ()
 
 
 class StickyChosen(Event, frozen=True):

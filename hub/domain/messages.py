@@ -41,15 +41,21 @@ class Judgement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A picture or file of a message; its content lies in the attachments' store under `key`.
+    """A picture or file of a message. It is kept beside the log (hub.bus.attachments); its bytes are not in here.
 
-    `type` is its media type, `size` counts bytes; 0: nobody has said.
+    While a platform still has to be asked for it, its `type` and `size` are what the platform says.
     """
 
     key: str
+    """Where it is stored: <owner's entity id>.<digest of the content, or of the platform's name for it>."""
     name: str = ""
+    """What people call it: one line without a path, its extension agrees with `type` (hub.media.sniff.clean_name)."""
     type: str = ""
+    """Its media type by what the content is, not by what the sender says (hub.media.sniff.sniff)."""
     size: int = 0
+    """Bytes."""
+    source: str = ""
+    """The platform's name for it, as long as it has not been fetched (then there is no key)."""
 
 
 class FileLimit(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from hub.domain.commands import AnyCommand, ReceiveMessage, ReceiveText, RecordR
 from hub.domain.messages import Attachment, Profile, Reach
 from hub.domain.outside import KEPT_MS
 from hub.domain.text import cut
+from hub.engine.files import Files, NotTaken
 from hub.engine.roster import Roster, limits_of
 from hub.errors import SpoolFull
 
@@ -43,7 +44,7 @@ class Rubbish(Exception):
 
 
 class Ingest:
-    """One worker's way in. `spool` makes commands safe, `keep` stores a file for an entity and names it.
+    """One worker's way in. `spool` makes commands safe.
 
     `knew` says whether the history has an outside id of an entity: it is asked about input older than a week.
     """
@@ -53,11 +54,11 @@ class Ingest:
         connectors: Mapping[str, Connector],
         roster: Roster,
         spool: Callable[[str, str, AnyCommand], Awaitable[None]],
-        keep: Callable[[str, str, File], Awaitable[Attachment]],
+        files: Files,
         knew: Callable[[str, str], Awaitable[bool]],
         partitions: int,
     ) -> None:
-        self._connectors, self._roster, self._spool, self._keep = connectors, roster, spool, keep
+        self._connectors, self._roster, self._spool, self._files = connectors, roster, spool, files
         self._knew, self._partitions = knew, partitions
         self.stumbled: Counter[str] = Counter()
         """How often a channel's connector made nothing, or rubbish, of a request."""
@@ -93,8 +94,7 @@ class Ingest:
                 return []
             if len(kept) > RAW_IN_LOG:
                 intake, _ = self._roster.unparsed(channel, "", "")
-                stored = await self._keep(channel, intake, File("raw.json", "application/json", kept.encode()))
-                kept = f"attachment {stored.key}"
+                kept = f"attachment {await self._files.keep_raw(intake, kept)}"
             commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]
             commands += [_receipt(channel, receipt, kept) for receipt in parsed.receipts]
         except Rubbish as fault:
@@ -109,28 +109,39 @@ class Ingest:
         """The command that something becomes; None: the history has had it."""
         can = self._connectors[channel].can
         if can.role == "agent":
-            return Addressed(*self._from_agent(channel, inbound, raw))
+            return Addressed(*await self._from_agent(channel, inbound, raw))
         entity = self._conversation(channel, inbound)
         if inbound.sent_at_ms < came.received_at_ms - KEPT_MS and await self._knew(entity, inbound.outside_id):
             return None
         text, more = _shortened(inbound.text)
-        files = [await self._keep(channel, entity, file) for file in [*more, *inbound.files]]
+        text, files = await self._kept(entity, text, [*more, *inbound.files])
         reach = Reach(channel, inbound.address or inbound.identity, limits_of(can), inbound.thread, inbound.title)
         profile = Profile(channel, inbound.account, inbound.name, inbound.language)
         return Addressed(
             entity,
             ReceiveMessage(
-                inbound.outside_id, text, inbound.sent_at_ms, profile, reach, tuple(files),
+                inbound.outside_id, text, inbound.sent_at_ms, profile, reach, files,
                 inbound.unsupported, inbound.edits, inbound.automatic, raw,
             ),
         )  # fmt: skip
 
-    def _from_agent(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
+    async def _kept(self, entity: str, text: str, files: Sequence[File]) -> tuple[str, tuple[Attachment, ...]]:
+        """The files, stored; one that is not taken becomes a line of the text."""
+        kept, lines = list[Attachment](), [text]
+        for file in files:
+            try:
+                kept.append(await self._files.keep(entity, file))
+            except NotTaken as why:
+                lines.append(f"[{why}]")
+        return "\n".join(filter(None, lines)), tuple(kept)
+
+    async def _from_agent(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
         agent = self._roster.agent_at(channel, inbound.identity)
         if agent is None:
             because = f"{inbound.identity} is no agent of {channel} in rules/teams.yaml"
             return self._roster.unparsed(channel, because, raw)
-        return agent, ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw, inbound.unsupported)
+        text, files = await self._kept(agent, _shortened(inbound.text)[0], inbound.files)
+        return agent, ReceiveText(inbound.outside_id, text, inbound.sent_at_ms, raw, inbound.unsupported, files)
 
     def _conversation(self, channel: str, inbound: Inbound) -> str:
         if not inbound.conversation:

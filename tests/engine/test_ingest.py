@@ -13,6 +13,7 @@ from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveMessage, Receiv
 from hub.domain.messages import Attachment, Limits, Profile, Reach
 from hub.domain.outside import KEPT_MS
 from hub.engine import ingest as module
+from hub.engine.files import NotTaken
 from hub.engine.ingest import CUT, MOST_TEXT, Ingest, decode_raw
 from hub.errors import SpoolFull
 
@@ -43,14 +44,20 @@ class Rig:
         self.kept: dict[str, File] = {}
         self.known: set[tuple[str, str]] = set()
         connectors: dict[str, Connector] = {"parrot": Parrot(None), "phone": Phone(None)}  # type: ignore[arg-type]
-        self.ingest = Ingest(connectors, Roster(), self.spool, self.keep, self.knew, 32)  # type: ignore[arg-type]
+        self.ingest = Ingest(connectors, Roster(), self.spool, self, self.knew, 32)  # type: ignore[arg-type]
 
     async def spool(self, channel: str, entity: str, command: AnyCommand) -> None:
         self.taken.append((entity, command))
 
-    async def keep(self, channel: str, entity: str, file: File) -> Attachment:
+    async def keep(self, entity: str, file: File) -> Attachment:
+        if file.type == "text/html":
+            raise NotTaken("evil.html: files of the type text/html are not taken")
         self.kept[f"{entity}.{file.name}"] = file
         return Attachment(f"{entity}.{file.name}", file.name, file.type, len(file.content or b""))
+
+    async def keep_raw(self, entity: str, raw: str) -> str:
+        self.kept[f"{entity}.raw"] = File("raw", content=raw.encode())
+        return f"{entity}.raw"
 
     async def knew(self, entity: str, outside_id: str) -> bool:
         return (entity, outside_id) in self.known
@@ -143,6 +150,12 @@ async def test_files_are_stored_before_the_message_names_them() -> None:
     assert rig.kept[f"{CHAT}.cat.png"].content == b"png"
 
 
+async def test_a_file_that_is_not_taken_becomes_a_line_of_the_text() -> None:
+    (command,) = await Rig().take(inbound("see", files=(File("evil.html", "text/html", b"<p>"),)))
+    assert isinstance(command, ReceiveMessage)
+    assert (command.text, command.files) == ("see\n[evil.html: files of the type text/html are not taken]", ())
+
+
 async def test_a_text_too_long_for_the_log_is_a_file_beside_its_beginning() -> None:
     rig = Rig()
     text = "好" * MOST_TEXT
@@ -158,8 +171,8 @@ async def test_a_long_raw_input_is_kept_beside_the_log_and_named_there() -> None
     raw = Raw("POST", {}, {}, b"x" * 40_000, NOW)
     (command,) = await rig.take(inbound(), raw=raw)
     assert isinstance(command, ReceiveMessage)
-    assert command.raw == "attachment i0-parrot.raw.json"
-    assert decode_raw((rig.kept["i0-parrot.raw.json"].content or b"").decode()) == raw
+    assert command.raw == "attachment i0-parrot.raw"
+    assert decode_raw((rig.kept["i0-parrot.raw"].content or b"").decode()) == raw
 
 
 async def test_lone_surrogates_are_no_text() -> None:
