@@ -204,7 +204,7 @@ def _assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
 def _backlog(state: Conversation, no: int) -> tuple[tuple[Block, ...], int]:
     """What nobody has answered, for a phone, and how many more."""
     name = state.profile.name if state.profile else ""
-    blocks = tuple(Block(state.id, no, seq, name, text) for seq, text in state.backlog.messages())
+    blocks = tuple(Block(state.id, no, line.seq, name, line.text, line.files) for line in state.backlog.messages())
     return blocks, state.backlog.skipped
 
 
@@ -318,9 +318,10 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     match event:
         case e.MessagePosted(to=""):  # nearly every event is one of these: the first line decides
             return []
-        case e.MessagePosted(to=to, no=no, name=name, text=text, status=status):
-            shown = HELD_PLACEHOLDER if status == "held" else text
-            return [(to, c.ShowMessage(Block(me, no, record.seq, name, shown)))]
+        case e.MessagePosted(to=to, no=no, name=name, status="held"):
+            return [(to, c.ShowMessage(Block(me, no, record.seq, name, HELD_PLACEHOLDER)))]
+        case e.MessagePosted(to=to, no=no, name=name, text=text, files=files):
+            return [(to, c.ShowMessage(Block(me, no, record.seq, name, text, files)))]
         case e.MessageEdited(to=to, no=no, name=name, text=text, status=status) if to and not status:
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, notes.edited(text))))]
         case e.AttemptRefused(agent=agent, no=no, text=text, because=because) if agent:

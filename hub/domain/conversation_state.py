@@ -166,7 +166,7 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
         state.held[seq] = event.text
         state.backlog.add(seq, HELD_PLACEHOLDER)
     elif not event.status:
-        state.backlog.add(seq, event.text)
+        state.backlog.add(seq, event.text, event.files)
 
 
 def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:

@@ -1,5 +1,6 @@
 """Values that travel inside commands and events."""
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
@@ -83,6 +84,11 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long the platform recognises a repeat; 0: it does not."""
 
 
+def takes(limits: Limits, file: Attachment) -> bool:
+    """Whether the channel takes this file."""
+    return any(fnmatchcase(file.type, limit.type) and file.size <= limit.max_bytes for limit in limits.files)
+
+
 class Reach(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a visitor is reached who has no socket: their address on a channel, and what that takes.
 
@@ -125,13 +131,14 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a conversation on its way to an agent's phone: who said what, under which number."""
+    """One message of a conversation on its way to an agent's phone: who said what, under which number."""
 
     conversation: str
     no: int
     seq: int
     name: str
     text: str
+    files: tuple[Attachment, ...] = ()
 
 
 class AgentSettings(msgspec.Struct, frozen=True, omit_defaults=True):

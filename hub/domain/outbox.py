@@ -4,8 +4,6 @@ A message is cut to the channel's size, several that come shortly after each oth
 channel asks for it. A part that is not taken holds up those behind it until a person, or the platform, has decided.
 """
 
-from fnmatch import fnmatchcase
-
 import msgspec
 
 from hub.domain import attempts
@@ -13,7 +11,7 @@ from hub.domain import events as e
 from hub.domain.attempts import UNCONFIRMED, Attempt, Failure, note_again, note_delay, note_try
 from hub.domain.commands import RecordReceipt, RecordVerdict
 from hub.domain.events import AnyEvent
-from hub.domain.messages import Attachment, Outgoing, Reach, Rest
+from hub.domain.messages import Attachment, Outgoing, Reach, Rest, takes
 from hub.domain.pace import earliest_repeat
 from hub.domain.refusals import NotFound
 from hub.domain.text import SIZES, cut
@@ -177,11 +175,8 @@ def _impossible(box: Outbox, piece: Piece, now_ms: int) -> str:
     if limits.replies and box.answered >= limits.replies:
         return f"顾客来信之前，此渠道最多回复 {limits.replies} 条"
     for file in piece.message.files:
-        allowed = [limit.max_bytes for limit in limits.files if fnmatchcase(file.type, limit.type)]
-        if not allowed:
-            return f"此渠道不能发送 {file.name}（{file.type}）"
-        if file.size > max(allowed):
-            return f"{file.name} 有 {file.size} 字节，此渠道最多 {max(allowed)} 字节"
+        if not takes(limits, file):
+            return f"此渠道不能发送 {file.name}（{file.type}，{file.size:,} 字节）"
     return ""
 
 
