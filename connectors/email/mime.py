@@ -25,7 +25,7 @@ class Limits:
     parts: int = 200
     depth: int = 20
     text_chars: int = 200_000
-    html_chars: int = 500_000
+    html_chars: int = 300_000
 
 
 @dataclass(frozen=True)
