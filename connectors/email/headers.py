@@ -13,8 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 from connectors.email.charsets import decode, decode_words
 
-MAX_ID = 998
-"""Octets of a line (RFC 5322, 2.1.1): a longer message id cannot be answered to."""
+MAX_ID = 900
+"""Octets of a message id, so that it fits a line (998: RFC 5322, 2.1.1) with its field's name."""
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _FOLD = re.compile(rb"(\r\n|\n|\r)[ \t]")
