@@ -8,6 +8,7 @@ from connectors.email.headers import Headers, addresses, message_ids, split_head
 from connectors.email.mime import Leaf
 
 _MAX_GROUPS = 50
+_MAX_HEAD = 64_000
 _LOOKED_AT = 20_000
 """Characters of a bounce's text in which the reason is looked for."""
 
@@ -32,13 +33,11 @@ class Bounce:
     said: str
 
 
-def read_bounce(headers: Headers, leaves: Sequence[Leaf], text: str, max_head: int) -> Bounce:
+def read_bounce(headers: Headers, leaves: Sequence[Leaf], text: str) -> Bounce:
     """What a mail that is known to be a bounce says; `text` is what a person reads in it."""
-    groups = [
-        group for leaf in leaves if leaf.type == "message/delivery-status" for group in _groups(leaf.content, max_head)
-    ]
+    groups = [group for leaf in leaves if leaf.type == "message/delivery-status" for group in _groups(leaf.content)]
     returned = [
-        split_head(leaf.content, 0, len(leaf.content), max_head)[0] for leaf in leaves if leaf.type in _RETURNED
+        split_head(leaf.content, 0, len(leaf.content), _MAX_HEAD)[0] for leaf in leaves if leaf.type in _RETURNED
     ]
     text = text[:_LOOKED_AT]
     failed = headers.all("x-failed-recipients")
@@ -55,12 +54,12 @@ def read_bounce(headers: Headers, leaves: Sequence[Leaf], text: str, max_head: i
     )
 
 
-def _groups(content: bytes, max_head: int) -> list[Headers]:
+def _groups(content: bytes) -> list[Headers]:
     """The field groups of a delivery report: one about the mail, then one for each recipient."""
     groups: list[Headers] = []
     start = 0
     while start < len(content) and len(groups) < _MAX_GROUPS:
-        group, start = split_head(content, start, len(content), max_head)
+        group, start = split_head(content, start, len(content), _MAX_HEAD)
         groups.append(group)
     return groups
 

@@ -34,7 +34,7 @@ _KNOWN = frozenset(aliases.values()) - {
     *("base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec", "mbcs"),
 }
 
-_UNWANTED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]")
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(rb"=\?([^\s?=]{1,60})\?([bBqQ])\?")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="

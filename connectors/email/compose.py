@@ -196,8 +196,8 @@ def _file_part(file: Attachment) -> bytes:
 def _short(name: str) -> str:
     """Cut at the end of its stem: a file without its extension cannot be opened by a click."""
     stem, dot, extension = name.rpartition(".")
-    tail = (dot + extension).encode() if stem and len(extension) <= 20 else b""
-    return (name.encode()[: _MAX_FILE_NAME - len(tail)].removesuffix(tail).decode(errors="ignore")) + tail.decode()
+    stem, tail = (stem, dot + extension) if stem and len(extension) <= 20 else (name, "")
+    return stem.encode()[: _MAX_FILE_NAME - len(tail.encode())].decode(errors="ignore") + tail
 
 
 def _base64_lines(data: bytes) -> bytes:

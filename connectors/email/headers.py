@@ -44,10 +44,10 @@ class Address:
 
 
 class Headers:
-    """The fields of one head, by name in any case. `cut`: it was longer than allowed."""
+    """The fields of one head. `cut_after` is the allowed number of bytes when there were more, else 0."""
 
     def __init__(self, head: bytes, max_bytes: int) -> None:
-        self.cut = len(head) > max_bytes
+        self.cut_after = max_bytes if len(head) > max_bytes else 0
         self._fields: dict[str, list[bytes]] = {}
         for name, value in _fields(head[:max_bytes]):
             self._fields.setdefault(name, []).append(value)
@@ -56,7 +56,7 @@ class Headers:
         return len(self._fields)
 
     def raw(self, name: str) -> bytes:
-        """The first field of that name, unfolded; empty when there is none."""
+        """The first field of that name (in lower case), unfolded; empty when there is none."""
         return self._fields.get(name, [b""])[0]
 
     def all(self, name: str) -> list[bytes]:

@@ -168,6 +168,8 @@ class _Reader(_Target):
         self._quotations += mark is Mark.QUOTED
         match tag:
             case "br":
+                if self._due:
+                    self._finish_line()
                 self._end_line()
             case "hr":
                 self._write("-" * 20)

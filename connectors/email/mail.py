@@ -78,7 +78,7 @@ def read_mail(data: bytes, ours: Collection[str], key: bytes, limits: Limits = L
         text=text,
         html=body.html,
         files=body.files,
-        bounce=read_bounce(headers, parts, text, limits.header_bytes) if kind == "bounce" else None,
+        bounce=read_bounce(headers, parts, text) if kind == "bounce" else None,
         notes=(*notes, *_missing(own_id, sender), *body.notes),
     )
 

@@ -22,6 +22,7 @@ class Limits:
 
     bytes: int = 50_000_000
     header_bytes: int = 256_000
+    part_header_bytes: int = 32_000
     parts: int = 200
     depth: int = 20
     text_chars: int = 200_000
@@ -93,8 +94,8 @@ def leaves(headers: Headers, data: bytes, start: int, limits: Limits) -> tuple[l
 
 
 def _leaves(work: _Work, headers: Headers, start: int, stop: int, place: _Place) -> Iterator[Leaf]:
-    if headers.cut:
-        work.note(f"a head was cut after {work.limits.header_bytes} bytes")
+    if headers.cut_after:
+        work.note(f"a head was cut after {headers.cut_after} bytes")
     kind, params = parameters(headers.raw("content-type"))
     kind = kind if _TYPE.fullmatch(kind) else place.default
     if kind.startswith("multipart/"):
@@ -108,7 +109,7 @@ def _leaves(work: _Work, headers: Headers, start: int, stop: int, place: _Place)
             if kind == "multipart/alternative" and not place.slot:
                 inner = replace(inner, slot=work.next_slot())
             for piece_start, piece_stop in pieces:
-                head, body = split_head(work.data, piece_start, piece_stop, work.limits.header_bytes)
+                head, body = split_head(work.data, piece_start, piece_stop, work.limits.part_header_bytes)
                 yield from _leaves(work, head, body, piece_stop, inner)
             return
         else:

@@ -87,9 +87,13 @@ def split(lines: Sequence[Line]) -> Split:
     quoted = _quoted(lines)
     own = [i for i, line in enumerate(lines) if line.text.strip() and not quoted[i]]
     if own:
-        quoted[own[0] : own[-1]] = [False] * (own[-1] - own[0])
+        if any(quoted[own[0] : own[-1]]):
+            quoted[: own[-1]] = [False] * own[-1]
         for i in _signature(lines, own):
             quoted[i] = True
+    for i in range(len(lines) - 2, -1, -1):  # a blank line goes with what follows it
+        if not lines[i].text.strip():
+            quoted[i] = quoted[i + 1]
     visible = "\n".join(line.text for line, away in zip(lines, quoted, strict=True) if not away).strip()
     folded = "\n".join(line.text for line, away in zip(lines, quoted, strict=True) if away).strip()
     return Split(visible, folded) if visible else Split("\n".join(line.text for line in lines).strip(), "")
