@@ -62,8 +62,8 @@ def decode(data: bytes, declared: str = "", hint: str = "") -> str:
         text = _first(data, charsets)
         if text is None:
             text = data.decode(charsets[0], "replace")
-        # with a fifth of it unreadable the declaration was wrong
-        if text.count("\ufffd") * 5 <= len(text):
+        # with a fifth of it unreadable the declaration was wrong; one such place may be where a text was cut
+        if (unreadable := text.count("\ufffd")) <= 1 or unreadable * 5 <= len(text):
             return _clean(text)
     return _clean(_first(data, ("utf-8", *_charsets(hint), *_GUESSES)) or "")
 

@@ -152,6 +152,7 @@ class _Reader(_Target):
         self._mark = Mark.OWN  # of that line
         self._due = 0  # 1: a new line before what comes next, 2: a blank one too
         self._bullet = ""
+        self._in_new_cell = False  # a block at the start of a table's cell begins no line
         self._open: list[bool] = []  # for each open tag, whether it is a quotation
         self._quotations = 0  # how many of them are
         self._rest = False
@@ -162,7 +163,7 @@ class _Reader(_Target):
     def open(self, tag: str, attributes: dict[str, str]) -> None:
         mark = _quotation(tag, attributes)
         self._rest = self._rest or mark is Mark.REST
-        if tag in _BLOCKS or mark is not Mark.OWN:
+        if (tag in _BLOCKS and not self._in_new_cell) or mark is not Mark.OWN:
             self._due = max(self._due, 2 if tag in _PARAGRAPHS else 1)
         self._open.append(mark is Mark.QUOTED)
         self._quotations += mark is Mark.QUOTED
@@ -177,9 +178,8 @@ class _Reader(_Target):
                 self._write(_picture(attributes))
             case "a":
                 self._links.append((attributes.get("href", "").strip(), len(self._pieces)))
-            case "td" | "th" if self._pieces:
-                self._due = 0
-                self._write(" | ")
+            case "td" | "th":
+                self._start_cell()
             case "tr":
                 self._finish_line()
             case "pre":
@@ -223,6 +223,7 @@ class _Reader(_Target):
             if due == 2 and self.lines and self.lines[-1].text:
                 self.lines.append(Line("", self._mark))
             self._due = 0
+        self._in_new_cell = False
         if not self._pieces:
             self._mark = Mark.REST if self._rest else Mark.QUOTED if self._quotations else Mark.OWN
             self._pieces.append(self._bullet)
@@ -238,6 +239,12 @@ class _Reader(_Target):
         self.lines.append(Line(text.replace(_KEPT_SPACE, " ").rstrip(), self._mark))
         self._pieces = []
         self._due = 0
+
+    def _start_cell(self) -> None:
+        if self._pieces:
+            self._due = 0
+            self._write(" | ")
+        self._in_new_cell = True
 
     def _start_item(self) -> None:
         number = self._lists[-1] if self._lists else 0

@@ -28,9 +28,10 @@ _BOUNCE_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 
-# Field, what its value begins with (empty: anything but "no"), what it means. The first that holds decides.
+_FIRST_WORD = re.compile(r"[\s;(]")
+
+# Field, what its value begins with, what it means. The first that holds decides.
 _MARKS: tuple[tuple[str, str, Kind], ...] = (
-    ("auto-submitted", "", "automatic"),  # RFC 3834, 5; a program writes "no" into a person's mail
     ("x-autoreply", "", "automatic"),
     ("x-autorespond", "", "automatic"),
     ("x-autoresponder", "", "automatic"),
@@ -62,9 +63,12 @@ def kind_of(headers: Headers, sender: str, subject: str, ours: Collection[str], 
         return "own", because
     if because := _bounced(headers, sender, subject):
         return "bounce", because
+    submitted = headers.text("auto-submitted").lower()
+    if _FIRST_WORD.split(submitted)[0] not in ("", "no"):  # RFC 3834, 5: "no" is a person
+        return "automatic", f"auto-submitted: {submitted[:80]}"
     for name, begins, kind in _MARKS:
         value = headers.text(name).lower()
-        if value and value.startswith(begins) and (begins or value.partition(";")[0].strip() != "no"):
+        if value and value.startswith(begins):
             return kind, f"{name}: {value[:80]}"
     if because := _automatic(headers, sender, subject):
         return "automatic", because

@@ -50,7 +50,7 @@ _SIGNATURE = 10
 _QUOTE = re.compile(r"\s{0,3}[>＞]")
 _SEPARATOR = re.compile(
     r"[\s*]{0,9}-{2,60}\s?"
-    r"(?:(?:回复的|回覆的)?(?:原始|原)(?:邮件|郵件)|(?:转发|轉寄|轉發)的?(?:原)?(?:邮件|郵件)|邮件原件"
+    r"(?:(?:回复的|回覆的)?(?:原始|原)(?:邮件|郵件)|(?:转发|轉寄|轉發)的?(?:原)?(?:邮件|郵件)(?:信息)?|邮件原件"
     r"|original(?: message| mail| appointment)?|forwarded message|replied message)"
     r"\s?-{2,60}[\s*]{0,9}",
     re.IGNORECASE,
@@ -59,7 +59,7 @@ _RULE = re.compile(
     r"\s{0,9}(?:[-_—=]{5,200}|-{0,9}\s?(?:原始邮件|原邮件|original message)\s?-{0,9})\s{0,9}", re.IGNORECASE
 )
 _WROTE = re.compile(r"(?:写道|寫道|wrote)\s?[:：]?[\s*]{0,4}$")
-_WHEN_OR_WHO = re.compile(r"\d{1,4}\s?[年/.:-]\s?\d{1,2}|\S@\S")
+_WHEN_OR_WHO = re.compile(r"(?:19|20)\d\d|\d{1,4}\s?[年/.:-]\s?\d{1,2}|\S@\S")
 _WRAPPED_START = re.compile(
     r"[\s*]{0,4}(?:[在于於]|On\s|At\s|\d{4}\s?年|[^<>]{1,80}<[^<>\s]{1,80}@[^<>\s]{1,80}>\s?[在于於])"
 )
