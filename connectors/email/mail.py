@@ -114,5 +114,8 @@ def _sender(headers: Headers, hint: str) -> Address:
 
 def _reachable(headers: Headers, names: Sequence[str], hint: str) -> tuple[Address, ...]:
     """All addresses in these fields, each once."""
-    found = addresses([field for name in names for field in headers.all(name)], hint)
-    return tuple({one.address.lower(): one for one in reversed(found) if one.address}.values())[::-1]
+    found: dict[str, Address] = {}
+    for one in addresses([field for name in names for field in headers.all(name)], hint):
+        if one.address:
+            found.setdefault(one.address.lower(), one)
+    return tuple(found.values())
