@@ -51,7 +51,7 @@ _QUOTE = re.compile(r"\s{0,3}[>＞]")
 _SEPARATOR = re.compile(
     r"[\s*]{0,9}-{2,60}\s?"
     r"(?:(?:回复的|回覆的)?(?:原始|原)(?:邮件|郵件)|(?:转发|轉寄|轉發)的?(?:原)?(?:邮件|郵件)(?:信息)?|邮件原件"
-    r"|original(?: message| mail| appointment)?|forwarded message|replied message)"
+    r"|original(?: message| mail| appointment)?|forwarded message|replied message|on\s.{1,200}\swrote)"
     r"\s?-{2,60}[\s*]{0,9}",
     re.IGNORECASE,
 )
@@ -59,9 +59,10 @@ _RULE = re.compile(
     r"\s{0,9}(?:[-_—=]{5,200}|-{0,9}\s?(?:原始邮件|原邮件|original message)\s?-{0,9})\s{0,9}", re.IGNORECASE
 )
 _WROTE = re.compile(r"(?:写道|寫道|wrote)\s?[:：]?[\s*]{0,4}$")
+_WHO_AND_WHEN = re.compile(r"(?=.*<[^<>]{0,200}@[^<>]{1,200}>)(?=.*(?:19|20)\d\d).*[:：][\s*]{0,4}$")  # in any language
 _WHEN_OR_WHO = re.compile(r"(?:19|20)\d\d|\d{1,4}\s?[年/.:-]\s?\d{1,2}|\S@\S")
 _WRAPPED_START = re.compile(
-    r"[\s*]{0,4}(?:[在于於]|On\s|At\s|\d{4}\s?年|[^<>]{1,80}<[^<>\s]{1,80}@[^<>\s]{1,80}>\s?[在于於])"
+    r"[\s*]{0,4}(?:[在于於]|On\s|At\s|\d{4}\s?年|[^<>]{1,120}<(?:\s{0,2}$|[^<>\s]{1,100}@[^<>\s]{1,100}>))"
 )
 _SIGN_OFF = re.compile(
     r"\s{0,3}(?:[发發]自(?:我的)?\s?.{1,30}|来自我的.{1,30}|[從从]我的.{1,30}(?:傳送|发送)"
@@ -86,11 +87,12 @@ def split(lines: Sequence[Line]) -> Split:
     """
     quoted = _quoted(lines)
     own = [i for i, line in enumerate(lines) if line.text.strip() and not quoted[i]]
-    if own:
-        if any(quoted[own[0] : own[-1]]):
-            quoted[: own[-1]] = [False] * own[-1]
-        for i in _signature(lines, own):
-            quoted[i] = True
+    signature = _signature(lines, own)
+    own = [i for i in own if i not in signature]
+    for i in signature:
+        quoted[i] = True
+    if own and any(quoted[own[0] : own[-1]]):
+        quoted[: own[-1]] = [False] * own[-1]
     for i in range(len(lines) - 2, -1, -1):  # a blank line goes with what follows it
         if not lines[i].text.strip():
             quoted[i] = quoted[i + 1]
@@ -130,9 +132,15 @@ def _attribution(lines: Sequence[Line], i: int) -> int:
         if not line or len(text) > _LOOKED_AT or (count == 2 and not _WRAPPED_START.match(text)):
             return 0
         text = f"{text} {line[:_LOOKED_AT]}".strip()
-        if len(line) <= _LOOKED_AT and _WROTE.search(text[-20:]) and _WHEN_OR_WHO.search(text):
+        if len(line) <= _LOOKED_AT and _says_who_wrote(text):
             return count
     return 0
+
+
+def _says_who_wrote(text: str) -> bool:
+    if _WROTE.search(text[-20:]):
+        return _WHEN_OR_WHO.search(text) is not None
+    return _WHO_AND_WHEN.match(text) is not None
 
 
 def _is_quotation_next(lines: Sequence[Line], i: int) -> bool:
@@ -165,8 +173,9 @@ def _before_rules(lines: Sequence[Line], i: int) -> int:
 
 def _signature(lines: Sequence[Line], own: Sequence[int]) -> range:
     """The lines of a signature at the end of what the sender wrote."""
-    stop = own[-1] + 1
-    for i in own[-1 - _SIGNATURE :]:
-        if lines[i].text == "-- ":
-            return range(i, stop)
-    return range(own[-1] if _SIGN_OFF.fullmatch(lines[own[-1]].text[:_LOOKED_AT]) else stop, stop)
+    for i in own[-_SIGNATURE - 1 :]:
+        if lines[i].text == "-- " or (lines[i].text == "--" and i > 0 and not lines[i - 1].text.strip()):
+            return range(i, own[-1] + 1)
+    if own and _SIGN_OFF.fullmatch(lines[own[-1]].text[:_LOOKED_AT]):
+        return range(own[-1], own[-1] + 1)
+    return range(0)

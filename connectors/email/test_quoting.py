@@ -29,6 +29,11 @@ def parted(text: str) -> Split:
         "在 2024年5月4日星期六，张三有限公司客户服务中心 <\nzs@example.cn\n> 写道：",
         "张三 <zs@example.cn> 于2024年5月4日周六\n21:10写道：",
         "*On 4 May 2024, San wrote:*",
+        "Le 4 mai 2024 à 21:10, San <zs@example.cn> a écrit :",
+        "San <zs@example.cn> schrieb am Sa., 4. Mai 2024 um 21:10 Uhr:",
+        "San <zs@example.cn> schrieb am Sa., 4. Mai 2024 um\n21:10 Uhr:",
+        "2024-05-04 21:10 GMT+08:00 San <zs@example.cn>:",
+        "2024-05-04 21:10 GMT+08:00 San <\nzs@example.cn>:",
     ],
 )
 @pytest.mark.parametrize("quotation", ["\n> 您好", "> 您好\n> \n>> 早", "\n\n您好\n没有记号"])
@@ -51,6 +56,7 @@ def test_a_line_that_says_who_wrote_begins_the_quotation(attribution: str, quota
         "----- Original Mail -----",
         "---------- Forwarded message ---------",
         "-----邮件原件-----",
+        "---- On Sat, 4 May 2024 21:10:00 +0800 San <zs@example.cn> wrote ----",
         "发件人: 客服 <kefu@example.com>\n发送时间: 2024年5月4日 21:00\n收件人: 张三\n主题: 退款",
         "发件人： 客服\n发送时间： 2024-05-04 21:00\n收件人： 张三\n主题： 退款",
         "发件人：客服\n日　期：2024年5月4日\n收件人：张三\n主　题：退款",
@@ -113,6 +119,11 @@ def test_an_answer_below_its_quotation_is_found() -> None:
 def test_questions_stay_with_the_answers_between_them() -> None:
     text = "> 订单号？\n8812\n> 哪天付的？\n昨天"
     assert parted(f"{text}\n\n> 再见") == Split(text, "> 再见")
+
+
+@pytest.mark.parametrize("signature", ["-- \n张三", "--\n张三", "发自我的 iPhone"])
+def test_a_signature_below_the_quotation_is_no_answer_to_it(signature: str) -> None:
+    assert parted(f"收到\n\n> 您好\n\n{signature}") == Split("收到", f"> 您好\n\n{signature}")
 
 
 def test_when_all_of_it_looks_quoted_all_is_shown() -> None:
