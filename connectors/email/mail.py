@@ -85,9 +85,9 @@ def read_mail(data: bytes, ours: Collection[str], key: bytes, limits: Limits = L
 
 def _opened(data: bytes, limits: Limits) -> tuple[Headers, list[Leaf], list[str]]:
     notes: list[str] = []
-    if len(data) > limits.bytes:
-        notes.append(f"a mail of {len(data)} bytes was cut after {limits.bytes}")
-        data = data[: limits.bytes]
+    if len(data) > limits.mail_bytes:
+        notes.append(f"a mail of {len(data)} bytes was cut after {limits.mail_bytes}")
+        data = data[: limits.mail_bytes]
     if not data.strip(b"\0 \t\r\n"):
         raise Unreadable(f"a mail of {len(data)} bytes without any text")
     headers, start = split_head(data, 0, len(data), limits.header_bytes)

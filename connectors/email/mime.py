@@ -6,7 +6,7 @@ The standard library's parser costs lines times depth and recurses; it is made f
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from connectors.email.charsets import unbase64
 from connectors.email.headers import Headers, parameters, split_head
@@ -20,7 +20,7 @@ _MAX_LOOKS = 100_000
 class Limits:
     """How much of one mail is read. What is beyond is left out, and a note says so."""
 
-    bytes: int = 50_000_000
+    mail_bytes: int = 50_000_000
     header_bytes: int = 256_000
     part_header_bytes: int = 32_000
     parts: int = 200
@@ -33,7 +33,7 @@ class Limits:
 class Leaf:
     """A part without parts. `content` is decoded from its transfer encoding.
 
-    Leaves of one multipart/alternative, say the same in different forms, share their `slot`; others have their own.
+    Leaves of one multipart/alternative say the same in different forms and share their `slot`; others have their own.
     """
 
     headers: Headers
@@ -103,11 +103,9 @@ def _leaves(work: _Work, headers: Headers, start: int, stop: int, place: _Place)
             work.note(f"parts nested deeper than {work.limits.depth} were left together as one file")
             kind = "application/octet-stream"
         elif pieces := list(_pieces(work, params.get("boundary", "").encode(), start, stop)):
-            inner = _Place(
-                place.depth + 1, place.slot, "message/rfc822" if kind == "multipart/digest" else "text/plain"
-            )
-            if kind == "multipart/alternative" and not place.slot:
-                inner = replace(inner, slot=work.next_slot())
+            slot = place.slot or (work.next_slot() if kind == "multipart/alternative" else 0)
+            default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+            inner = _Place(place.depth + 1, slot, default)
             for piece_start, piece_stop in pieces:
                 head, body = split_head(work.data, piece_start, piece_stop, work.limits.part_header_bytes)
                 yield from _leaves(work, head, body, piece_stop, inner)

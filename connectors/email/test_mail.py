@@ -193,7 +193,7 @@ def test_what_has_no_fields_is_text() -> None:
 
 
 def test_a_mail_that_is_too_large_is_cut_and_keeps_its_own_id() -> None:
-    limits = Limits(bytes=1000)
+    limits = Limits(mail_bytes=1000)
     found, other = (read_mail(b"From: a@b.cn\r\n\r\n" + b"x" * 2000 + end, OURS, KEY, limits) for end in (b"1", b"2"))
     assert len(found.text) < 1000
     assert found.notes[0] == "a mail of 2017 bytes was cut after 1000"

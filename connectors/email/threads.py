@@ -32,7 +32,8 @@ _ID = re.compile(
 class Thread:
     """Where a mail goes: one of our conversations, or that which began with somebody's message id `root`.
 
-    Exactly one of the two is not empty.
+    Exactly one of the two is not empty. A `conversation` was signed by us; a `root` proves nothing, anybody can name
+    it: it counts only among the mail of one sender.
     """
 
     conversation: str = ""
