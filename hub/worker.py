@@ -45,7 +45,7 @@ from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
-from hub.engine.roster import Roster, teams_of
+from hub.engine.roster import Roster, limits_of, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
 from hub.engine.spool import Spool
@@ -91,7 +91,7 @@ class Worker:
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
-        self.pipeline = Pipeline(self.rule_files.current)
+        self.pipeline = Pipeline(self.rule_files.current, {n: limits_of(c.can) for n, c in self.connectors.items()})
         self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
         self.history = History(database.url(self.settings))
         name = self.config.name(os.getpid())

@@ -51,7 +51,7 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
         case c.RejectMessage(seq=seq, by=by):
             _held_text(state, seq)
             return [e.MessageRejected(seq, by)]
-        case c.Tick() | c.RecordVerdict() | c.RecordReceipt() | c.SetReach() | c.RetryDelivery() | c.DropDelivery():
+        case c.Tick() | c.RecordVerdict() | c.RecordReceipt() | c.RetryDelivery() | c.DropDelivery():
             return deliver(state, command, now_ms)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
@@ -293,8 +293,6 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
             outcome = outbox.verdict(box, command, now_ms)
         case c.RecordReceipt():
             outcome = outbox.receipt(box, command)
-        case c.SetReach(reach=reach):
-            outcome = e.Reached(reach) if reach != box.reach else None
         case c.RetryDelivery(attempt=number, by=by):
             outbox.check_letter(box, number)
             outcome = e.DeliveryRetried(number, by)
