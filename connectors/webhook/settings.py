@@ -65,7 +65,7 @@ def _calls(node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 
 def _check_call(name: str, given: int) -> None:
     if name not in Functions.FUNCTION_TABLE:
-        raise ValueError(f"JMESPath has no function {name}(); it has {', '.join(sorted(Functions.FUNCTION_TABLE))}")
+        raise ValueError(f"no function is called {name}(); there are {', '.join(sorted(Functions.FUNCTION_TABLE))}")
     taken = Functions.FUNCTION_TABLE[name]["signature"]
     if given != len(taken) and not (taken and taken[-1].get("variadic") and given > len(taken)):
         raise ValueError(f"{name}() takes {len(taken)} arguments, not {given}")

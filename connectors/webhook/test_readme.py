@@ -26,6 +26,12 @@ def webhook() -> Webhook:
     return Webhook(WebhookSettings.model_validate(yaml.safe_load(SETTINGS)["channels"]["webhook"]))
 
 
+def test_the_example_in_the_shipped_settings_is_taken() -> None:
+    shipped = (Path(__file__).parents[2] / "config" / "hub.yaml").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^  # (webhook:.*\n(?:  #  .*\n)*)", shipped, re.MULTILINE)
+    assert WebhookSettings.model_validate(yaml.safe_load(example.replace("\n  # ", "\n"))["webhook"])
+
+
 async def run(commands: str, **hosts: str) -> str:
     """What a shell says to them; `hosts` (port=address) stand for those of the page."""
     for port, url in hosts.items():

@@ -48,7 +48,7 @@ def test_what_no_message_can_do_without_must_be_mapped(missing: str) -> None:
                 ' (UNQUOTED_IDENTIFIER), for expression'),
         ("", '"" is no JMESPath expression: Invalid JMESPath expression: cannot be empty.'),
         (5, "must be a JMESPath expression; put it into quotes"),
-        ("lines[].trim(@)", "JMESPath has no function trim(); it has abs, avg, "),
+        ("lines[].trim(@)", "no function is called trim(); there are abs, avg, "),
         ("[1:2].{x: join(lines)}", "join() takes 2 arguments, not 1"),
         ("merge()", "merge() takes 1 arguments, not 0"),
     ],
