@@ -155,8 +155,9 @@ def _inbound(message: object, settings: In, received_at_ms: int) -> tuple[Inboun
 
 def _files(found: object, hosts: tuple[str, ...]) -> tuple[list[File], list[str]]:
     """The files, and why others are missing."""
+    listed = found if isinstance(found, list) else [found]
     files, missing = [], []
-    for number, one in enumerate([] if found is None else found if isinstance(found, list) else [found], 1):
+    for number, one in enumerate([] if found is None else listed, 1):
         try:
             files.append(_file(one if isinstance(one, dict) else {}, hosts))
         except ValueError as error:
