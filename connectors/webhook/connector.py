@@ -13,6 +13,7 @@ from hub.contract import (
     Connector,
     Delivery,
     FileLimit,
+    NotThere,
     Parsed,
     Raw,
     Refused,
@@ -63,16 +64,21 @@ class Webhook(Connector):
         return codec.parse(raw, self._in)
 
     async def fetch(self, source: str) -> AsyncIterator[bytes]:
-        """Raises ValueError for a host that is not listed, and for more than FILE_BYTES; else httpx.HTTPError."""
-        codec.check_source(source, self._in.files_from)
+        """Raises NotThere for a host that is not listed, and for more than FILE_BYTES; else httpx.HTTPError."""
+        try:
+            codec.check_source(source, self._in.files_from)
+        except ValueError as error:
+            raise NotThere(str(error)) from None
         size = 0
         async with self._http.stream("GET", source) as answer:
+            if answer.status_code >= 500:
+                answer.raise_for_status()
             if answer.status_code != 200:  # a redirect too: it might lead to a host that is not listed
-                raise ValueError(f"the file's host answered HTTP {answer.status_code}")
+                raise NotThere(f"the file's host answered HTTP {answer.status_code}")
             async for chunk in answer.aiter_bytes():
                 size += len(chunk)
                 if size > FILE_BYTES:
-                    raise ValueError(f"the file exceeds the limit of {FILE_BYTES} bytes")
+                    raise NotThere(f"the file exceeds the limit of {FILE_BYTES} bytes")
                 yield chunk
 
     async def deliver(self, delivery: Delivery) -> Verdict:

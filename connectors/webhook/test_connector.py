@@ -19,6 +19,7 @@ from hub.contract import (
     Delivery,
     Forbidden,
     Inbound,
+    NotThere,
     Raw,
     Refused,
     Retry,
@@ -311,12 +312,12 @@ async def test_a_file_is_fetched(webhook: Webhook, shop: ShopSandbox) -> None:
 
 async def test_a_file_from_a_host_that_is_not_listed_is_not_asked_for(webhook: Webhook) -> None:
     for source in ("http://127.0.0.1:1/a", "http://localhost/a", "file:///etc/passwd", "https://h@127.0.0.1:1/"):
-        with pytest.raises(ValueError, match=r"files_from|must begin with https|must hold no user"):
+        with pytest.raises(NotThere, match=r"files_from|must begin with https|must hold no user"):
             await fetched(webhook, source)
 
 
 async def test_a_file_that_is_not_there_is_an_error(webhook: Webhook, shop: ShopSandbox) -> None:
-    with pytest.raises(ValueError, match="the file's host answered HTTP 404"):
+    with pytest.raises(NotThere, match="the file's host answered HTTP 404"):
         await fetched(webhook, f"{shop.url}/files/none")
 
 
@@ -331,7 +332,7 @@ async def test_a_listed_host_cannot_send_the_hub_to_another(shop: ShopSandbox) -
         settings = shop.settings()
         settings["in"]["files_from"] = [url.removeprefix("http://")]
         async for webhook in started(settings):
-            with pytest.raises(ValueError, match="the file's host answered HTTP 302"):
+            with pytest.raises(NotThere, match="the file's host answered HTTP 302"):
                 await fetched(webhook, f"{url}/a")
 
 
@@ -341,7 +342,7 @@ async def test_a_file_over_the_limit_is_given_up(
     monkeypatch.setattr(module, "FILE_BYTES", 1000)
     shop.files.update(fits=b"x" * 1000, exceeds=b"x" * 1001)
     assert len(await fetched(webhook, f"{shop.url}/files/fits")) == 1000
-    with pytest.raises(ValueError, match="the file exceeds the limit of 1000 bytes"):
+    with pytest.raises(NotThere, match="the file exceeds the limit of 1000 bytes"):
         await fetched(webhook, f"{shop.url}/files/exceeds")
 
 
