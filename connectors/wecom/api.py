@@ -9,7 +9,7 @@ import httpx
 from connectors.tencent.client import open_client
 from connectors.wecom import codec, media
 from connectors.wecom.media import Kind
-from hub.contract import Enclosed, Retry, Token, Tokens
+from hub.contract import Enclosed, Refused, Retry, Token, Tokens
 
 TOKEN_S = 4.0
 MOST_ERROR_BYTES = 65_536
@@ -59,8 +59,14 @@ class Api:
 
         async def content() -> AsyncIterator[bytes]:
             yield head
+            left = file.size
             async for chunk in file.read():
+                left -= len(chunk)
+                if left < 0:
+                    break
                 yield chunk
+            if left:
+                raise codec.NotSent(Refused(f"{file.name} has not the {file.size:,} bytes that it should have"))
             yield tail
 
         headers = {
