@@ -221,7 +221,7 @@ class FarSide:
         self, phone: Phone, request: "_SendRequest", media: Media | None, msgid: str, now: float, *, repeated: bool
     ) -> None:
         # WeCom cuts a longer text; a character cut in half is not shown
-        text = request.text.content.encode()[:TEXT_BYTES].decode(errors="ignore")
+        text = "" if media else request.text.content.encode()[:TEXT_BYTES].decode(errors="ignore")
         fate: Literal["shown", "dropped", "repeated"] = "repeated"
         if not repeated:
             fate = "shown" if phone.show(text, msgid, now, media) else "dropped"
