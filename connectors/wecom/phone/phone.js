@@ -102,7 +102,7 @@ function fileCard(file) {
   const sign = document.createElement("span");
   sign.className = "sign";
   sign.ariaHidden = "true";
-  sign.textContent = { voice: "🔊", video: "🎬" }[file.kind] ?? "📄";
+  sign.textContent = /\.(\w{1,4})$/.exec(file.name)?.[1].toUpperCase() ?? "";
   for (const [part, text] of [["name", file.name], ["size", size(file.size)]]) {
     const line = document.createElement("span");
     line.className = part;
