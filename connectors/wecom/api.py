@@ -8,7 +8,7 @@ import httpx
 
 from connectors.tencent.client import open_client
 from connectors.wecom import codec, media
-from connectors.wecom.media import Kind
+from connectors.wecom.codec import Kind
 from hub.contract import Enclosed, Refused, Retry, Token, Tokens
 
 TOKEN_S = 4.0

@@ -6,6 +6,7 @@ No I/O, no clock. Facts: developer.work.weixin.qq.com, documents 90238 to 90241 
 
 import re
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 import msgspec
 from wechatpy.enterprise import parse_message  # type: ignore[import-untyped]
@@ -39,8 +40,9 @@ MEDIA_GONE = 40007
 MENU = {"LIST": "列表", "ON": "上班", "OFF": "下班"}
 """The keys of the app's menu and the command that a click on each stands for."""
 
-MEDIA = frozenset({"image", "voice", "video", "file"})
-"""Callbacks that bring a file. `file` is not among those documented, but is what others report."""
+Kind = Literal["image", "voice", "video", "file"]
+"""Of a file: the MsgType of the callback that brings it, the `type` of media/upload, the msgtype of message/send. A
+callback of type `file` is not among those documented, but is what others report."""
 
 _MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}")
 _ANCHOR = re.compile(r"<(?=\s*/?\s*a[\s>/])", re.IGNORECASE)
@@ -109,7 +111,7 @@ def _inbound(fields: Mapping[str, object]) -> Inbound | None:
         text = str(fields["Content"] or "")
         if not text:
             return None  # nothing but spaces
-    elif kind in MEDIA and (media_id := str(fields.get("MediaId") or "")):
+    elif kind in get_args(Kind) and (media_id := str(fields.get("MediaId") or "")):
         # it has no name of its own; the type of anything but a voice is only known when it has been fetched
         type_ = "audio/amr" if str(fields.get("Format") or "").lower() == "amr" else ""
         files = (File(kind, type_, source=media_id),)
@@ -139,7 +141,7 @@ def compose_text(delivery: Delivery, agent_id: int) -> bytes:
     return _compose(delivery.address, agent_id, "text", {"content": _ANCHOR.sub("(", delivery.text)})
 
 
-def compose_file(delivery: Delivery, agent_id: int, kind: str, media_id: str) -> bytes:
+def compose_file(delivery: Delivery, agent_id: int, kind: Kind, media_id: str) -> bytes:
     """The request body for a file that WeCom has already; the same bytes for the same media id."""
     return _compose(delivery.address, agent_id, kind, {"media_id": media_id})
 

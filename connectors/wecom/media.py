@@ -5,13 +5,10 @@ is good for 3 days.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from connectors.wecom.codec import VERDICTS, NotSent, parse_reply, platform_text
+from connectors.wecom.codec import VERDICTS, Kind, NotSent, parse_reply, platform_text
 from hub.contract import Enclosed, Refused, Retry
-
-Kind = Literal["image", "voice", "video", "file"]
-"""The `type` of media/upload, and the `msgtype` of the message that shows it."""
 
 MOST_BYTES = 20 << 20
 FEWEST_BYTES = 6

@@ -1,6 +1,7 @@
 """The stand-in over HTTP: WeCom's calls, the phones for pages and robots, and a console for what can go wrong."""
 
 import html
+import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -131,7 +132,8 @@ def _wecom(wecom: "WeComSandbox") -> list[Any]:
         found = await wecom.download(access_token, media_id)
         if not isinstance(found, Media):
             return Response(found)
-        return Response(found.content, media_type=found.type, headers=_disposition("attachment", found.name))
+        type_ = mimetypes.guess_type(found.name)[0] or found.type
+        return Response(found.content, media_type=type_, headers=_disposition("attachment", found.name))
 
     return [get_token, send, upload, download]
 

@@ -292,13 +292,23 @@ async def fetched(wecom: WeCom, source: str) -> bytes:
     return b"".join([chunk async for chunk in wecom.fetch(source)])
 
 
-def kept(sandbox: WeComSandbox, content: bytes, kind: str = "image") -> str:
-    return sandbox.far_side.media.keep(kind, "x", content, 1_764_000_000.0).id
+def kept(sandbox: WeComSandbox, content: bytes, name: str = "x.png") -> str:
+    return sandbox.far_side.media.keep("file", name, content, 1_764_000_000.0).id
 
 
-@pytest.mark.parametrize("content", [PNG, PNG + bytes(8 * MIB), b'{"errcode": 40001, "errmsg": "mine"}'])
-async def test_what_a_member_sent_is_fetched_as_it_is(wecom: WeCom, sandbox: WeComSandbox, content: bytes) -> None:
-    assert await fetched(wecom, kept(sandbox, content)) == content
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.png", PNG),
+        ("long.png", PNG + bytes(8 * MIB)),
+        ("x.json", b'{"errcode": 42001, "errmsg": "mine"}'),
+        ("x.txt", b"{}"),
+    ],
+)
+async def test_what_a_member_sent_is_fetched_as_it_is(
+    wecom: WeCom, sandbox: WeComSandbox, name: str, content: bytes
+) -> None:
+    assert await fetched(wecom, kept(sandbox, content, name)) == content
 
 
 @pytest.mark.parametrize("spoil", ["expire_tokens", "invalidate_tokens"])

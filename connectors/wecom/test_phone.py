@@ -109,10 +109,16 @@ async def test_a_person_chooses_and_pastes_pictures(sandbox: WeComSandbox, page:
     assert [media.kind for media in phone.files.values()] == ["image", "file", "image"]
 
 
-async def test_the_page_says_which_file_was_not_sent(page: Page, complaints: list[str]) -> None:
-    empty = FilePayload(name="空.png", mimeType="image/png", buffer=b"")
-    await page.locator("#files").set_input_files(empty)
-    await page.locator("#status", has_text="未发送：空.png").wait_for()
+async def test_the_page_says_which_file_was_not_sent_and_sends_the_others(
+    sandbox: WeComSandbox, page: Page, complaints: list[str]
+) -> None:
+    contents = {"空.png": b"", "鞋.png": png(20, 20)}
+    await page.locator("#files").set_input_files(
+        [FilePayload(name=name, mimeType="image/png", buffer=content) for name, content in contents.items()]
+    )
+    await page.locator(".row.member .picture").wait_for()
+    assert (await page.locator("#status").inner_text()).startswith("未发送：空.png")
+    assert [media.name for media in sandbox.phone("wangfang").files.values()] == ["鞋.png"]
     (complaint,) = complaints
     assert "400" in complaint
     complaints.clear()

@@ -6,7 +6,7 @@ import httpx
 
 from connectors.wecom import media
 from connectors.wecom.api import Api
-from connectors.wecom.codec import NotSent
+from connectors.wecom.codec import Kind, NotSent
 from connectors.wecom.media import Media
 from hub.contract import Enclosed, Refused, Retry
 from hub.errors import AttachmentDamaged, AttachmentsAway, NoAttachment
@@ -89,7 +89,7 @@ class Uploads:
                     raise
         return await self._offer_as(plain, file)
 
-    async def _offer_as(self, kind: media.Kind, file: Enclosed) -> Media:
+    async def _offer_as(self, kind: Kind, file: Enclosed) -> Media:
         answer = await self._api.upload(kind, file)
         return Media(kind, media.parse_upload(answer.status_code, answer.content))
 

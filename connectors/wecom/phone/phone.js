@@ -34,7 +34,7 @@ let stampedAt = 0;
 let names = { app: "", member: "" };
 let counts = { dropped: 0, untold: 0 };
 let offline = false;
-let notSent = ""; // the file that could not be sent
+let notSent = []; // the names of the files that could not be sent
 let unknown = false; // the member does not exist
 let pinned = true; // the newest message is in view, and is to stay there
 
@@ -120,7 +120,7 @@ function size(bytes) {
 }
 
 function showStatus() {
-  const parts = [offline ? words.offline : "", notSent ? words.notSent(notSent) : ""];
+  const parts = [offline ? words.offline : "", notSent.length ? words.notSent(notSent.join("、")) : ""];
   if (counts.dropped) parts.push(words.dropped(counts.dropped));
   if (counts.untold) parts.push(words.untold(counts.untold));
   const text = parts.filter(Boolean).join(" · ");
@@ -167,16 +167,15 @@ async function say() {
 }
 
 async function sendFiles(chosen) {
+  notSent = [];
   for (const file of chosen) {
-    notSent = "";
-    await attempt(async () => {
+    const asked = await attempt(async () => {
       const answer = await fetch(`${path}/files?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-      if (!answer.ok) notSent = file.name;
+      if (!answer.ok) notSent.push(file.name);
     });
-    if (offline) notSent = file.name;
-    showStatus();
-    if (notSent) return;
+    if (!asked) notSent.push(file.name);
   }
+  showStatus();
 }
 
 // --- news -----------------------------------------------------------------------------------------------------------
