@@ -97,7 +97,7 @@ async def test_a_picture_is_shown_and_a_file_is_a_card(sandbox: WeComSandbox, pa
 async def test_a_person_chooses_and_pastes_pictures(sandbox: WeComSandbox, page: Page) -> None:
     chosen = [("猫.png", png(200, 300)), ("单.pdf", b"%PDF-1.7 " + bytes(100))]
     async with page.expect_file_chooser() as choosing:
-        await page.get_by_label("发送图片或文件").click()
+        await page.get_by_label("图片或文件").click()
     await (await choosing.value).set_files(
         [FilePayload(name=name, mimeType="application/octet-stream", buffer=content) for name, content in chosen]
     )

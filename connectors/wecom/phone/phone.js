@@ -3,7 +3,7 @@
 const WORDS = {
   zh: {
     ON: "上班", LIST: "列表", OFF: "下班", send: "发送", input: "给客服台发消息", chat: "聊天记录",
-    attach: "发送图片或文件", notSent: (name) => `未发送：${name}`,
+    attach: "图片或文件", notSent: (name) => `未发送：${name}`,
     newer: "↓ 新消息", empty: "还没有消息。点“上班”开始接待。",
     member: (name) => `${name} 的手机`,
     dropped: (n) => `已静默丢弃 ${n} 条（超出频率限制）`,
@@ -12,7 +12,7 @@ const WORDS = {
   },
   en: {
     ON: "On duty", LIST: "List", OFF: "Off duty", send: "Send", input: "Message the app", chat: "Messages",
-    attach: "Send a picture or file", notSent: (name) => `Not sent: ${name}`,
+    attach: "Picture or file", notSent: (name) => `Not sent: ${name}`,
     newer: "↓ New messages", empty: "No messages yet. Tap “On duty” to begin.",
     member: (name) => `${name}’s phone`,
     dropped: (n) => `${n} silently dropped (over the limit)`,
