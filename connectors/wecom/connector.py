@@ -92,7 +92,7 @@ class WeCom(Connector):
         return codec.parse_callback(raw, self._envelope, self._agent_id)
 
     def fetch(self, source: str) -> AsyncIterator[bytes]:
-        """The file of a callback, by its media id. Raises media.NotGiven, codec.NotSent and httpx.HTTPError."""
+        """The file of a callback, by its media id. Raises NotThere; also NotGiven, NotSent and httpx.HTTPError."""
         return self._api.download(source)
 
     async def deliver(self, delivery: Delivery) -> Verdict:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from connectors.wecom.codec import VERDICTS, Kind, NotSent, parse_reply, platform_text
-from hub.contract import Enclosed, Refused, Retry
+from hub.contract import Enclosed, NotThere, Refused, Retry
 
 MOST_BYTES = 20 << 20
 FEWEST_BYTES = 6
@@ -76,12 +76,16 @@ def is_file(status: int, headers: Mapping[str, str]) -> bool:
     return status == 200 and ("content-disposition" in headers or type_ not in {"application/json", "text/plain"})
 
 
-def not_given(status: int, body: bytes) -> NotGiven:
+NEVER = frozenset({40007, 830002})
+"""Codes of media/get: WeCom has no such media (any more); the file is one that it gives only in parts."""
+
+
+def not_given(status: int, body: bytes) -> NotGiven | NotThere:
     """What an answer to media/get says that is no file."""
     reply = parse_reply(body)
     if reply is None:
         return NotGiven(f"HTTP {status} instead of the file")
-    return NotGiven(platform_text(reply))
+    return NotThere(platform_text(reply)) if reply.errcode in NEVER else NotGiven(platform_text(reply))
 
 
 def check(file: Enclosed) -> None:

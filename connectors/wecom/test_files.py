@@ -16,7 +16,7 @@ from connectors.wecom.far_side import PER_MINUTE, Bubble
 from connectors.wecom.far_side_media import MEDIA_S
 from connectors.wecom.media import NotGiven
 from connectors.wecom.sandbox import WeComSandbox
-from hub.contract import Delivery, Enclosed, Refused, Retry, Sent, Unknown, Verdict
+from hub.contract import Delivery, Enclosed, NotThere, Refused, Retry, Sent, Unknown, Verdict
 from hub.errors import AttachmentsAway, NoAttachment
 
 MIB = 1 << 20
@@ -327,13 +327,13 @@ async def test_a_token_that_is_spent_before_the_fetch_is_renewed_once(
 async def test_what_wecom_does_not_know_or_not_any_more_is_not_given(
     wecom: WeCom, sandbox: WeComSandbox, clock: Clock
 ) -> None:
-    with pytest.raises(NotGiven, match=r"^WeCom refused it: invalid media_id \(40007\)$"):
+    with pytest.raises(NotThere, match=r"^WeCom refused it: invalid media_id \(40007\)$"):
         await fetched(wecom, "made-up")
     source = kept(sandbox, PNG)
     clock.now += MEDIA_S - 1
     assert await fetched(wecom, source) == PNG
     clock.now += 1
-    with pytest.raises(NotGiven, match="40007"):
+    with pytest.raises(NotThere, match="40007"):
         await fetched(wecom, source)
 
 
@@ -351,7 +351,7 @@ async def test_half_a_file_is_an_error(sandbox: WeComSandbox) -> None:
 
 async def test_no_token_is_named_by_an_error(wecom: WeCom, sandbox: WeComSandbox, clock: Clock) -> None:
     token = str(sandbox.far_side.get_token(sandbox.account.corp_id, sandbox.account.secret, clock.now)["access_token"])
-    with pytest.raises(NotGiven) as raised:
+    with pytest.raises(NotThere) as raised:
         await fetched(wecom, "made-up")
     assert token not in repr(raised.value)
 
