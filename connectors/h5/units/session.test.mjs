@@ -109,7 +109,7 @@ test("the hub misses what had been settled when this was sent: the rest gets new
   const session = live();
   session.outbox(...mine(entry(8)), 0);
   const refusal = { t: "error", code: 4111, do: "resend", id: "k3v9.8", from: 7, message: "" };
-  assert.deepEqual(session.received(refusal, 5), [{ renumber: "k3v9", dropped: [] }]);
+  assert.deepEqual(session.received(refusal, 5), [{ renumber: "k3v9", from: 1, dropped: [] }]);
 });
 
 test("the hub missed what another page has had stored since: that is old news", () => {
@@ -157,7 +157,7 @@ test("a forgotten tab id: the history says what is stored, the rest is renumbere
   const found = event(69, 0, { kind: "message", id: "old.5" });
   const answer = { t: "page", c: C, after: 0, before: 70, events: [found], more: false };
   const effects = session.received(answer, 6);
-  assert.deepEqual(effects.filter((effect) => !effect.frame), [{ settle: [1] }, { renumber: "old", dropped: [] }]);
+  assert.deepEqual(effects.filter((effect) => !effect.frame), [{ settle: [1] }, { renumber: "old", from: 1, dropped: [] }]);
   assert.deepEqual(sentIds(effects), [], "not under the old id");
   assert.deepEqual(sentIds(session.outbox(...mine(entry(2, "new", 1)), 7)), ["new.1"]);
 });
@@ -167,14 +167,14 @@ test("a forgotten tab id: the history is read no further back than the writer ha
   const recent = { ...entry(1, "old", 5), seen: { conversation: C, epoch: 1, after: 69 } };
   session.outbox(...mine(recent), 0);
   const effects = session.received({ t: "error", code: 4112, do: "new_tab", id: "old.5", message: "" }, 5);
-  assert.deepEqual(effects, [{ renumber: "old", dropped: [] }]);
+  assert.deepEqual(effects, [{ renumber: "old", from: 1, dropped: [] }]);
 });
 
 test("a refused text is given back, and those after it get other numbers", () => {
   const session = live();
   session.outbox(...mine(entry(1), entry(2)), 0);
   const effects = session.received({ t: "error", code: 4113, do: "drop", id: "k3v9.1", message: "too long" }, 5);
-  assert.deepEqual(effects, [{ renumber: "k3v9", dropped: [1] }]);
+  assert.deepEqual(effects, [{ renumber: "k3v9", from: 1, dropped: [1] }]);
   assert.deepEqual(session.refused, [{ text: "text 1", because: "too long" }]);
 });
 
