@@ -11,7 +11,15 @@ import { Uploads, put } from "./uploads.js";
 const HTTP_WITHIN_MS = 10_000;
 const MINT_ALONE_MS = 3_000;
 const MAX_FILES = 9; // in one message, as the protocol has it
-const MAX_WAITING_BYTES = 50 * 1024 * 1024; // of files that are not in the hub yet: they fill the visitor's own disk
+const MAX_NAME = 255;
+
+/** How many bytes of files may wait for the hub: they take room on the visitor's own disk. */
+export const MAX_WAITING_BYTES = 50_000_000;
+
+/** As much of a name as the hub takes, with its extension. */
+function shortened(name) {
+  return Array.from(wellFormed(name)).slice(-MAX_NAME).join("");
+}
 
 /** More files are waiting to be uploaded than a page may keep. */
 export class Full extends Error {}
@@ -90,7 +98,7 @@ export class Client extends EventTarget {
     const waiting = [...filesOf(this.#record), ...chosen];
     if (waiting.reduce((sum, { size }) => sum + size, 0) > MAX_WAITING_BYTES) throw new Full();
     const { random } = this.env;
-    const files = chosen.map(({ name, type, size }) => ({ id: newTab(random), name: wellFormed(name), type, size }));
+    const files = chosen.map(({ name, type, size }) => ({ id: newTab(random), name: shortened(name), type, size }));
     const bytes = await Promise.all(chosen.map((file) => file.arrayBuffer()));
     for (let at = 0; at < files.length; at += MAX_FILES) {
       const some = files.slice(at, at + MAX_FILES);
@@ -276,7 +284,8 @@ export class Client extends EventTarget {
   /** The answer's JSON; null when the hub refuses (4xx). Throws when it cannot be reached or is in trouble. */
   async #post(path, body) {
     const { status, body: answer } = await this.#request(path, body);
-    if (status >= 500 || status === 429) throw new Error(`the hub answers ${status}`);
+    const isNoAnswer = status < 400 && !answer; // some other network's page
+    if (status >= 500 || status === 429 || isNoAnswer) throw new Error(`the hub answers ${status}`);
     return status < 400 ? answer : null;
   }
 
@@ -307,7 +316,7 @@ export class Client extends EventTarget {
       ticket: ({ name, size }) => this.#askFiles("", { name, size }),
       put: async (url, { id }, how) => {
         const bytes = await this.storage.file(id);
-        if (!bytes) return { status: 415, body: { code: "unreadable", detail: "the browser has lost this file" } };
+        if (!bytes) return { status: 415, body: { code: "unreadable", detail: "" } };
         return this.env.put(new URL(url, this.base), bytes, how);
       },
       progress: ({ id }, part) => this.#progressed({ id, part }, () => this.others?.postMessage({ id, part })),

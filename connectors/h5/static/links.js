@@ -21,12 +21,17 @@ export class Links {
 
   /** Resolves to an address that is good now, as late as that may be; to "" when the file is gone. */
   get(key) {
-    const known = this.#known.get(key);
-    if (known && this.now() - known.at < GOOD_MS) return known.link;
+    if (this.isGood(key)) return this.#known.get(key).link;
     const link = new Promise((resolve) => this.#wanted.set(key, resolve));
     this.#known.set(key, { at: Infinity, link });
     this.#timer ||= setTimeout(() => this.#fetch(), GATHER_MS);
     return link;
+  }
+
+  /** Whether its link, if it has one by now, has not run out. */
+  isGood(key) {
+    const known = this.#known.get(key);
+    return known !== undefined && this.now() - known.at < GOOD_MS;
   }
 
   /** The link has turned out not to work: the next one is asked for anew. */

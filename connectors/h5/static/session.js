@@ -106,8 +106,9 @@ export class Session {
       return { ...entry, sentAt: null, sendFrom, first: Infinity, stored: 0 };
     });
     const places = new Set(entries.map((entry) => entry.place));
-    // Settled by another page: shown until the event itself arrives here.
-    const settled = this.entries.filter((entry) => !places.has(entry.place) && !this.timeline.ids.has(idOf(entry)));
+    // Settled by another page: shown until the event itself arrives here. What nobody could send has been withdrawn.
+    const gone = this.entries.filter((entry) => !places.has(entry.place));
+    const settled = gone.filter((entry) => isReady(entry) && !this.timeline.ids.has(idOf(entry)));
     for (const entry of settled) entry.stored ||= Infinity;
     this.entries = [...settled, ...present].sort((a, b) => a.place - b.place);
     this.#flush(now);
@@ -336,7 +337,7 @@ export class Session {
   /** What may be sent: nothing overtakes a message whose files are still being uploaded. */
   #sendable() {
     const waiting = this.entries.filter((entry) => !entry.stored);
-    const unready = waiting.findIndex((entry) => entry.files?.some(({ claim }) => !claim));
+    const unready = waiting.findIndex((entry) => !isReady(entry));
     return unready < 0 ? waiting : waiting.slice(0, unready);
   }
 
@@ -438,6 +439,11 @@ export class Session {
 
 function idOf(entry) {
   return `${entry.tab}.${entry.n}`;
+}
+
+/** Whether each of its files is in the hub. */
+function isReady({ files = [] }) {
+  return files.every(({ claim }) => claim);
 }
 
 function isFlying(entry) {

@@ -4,11 +4,11 @@ import { backoff } from "./session.js";
 
 const OTHERS_MS = 3_000; // a file that another page has, or is uploading, is that page's for so long
 const STALLED_MS = 20_000;
-const FOR_GOOD = [400, 403, 404, 405, 413, 415]; // what a ticket may be refused with; these of an upload: 413 and 415
+const REFUSED = { 400: "refused", 403: "not_yours", 413: "too_big", 415: "type" }; // all else may be over later
 
 /** What a person can be told of a refusal: {code, detail}, as in docs/protocol.md. */
 function reasonOf(answer) {
-  return { code: answer.body?.code ?? "refused", detail: answer.body?.detail ?? `HTTP ${answer.status}` };
+  return { code: answer.body?.code ?? REFUSED[answer.status], detail: answer.body?.detail ?? "" };
 }
 
 /**
@@ -76,15 +76,15 @@ export class Uploads {
   async #attempt(file) {
     this.hub.progress(file, 0);
     const ticket = await this.hub.ticket(file);
-    if (!ticket.body?.url) return this.#refused(file, ticket, FOR_GOOD);
+    if (!ticket.body?.url) return this.#refused(file, ticket);
     const answer = await this.#put(ticket.body.url, file);
-    if (!answer.body?.claim) return this.#refused(file, answer, [413, 415]);
+    if (!answer.body?.claim) return this.#refused(file, answer);
     await this.hub.claimed(file, answer.body);
     return null;
   }
 
-  async #refused(file, answer, forGood) {
-    if (!forGood.includes(answer.status)) return answer.retryAfter;
+  async #refused(file, answer) {
+    if (!(answer.status in REFUSED)) return answer.retryAfter;
     await this.hub.refused(file, reasonOf(answer));
     return null;
   }
