@@ -70,15 +70,15 @@ class Line:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(self._target))
         ends = {writer, far_writer}
         self._open |= ends
-        await asyncio.gather(self._pipe(reader, far_writer, self.stall_after), self._pipe(far_reader, writer, None))
+        await asyncio.gather(self._pipe(reader, far_writer, is_up=True), self._pipe(far_reader, writer))
         self._open -= ends
 
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stall_after: int | None) -> None:
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_up: bool = False) -> None:
         carried = 0
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 carried += len(data)
-                if stall_after is not None and carried > stall_after:
+                if is_up and self.stall_after is not None and carried > self.stall_after:
                     self.stalled += 1
                     break
                 writer.write(data)

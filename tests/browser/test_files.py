@@ -246,10 +246,10 @@ def test_a_file_that_is_too_big_is_refused_before_it_is_uploaded(hub: RealHub, v
     page.on("request", lambda request: uploads.append(request.url) if request.method == "PUT" else None)
     field = page.get_by_label("输入消息")
     field.evaluate(PASTE, {"size": 21_000_000, "type": "drop"})
-    expect(page.get_by_text("文件太大")).to_be_visible()
+    expect(page.get_by_text("文件超过 20 MB：请压缩或剪短后再发")).to_be_visible()
     assert uploads == []
-    field.evaluate(PASTE, {"size": 50_000_001, "type": "drop"})
-    expect(page.get_by_text("待发送的文件最多 50 MB")).to_be_visible()
+    field.evaluate(PASTE, {"size": 53_000_000, "type": "drop"})
+    expect(page.get_by_text("待发文件合计最多 50 MB")).to_be_visible()
     shot(page, "too-big")
 
 
@@ -263,7 +263,9 @@ def test_a_picture_can_be_pasted_and_dropped(hub: RealHub, visitor: Visitor) -> 
     shot(page, "dropping")
     field.evaluate(PASTE, {"body": body, "type": "drop"})
     expect_sent(hub, page, ["image.png", "image.png"])
-    expect_loaded(pictures(page).last)
+    for picture in pictures(page).all():
+        expect_loaded(picture)
+    assert pictures(page).count() == 2, "the same picture twice is two pictures"
     shot(page, "dark")
 
 

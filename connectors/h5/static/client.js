@@ -14,7 +14,7 @@ const MAX_FILES = 9; // in one message, as the protocol has it
 const MAX_NAME = 255;
 
 /** How many bytes of files may wait for the hub: they take room on the visitor's own disk. */
-export const MAX_WAITING_BYTES = 50_000_000;
+export const MAX_WAITING_BYTES = 50 * 2 ** 20;
 
 /** As much of a name as the hub takes, with its extension. */
 function shortened(name) {

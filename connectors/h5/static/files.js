@@ -8,7 +8,7 @@ const SHOWN = { image: "picture", video: "film", audio: "sound" };
 
 /** The views of all files. A file keeps its node for as long as it looks the same, so that no picture is loaded twice. */
 export class FileViews {
-  #views = new Map(); // key, and id of a local one → {node, name, type, key}
+  #views = new Map(); // the row, the file's place in it and its name → {node, name, type, key}
   #bars = new Map(); // id → its progress bar
   #awaited = new Map(); // node → what to do when it comes into sight
 
@@ -23,52 +23,50 @@ export class FileViews {
     });
   }
 
-  /** What stands for a message's files, {id, key, name, type, size}: `id` where they are local, `key` where in the hub. */
-  group(files) {
+  /** What stands for a row's files, {id, key, name, type, size}: `id` where they are local, `key` where in the hub. */
+  group(files, row) {
     const few = files.length === 1 ? "files" : "files many";
-    return el("div", { class: few }, ...files.map((file) => this.#cell(file)));
+    return el("div", { class: few }, ...files.map((file, at) => this.#cell(file, `${row} ${at}`)));
   }
 
-  /** What helps where the hub does not take the file, and what the hub says. */
+  /** Why the hub does not take the file, and what helps. */
   refusal({ because: { code, detail } }) {
     const { refusals } = this.texts;
-    return refusals[code] ? `${refusals[code]}\n${detail}` : refusals.other;
+    const limit = detail.match(/limit of ([\d,]+)/)?.[1].replaceAll(",", "");
+    return code === "too_big" && limit ? refusals.limit(sizeOf(Number(limit))) : (refusals[code] ?? refusals.other);
   }
 
-  /** The button that removes a file that is not sent. */
-  removal({ id, name }) {
-    const button = el("button", { type: "button", "aria-label": `${this.texts.remove} ${name}` }, this.texts.remove);
-    button.addEventListener("click", () => this.client.remove(id));
-    return button;
-  }
-
-  #cell(file) {
-    const cell = el("div", { class: "file" }, this.#view(file));
-    if (file.key || file.because) this.#bars.delete(file.id);
+  #cell(file, place) {
+    const cell = el("div", { class: "file" }, this.#view(file, place));
+    if (file.key) this.#bars.delete(file.id);
     else {
-      cell.classList.add("uploading");
-      cell.append(...this.#uploading(file));
+      cell.classList.add("unsent");
+      cell.append(...this.#unsent(file));
     }
     return cell;
   }
 
-  #uploading({ id, name }) {
+  /** How far its upload is, and the button that takes it back. */
+  #unsent({ id, name, because }) {
     const { texts } = this;
+    const label = because ? texts.remove(name) : texts.withdraw(name);
+    const cross = el("button", { class: "cross", type: "button", "aria-label": label }, icon("cross"));
+    cross.addEventListener("click", () => this.client.remove(id));
+    if (because) return [cross];
     const bar = this.#bars.get(id) ?? el("progress", { value: "0", max: "1", "aria-label": texts.uploading(name) });
     this.#bars.set(id, bar);
-    const cross = el("button", { class: "cross", type: "button", "aria-label": texts.withdraw(name) }, icon("cross"));
-    cross.addEventListener("click", () => this.client.remove(id));
     return [bar, cross];
   }
 
-  #view(file) {
+  #view(file, place) {
     const { id, key, name, type } = file;
-    let view = this.#views.get(key) ?? this.#views.get(id);
+    const which = `${place} ${id ?? key}`;
+    let view = this.#views.get(which);
     const isSame = view?.name === name && view.type === type;
     // A card from before the file was in the hub has no link yet; a picture goes on showing what is here.
     const isUnlinked = key && !view?.key && view?.node.matches(".card");
     if (!isSame || isUnlinked) view = { name, type, key, node: this.#build(file) };
-    for (const known of [id, key]) if (known) this.#views.set(known, view);
+    this.#views.set(which, view);
     return view.node;
   }
 

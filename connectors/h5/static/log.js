@@ -104,7 +104,6 @@ export class Log {
     const [refused] = row.files ?? [];
     const words = refused?.because ? this.files.refusal(refused) : texts[row.note];
     const note = el("p", { class: "note", "data-note": row.note }, words);
-    if (refused?.because) note.append(" ", this.files.removal(refused));
     if (row.refused) {
       const edit = el("button", { type: "button" }, texts.edit);
       edit.addEventListener("click", () => this.onEdit(row.refused));
@@ -123,9 +122,9 @@ export class Log {
   }
 
   /** The text in its bubble, and the files below it. */
-  #said({ text, files = [] }) {
+  #said({ key, text, files = [] }) {
     const said = text || !files.length ? [el("div", { class: "bubble" }, ...linked(text))] : [];
-    return files.length ? [...said, this.files.group(files)] : said;
+    return files.length ? [...said, this.files.group(files, key)] : said;
   }
 
   // --- scrolling ---

@@ -128,7 +128,7 @@ export function linksIn(text) {
 
 /** A size for people: "3.4 MB". */
 export function sizeOf(bytes) {
-  const [unit, name] = bytes < 1_000_000 ? [1_000, "KB"] : [1_000_000, "MB"];
+  const [unit, name] = bytes < 2 ** 20 ? [2 ** 10, "KB"] : [2 ** 20, "MB"];
   const count = bytes / unit;
   return `${count < 10 ? Math.max(0.1, count).toFixed(1) : Math.round(count)} ${name}`;
 }
