@@ -330,7 +330,8 @@ export class Session {
 
   #unsend(tab, from) {
     for (const entry of this.#unsent(tab)) {
-      if (entry.n >= from) Object.assign(entry, { sentAt: null, sendFrom: 0 });
+      const isHalted = entry.sendFrom === Infinity; // it is about to get another number
+      if (entry.n >= from && !isHalted) Object.assign(entry, { sentAt: null, sendFrom: 0 });
     }
   }
 
@@ -343,7 +344,7 @@ export class Session {
 
   #sendDue() {
     if (this.comparing) return Infinity;
-    const waiting = this.#sendable();
+    const waiting = this.#sendable().filter(({ tab }, _, [first]) => tab === first.tab);
     const full = waiting.filter(isFlying).length >= this.window;
     return Math.min(...waiting.filter((entry) => isFlying(entry) || !full).map((entry) => this.#sendAt(entry)));
   }
@@ -359,6 +360,7 @@ export class Session {
     const last = waiting.reduce((found, entry, at) => (this.#sendAt(entry) <= now ? at : found), -1);
     let flying = waiting.filter(isFlying).length;
     for (const entry of waiting.slice(0, last + 1)) {
+      if (entry.tab !== waiting[0].tab) break; // the hub keeps the order of one tab id only
       if (isFlying(entry) && now < entry.sentAt + AGAIN_MS) continue;
       if (!isFlying(entry) && flying >= this.window) break;
       if (!isFlying(entry)) flying += 1;

@@ -66,8 +66,10 @@ export class Uploads {
       retryAfter = 0; // a cut: all of it is sent again
     }
     const isDone = retryAfter === null;
-    if (isDone) this.#tries = 0;
-    else this.#notBefore = this.now() + Math.max(retryAfter * 1000, backoff(this.#tries++, this.random));
+    if (isDone) {
+      this.#tries = 0;
+      this.#files = this.#files.filter(({ id }) => id !== file.id);
+    } else this.#notBefore = this.now() + Math.max(retryAfter * 1000, backoff(this.#tries++, this.random));
     this.#current = null;
     this.#next();
   }
