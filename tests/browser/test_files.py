@@ -1,10 +1,12 @@
 """Pictures and files on the visitor's page, on a whole hub: chosen, uploaded and shown, whatever comes in between."""
 
 import base64
+import io
 import os
 import random
 import re
 import struct
+import wave
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,6 +172,24 @@ def test_several_files_are_one_message_and_a_file_can_be_fetched(hub: RealHub, v
     with page.expect_download() as fetched:
         card.click()
     assert Path(fetched.value.path()).read_text(encoding="utf-8") == "一、羽绒服 399 元"
+
+
+def test_sound_can_be_played_from_here_and_from_the_hub(hub: RealHub, visitor: Visitor) -> None:
+    body = io.BytesIO()
+    with wave.open(body, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(2 * 8000 * 3))
+    page = visitor()
+    choose(page, file("留言.wav", body.getvalue(), "audio/wav"))
+    player = page.get_by_label("语音：留言.wav")
+    for source in ("blob:", hub.url):
+        wait_for(lambda: player.evaluate("player => player.duration") == 3, page)
+        assert player.evaluate("player => player.duration") == 3
+        assert player.evaluate("player => player.currentSrc").startswith(source)
+        expect_sent(hub, page, ["留言.wav"])
+        page.reload()
 
 
 @pytest.mark.parametrize("way", ["cut", "reload"])

@@ -2,7 +2,8 @@
 
 import { Links } from "./links.js";
 import {
-  EMPTY, append, claim, filesOf, markRead, newTab, raise, readSeq, refuse, renumber, reupload, settle, takeOut, wellFormed,
+  EMPTY, append, claim, filesOf, markRead, newTab, raise, readSeq, refuse, renumber, reupload, settle, takeOut,
+  wellFormed,
 } from "./outbox.js";
 import { Session } from "./session.js";
 import { openStorage } from "./storage.js";
@@ -39,8 +40,8 @@ function surroundings() {
 }
 
 /**
- * One page's connection to the hub at `base` (a URL that ends in /). Fires "change" when anything to be shown changed, and
- * "progress" with {id, part} when so much (0 to 1) of a file is in the hub.
+ * One page's connection to the hub at `base` (a URL that ends in /). Fires "change" when anything to be shown changed,
+ * and "progress" with {id, part} when so much (0 to 1) of a file is in the hub.
  * `profile` is what the hub is told of the visitor at the first start: {page, referrer, language, name}.
  */
 export class Client extends EventTarget {
@@ -91,8 +92,8 @@ export class Client extends EventTarget {
   }
 
   /**
-   * Stores files as messages of up to nine, then uploads and sends them. Resolves when they are stored; rejects with Full
-   * where they are too many, and with the browser's error where one cannot be read.
+   * Stores files as messages of up to nine, then uploads and sends them. Resolves when they are stored; rejects with
+   * Full where they are too many, and with the browser's error where one cannot be read.
    */
   async sendFiles(chosen) {
     const waiting = [...filesOf(this.#record), ...chosen];
@@ -332,7 +333,8 @@ export class Client extends EventTarget {
 
   async #askFiles(path, body) {
     const { conversation, token } = this.visitor;
-    return this.#request(`api/v1/conversations/${conversation}/files${path}`, body, { Authorization: `Bearer ${token}` });
+    const headers = { Authorization: `Bearer ${token}` };
+    return this.#request(`api/v1/conversations/${conversation}/files${path}`, body, headers);
   }
 
   async #askLinks(keys) {

@@ -6,7 +6,7 @@ import { openPicture } from "./viewer.js";
 
 const SHOWN = { image: "picture", video: "film", audio: "sound" };
 
-/** The views of all files. A file keeps its node for as long as it looks the same, so that no picture is loaded twice. */
+/** The views of all files. A file keeps its node as long as it looks the same, so that no picture is loaded twice. */
 export class FileViews {
   #views = new Map(); // the row, the file's place in it and its name → {node, name, type, key}
   #bars = new Map(); // id → its progress bar
@@ -16,7 +16,9 @@ export class FileViews {
     this.client = client;
     this.texts = texts;
     this.standsAlone = standsAlone;
-    this.sight = new IntersectionObserver((seen) => seen.forEach((each) => each.isIntersecting && this.#seen(each.target)));
+    this.sight = new IntersectionObserver((changes) => {
+      for (const { isIntersecting, target } of changes) if (isIntersecting) this.#seen(target);
+    });
     client.addEventListener("progress", ({ detail: { id, part } }) => {
       const bar = this.#bars.get(id);
       if (bar) bar.value = part;
@@ -83,7 +85,9 @@ export class FileViews {
     image.alt = label;
     image.decoding = "async";
     const button = el("button", { class: "picture", type: "button" }, image);
-    button.addEventListener("click", () => openPicture(image, this.texts.closePicture, this.standsAlone));
+    button.addEventListener("click", () => {
+      if (image.naturalWidth) openPicture(image, this.texts.closePicture, this.standsAlone);
+    });
     this.#load(file, image, button);
     return button;
   }

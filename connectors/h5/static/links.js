@@ -6,7 +6,7 @@ const GOOD_MS = 9 * 60_000; // a link is good for at least 10 minutes
 const GATHER_MS = 60; // what comes into sight together is asked for together
 const MAX_KEYS = 100;
 
-/** `ask(keys)` resolves to the paths by key, without those of files that are gone; it throws when it must be tried again. */
+/** `ask(keys)` resolves to the addresses by key, without those of files that are gone; where it throws it is asked again. */
 export class Links {
   #known = new Map(); // key → {at, link: a promise}
   #wanted = new Map(); // key → resolve

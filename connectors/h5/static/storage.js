@@ -17,8 +17,8 @@ export async function openStorage(name, factory = globalThis.indexedDB) {
 }
 
 /**
- * One record in IndexedDB, and beside it the bytes of its files. Each update is one transaction, on disk when the promise
- * resolves. Bytes, because some browsers keep no Blob (Safari's private mode), or not what it stood for (iOS's photos).
+ * One record in IndexedDB, and beside it the bytes of its files. Each update is one transaction, on disk when the
+ * promise resolves. Bytes, because a Blob may stand for a file that has changed or is gone when it is read.
  */
 class Durable {
   durable = true;
@@ -39,8 +39,8 @@ class Durable {
   }
 
   /**
-   * Replaces the record by `step(record)`, which must be pure; resolves to the new record. `bytes` are those of the files
-   * that it adds, by their id; those of files that it forgets are forgotten.
+   * Replaces the record by `step(record)`, which must be pure; resolves to the new record. `bytes` are those of the
+   * files that it adds, by their id; those of files that it forgets are forgotten.
    */
   update(step, bytes = new Map()) {
     return this.#transact("readwrite", (records) => {
