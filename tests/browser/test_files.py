@@ -130,6 +130,17 @@ def expect_loaded(image: Locator) -> None:
     assert image.evaluate("image => image.naturalWidth") > 0
 
 
+BARE = """image => {
+    const bare = image.cloneNode();
+    bare.removeAttribute('src');
+    image.after(bare);
+    const {opacity} = getComputedStyle(bare);
+    bare.remove();
+    return opacity;
+}"""
+"""How far a picture without an address can be seen, at that place."""
+
+
 def shot(page: Page, name: str) -> None:
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png")
@@ -147,6 +158,7 @@ def test_a_picture_is_seen_at_once_after_a_reload_and_by_the_agent(hub: RealHub,
     expect_loaded(pictures(page))
     expect(pictures(page)).to_have_attribute("src", re.compile("^http.*/files/"))
     shot(page, "picture")
+    assert pictures(page).evaluate(BARE) == "0", "a picture whose link is not here yet does not look broken"
     page.get_by_role("button", name="图片：海边.png").click()
     large = page.get_by_role("dialog")
     expect(large.get_by_role("img").first).to_be_in_viewport()
