@@ -15,6 +15,7 @@ HubError
 │   ├── NoResponders     nobody serves a subject at this moment
 │   ├── NoAnswer         no answer in time: whether it was carried out is not known
 │   └── RequestFailed    the other side raised; its words
+├── HistoryAway          the history's database cannot be read at this moment
 ├── SpoolFull            a callback can be kept neither in the log nor on this worker's disk
 └── TokensPaused         a platform's token cannot be had just now
 
@@ -90,6 +91,10 @@ class NoAnswer(BusError):
 
 class RequestFailed(BusError):
     """Whoever serves the subject raised an error; the message has its words."""
+
+
+class HistoryAway(HubError):
+    """The history cannot be read at this moment: it is not made yet, locked, or its database is away."""
 
 
 class SpoolFull(HubError):
