@@ -40,6 +40,7 @@ from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
+from hub.engine.replay import Replay
 from hub.engine.roster import Roster, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
@@ -205,6 +206,8 @@ class Worker:
             agent_id=self.roster.agent_id,
             take=self.ingest.take,
             stumbled=self.ingest.stumble,
+            history=self.history,
+            replay=Replay(self.connectors, self.ingest.prepare, self.router, self.history.knows).run,
             health=self.health,
             trusted_proxies=self.settings.trusted_proxies,
             tokens_per_minute=self.settings.visitors_per_minute,

@@ -18,10 +18,14 @@ from hub.api.auth import check_rights
 from hub.api.callbacks import call_back
 from hub.api.clients import ClientRate
 from hub.api.conversations import ConversationController
+from hub.api.deliveries import DeliveryController
 from hub.api.health import health
 from hub.api.needs import Needs
-from hub.api.problems import answer_crash, answer_http_error
+from hub.api.problems import answer_away, answer_crash, answer_http_error
+from hub.api.trace import TraceController
+from hub.api.unparsed import UnparsedController
 from hub.api.visitors import VisitorController
+from hub.errors import HistoryAway
 
 MAX_BODY_BYTES = 65_536
 """Of a request to the API; callbacks have their own limit."""
@@ -41,6 +45,9 @@ def create_app(needs: Needs) -> Litestar:
             mint_agent_token,
             set_duty,
             ConversationController,
+            DeliveryController,
+            UnparsedController,
+            TraceController,
             call_back,
             pages.root,
             pages.chat,
@@ -56,6 +63,7 @@ def create_app(needs: Needs) -> Litestar:
         exception_handlers={
             ProblemDetailsException: lambda request, error: error.to_response(request),
             HTTPException: answer_http_error,
+            HistoryAway: answer_away,
             Exception: answer_crash,
         },
         # Tokens travel in headers and bodies, never in cookies: another site's page gains nothing by asking.

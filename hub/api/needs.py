@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from hub.contract import Connector, Parsed, Raw
 from hub.domain.messages import Profile
-from hub.engine.calls import Calls, Health
+from hub.engine.calls import Calls, Health, Replayed
 from hub.gateway.tokens import Tokens
+from hub.history.queries import History
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Needs:
     """Return when all that a channel's connector has made of a request is safe. Raises SpoolFull."""
     stumbled: Callable[[str], None]
     """Count a request that the channel's connector could not even refuse."""
+    history: History
+    """What people ask; where the events are that nobody has in memory."""
+    replay: Callable[[str, str], Awaitable[Replayed]]
+    """Let a channel's connector read a raw input again, and carry out what it means."""
     health: Callable[[], Health]
     """What is wrong with the worker."""
     trusted_proxies: tuple[str, ...] = ()

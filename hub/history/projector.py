@@ -12,6 +12,8 @@ from hub.history.deliveries import DELIVERING, delivery, storable
 
 Row = dict[str, Any]
 
+_CONVERSATIONS = (CONVERSATION, PLATFORM)
+
 
 class _Event(msgspec.Struct, gc=False):
     type: str
@@ -92,7 +94,7 @@ def _add_record(rows: Rows, body: bytes) -> None:
     entity, seq = record.entity, record.seq
     rows.events.append((entity, seq, body))
     kind = kind_of(entity)
-    if kind in (CONVERSATION, PLATFORM):
+    if kind in _CONVERSATIONS:
         row = rows.conversations.get(entity)
         if row is None:
             row = rows.conversations[entity] = {"entity": entity}
