@@ -25,8 +25,8 @@ from hub.marked_yaml import Document
 
 FILE = Path("config/hub.yaml")
 PREFIX = "HUB_"
-NO_SETTINGS = frozenset({"HUB_CONFIG"})
-"""Variables that are no settings: HUB_CONFIG names the file."""
+NO_SETTINGS = frozenset({"HUB_CONFIG", "HUB_ADMIN_TOKEN"})
+"""Variables that are no settings: HUB_CONFIG names the file, HUB_ADMIN_TOKEN is for commands that ask a hub."""
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -20,8 +20,9 @@ TEXTS = frozenset({"text", "original", "title", "choices"})
 AS_THEY_ARE = frozenset({"outside_id", "in_reply_to", "receipt", "conversation", "refs", "carries"})
 """Names that say which message is meant; some look like addresses of mail."""
 
-_PHONE = re.compile(r"(?<![\w+-])(?:\+\d{7,15}|1[3-9]\d{9}|0\d{2,3}-?\d{7,8})(?![\w-])")
-_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE = re.compile(r"(?<![\w+-])(?:\+\d{7,15}|1[3-9]\d{9}|0\d{2,3}-?\d{7,8})(?![\w-])", re.ASCII)
+_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+"""ASCII, for Chinese has no space before a number."""
 _NAMED = re.compile(
     rf"""(?P<before>["']?[\w.-]*(?:{SECRET_NAMES.pattern})[\w.-]*["']?\s*[:=]\s*["']?|
         <(?P<tag>\w*(?:{SECRET_NAMES.pattern})\w*)>)(?P<value>(?(tag).*?(?=</(?P=tag)>)|[^"'&<>\s,;}}]+))""",
