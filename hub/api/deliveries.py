@@ -13,6 +13,7 @@ from hub.api.needs import Needs
 from hub.api.problems import denied_problem, problem
 from hub.domain.commands import AnyCommand, DropDelivery, RetryDelivery
 from hub.domain.events import Attempted, AttemptRefused, Record
+from hub.history.deliveries import STATES
 from hub.history.models import DeliveryRow
 from hub.history.queries import Place
 
@@ -80,7 +81,7 @@ class DeliveryController(Controller):
         limit: Limit = LIMIT,
     ) -> Deliveries:
         """Those in one of the states (commas between them), on the channel, for the entity; without: all."""
-        wanted = [state for state in states.split(",") if state]
+        wanted = _states(states)
         after = place_of(cursor)
         rows = await needs.history.deliveries(limit, states=wanted, channel=channel, entity=entity, after=after)
         last = rows[-1] if len(rows) == limit else None
@@ -98,13 +99,22 @@ class DeliveryController(Controller):
 
     @post("/{entity:str}/{attempt:int}/retry", status_code=200)
     async def retry(self, entity: FromPath[str], attempt: Attempt, needs: NamedDependency[Needs]) -> LetterDecided:
-        """The dead letter goes again, as a new attempt; what had been held up behind it is not overtaken."""
+        """The dead letter goes again, as a new attempt, before what waits and has not been begun."""
         return await _decide(needs, entity, attempt, RetryDelivery(attempt, "admin"))
 
     @post("/{entity:str}/{attempt:int}/drop", status_code=200)
     async def drop(self, entity: FromPath[str], attempt: Attempt, needs: NamedDependency[Needs]) -> LetterDecided:
         """The dead letter is never sent."""
         return await _decide(needs, entity, attempt, DropDelivery(attempt, "admin"))
+
+
+def _states(text: str) -> list[str]:
+    """The states that are named; raises 400 for a word that is none."""
+    named = [state for state in text.split(",") if state]
+    if unknown := set(named) - set(STATES):
+        detail = f"state: {', '.join(sorted(unknown))} is none; there are {', '.join(STATES)}."
+        raise problem(400, detail, "bad_state")
+    return named
 
 
 async def _decide(needs: Needs, entity: str, attempt: int, command: AnyCommand) -> LetterDecided:

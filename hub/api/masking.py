@@ -62,7 +62,7 @@ class Mask:
                 return self.line(value)
             case Mapping():
                 return {key: self.fields(inner, key) for key, inner in value.items()}
-            case list():
+            case list() | tuple():
                 return [self.fields(inner, name) for inner in value]
         return value
 

@@ -125,8 +125,12 @@ class History:
         return [UnparsedRow(**row._mapping) for row in await self._read(page)]
 
     async def counts(self, since_ms: int) -> tuple[int, int]:
-        """How many dead letters wait for a person, and inputs nobody could read, since then. Raises HistoryAway."""
-        letters = select(func.count()).where(DELIVERIES.c.state.in_(DEAD), DELIVERIES.c.at_ms >= since_ms)
+        """How many dead letters wait for a person, and inputs nobody could read, since then. Raises HistoryAway.
+
+        A note to an agent that brought no message is no dead letter: nothing of it can be sent again.
+        """
+        of = DELIVERIES.c
+        letters = select(func.count()).where(of.state.in_(DEAD), of.at_ms >= since_ms, of.refs != "[]")
         inputs = select(func.count()).where(UNPARSED.c.at_ms >= since_ms)
         return (await self._read(letters))[0][0], (await self._read(inputs))[0][0]
 

@@ -38,7 +38,7 @@ def with_a_dead_letter(world: World) -> None:
         ({"state": "unknown,failed"}, [(P, 1), (PHONE, 1)]),
         ({"channel": "phone"}, [(PHONE, 1)]),
         ({"entity": P, "state": "dropped"}, [(P, 3)]),
-        ({"state": "lost"}, []),
+        ({"state": "sending"}, []),
     ],
 )
 async def test_those_that_are_asked_for_are_listed(
@@ -81,6 +81,12 @@ async def test_one_is_told_with_its_whole_text(world: World) -> None:
         "address": "wang", "tries": 1, "because": "no answer", "refs": ["c0-a/4", "p0-mail-x/2"],
         "text": "【#12·4】 hi",
     }  # fmt: skip
+
+
+async def test_a_state_that_is_none_is_named(world: World) -> None:
+    answer = await world.ask("GET", LETTERS, "admin", params={"state": "refused,lost"})
+    assert problem_of(answer)["code"] == "bad_state"
+    assert answer.json()["detail"].startswith("state: lost is none; there are sending, delayed, sent, refused,")
 
 
 async def test_a_number_that_no_attempt_can_have_is_refused(world: World) -> None:

@@ -2,11 +2,16 @@
 
 import base64
 import json
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 import pydantic
 import pytest
 
-from hub.api.masking import Mask, secrets_of
+from hub.api.masking import TEXTS, Mask, secrets_of
+from hub.domain.events import AnyEvent
 
 
 def raw(body: bytes, **more: object) -> str:
@@ -60,6 +65,48 @@ def test_the_fields_of_an_event_are_masked_however_deep_they_lie() -> None:
         },
         "attempt": 3,
     }
+
+
+@pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__name__)
+def test_no_event_shows_a_text_wherever_it_lies(kind: type[AnyEvent]) -> None:
+    secret = "谁也不该看到的一句话，很长"
+    said = msgspec.to_builtins(filled(kind, secret))
+    texts = [one for name, one in leaves(Mask().fields(said)) if name in TEXTS]
+    assert secret not in texts
+    assert all("characters)" in text for text in texts)
+
+
+def filled(kind: Any, text: str) -> Any:
+    """A value of this type with the text in each field that may hold one."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _filled(hint, text) for name, hint in hints.items() if name in kind.__struct_fields__})
+
+
+def _filled(hint: Any, text: str) -> Any:
+    inner = get_args(hint)
+    if hint is str:
+        return text
+    if get_origin(hint) is tuple:
+        return (_filled(inner[0], text),) if inner[-1] is Ellipsis else tuple(_filled(one, text) for one in inner)
+    if get_origin(hint) is Literal:
+        return inner[0]
+    if isinstance(hint, UnionType) or get_origin(hint) is Union:
+        return _filled(inner[0], text)
+    if get_origin(hint) is dict or hint is dict:
+        return {}
+    return hint() if hint in (int, bool) else filled(hint, text)
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in a value, each with the name of its field."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, key)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from leaves(inner, name)
+    elif isinstance(value, str):
+        yield name, value
 
 
 @pytest.mark.parametrize(

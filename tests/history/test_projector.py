@@ -1,11 +1,14 @@
 """The projector: which rows a batch becomes."""
 
+from typing import get_args, get_type_hints
+
 import msgspec
 import pytest
 
 from hub.domain import events as e
 from hub.domain.batch import SCHEMA, decode_record, encode_record
 from hub.errors import UnreadableBatch
+from hub.history.deliveries import STATES
 from hub.history.projector import Position, Rows, project
 from tests.history.batches import BATCHES, DELIVERED, INTAKE, PHONE, SHOWN, STORY, P, batch, record
 
@@ -62,6 +65,14 @@ def test_a_delivery_is_as_the_last_event_says(told: int, state: str, tries: int,
     assert (row["began_ms"], row["at_ms"], row["text_seq"]) == (1_000_001, 1_000_000 + told, 1)
     assert (row["channel"], row["address"], row["text"]) == ("mail", "zhang@example.org", "first part")
     assert (row["refs"], row["part"], row["parts"]) == ('["p0-mail-x/4","p0-mail-x/6"]', 1, 2)
+
+
+def test_every_state_that_events_tell_is_a_known_one() -> None:
+    told = {row["state"] for at in range(len(DELIVERED)) for row in deliveries(P, DELIVERED[: at + 1]).values()}
+    told |= {row["state"] for row in deliveries(PHONE, SHOWN).values()} | set(
+        get_args(get_type_hints(e.ReceiptHad)["kind"])
+    )
+    assert told == set(STATES)
 
 
 def test_what_the_hub_itself_refused_is_a_delivery_too_and_what_a_person_decides_is_its_end() -> None:
