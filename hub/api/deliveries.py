@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from hub.api import answers
-from hub.api.lists import LIMIT, Attempt, Limit, check_entity, cursor_of, place_of
+from hub.api.lists import LIMIT, Attempt, Limit, check_entity, cursor_behind, place_of
 from hub.api.needs import Needs
 from hub.api.problems import denied_problem, problem
 from hub.domain.commands import AnyCommand, DropDelivery, RetryDelivery
@@ -84,9 +84,8 @@ class DeliveryController(Controller):
         wanted = _states(states)
         after = place_of(cursor)
         rows = await needs.history.deliveries(limit, states=wanted, channel=channel, entity=entity, after=after)
-        last = rows[-1] if len(rows) == limit else None
-        following = cursor_of(Place(last.at_ms, last.entity, last.attempt)) if last else ""
-        return Deliveries([_shown(row, row.text or "") for row in rows], following)
+        places = [Place(row.at_ms, row.entity, row.attempt) for row in rows]
+        return Deliveries([_shown(row, row.text or "") for row in rows], cursor_behind(places, limit))
 
     @get("/{entity:str}/{attempt:int}")
     async def one(self, entity: FromPath[str], attempt: Attempt, needs: NamedDependency[Needs]) -> Delivery:

@@ -1,6 +1,7 @@
 """Lists that come page by page, the latest first: each page names the cursor of the next."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from litestar.params import PathParameter, QueryParameter
@@ -17,9 +18,12 @@ Seq = Annotated[int, PathParameter(ge=0, le=END)]
 _CURSOR = re.compile(r"(\d{1,18})\.(\d{1,9})\.(.+)")
 
 
-def cursor_of(place: Place) -> str:
-    """The text that stands for a row. Clients hand it back and need not know what it says."""
-    return f"{place.at_ms}.{place.number}.{place.entity}"
+def cursor_behind(rows: Sequence[Place], limit: int) -> str:
+    """What asks for the page after these rows; empty behind the last page. Clients need not know what it says."""
+    if len(rows) < limit:
+        return ""
+    last = rows[-1]
+    return f"{last.at_ms}.{last.number}.{last.entity}"
 
 
 def place_of(cursor: str) -> Place | None:

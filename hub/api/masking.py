@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pydantic
 
+from hub.contract import Connector
+
 HIDDEN = "•••"
 BEGINNING = 10
 """So many characters of a message are shown where its text is not."""
@@ -91,6 +93,11 @@ class Mask:
 
 def _ends(found: re.Match[str]) -> str:
     return f"{found[0][0]}{HIDDEN}{found[0][-1]}"
+
+
+def mask_for(connectors: Mapping[str, Connector], texts: bool = False) -> Mask:
+    """The mask that hides the secrets of all channels."""
+    return Mask((secret for each in connectors.values() for secret in secrets_of(each.settings)), texts)
 
 
 def secrets_of(settings: object) -> Iterator[str]:

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from hub.api.lists import Seq
-from hub.api.masking import Mask, secrets_of
+from hub.api.masking import Mask, mask_for
 from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.events import Record
@@ -74,7 +74,7 @@ async def _trace(needs: Needs, entity: str, seq: int, texts: bool) -> Trace:
     if way is None:
         detail = f"The history has no event {seq} of {entity}; a message is named like p7-email-k3v9/12."
         raise problem(404, detail, "not_found")
-    mask = Mask([secret for each in needs.connectors.values() for secret in secrets_of(each.settings)], texts)
+    mask = mask_for(needs.connectors, texts)
     steps = [_step(record, way.records[0].at_ms, mask) for record in way.records]
     return Trace(f"{entity}/{seq}", steps, way.complete)
 

@@ -7,8 +7,8 @@ from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from hub.api.lists import LIMIT, Limit, Seq, cursor_of, place_of
-from hub.api.masking import Mask, secrets_of
+from hub.api.lists import LIMIT, Limit, Seq, cursor_behind, place_of
+from hub.api.masking import mask_for
 from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.events import Unparsed
@@ -58,11 +58,9 @@ class UnparsedController(Controller):
     ) -> Inputs:
         """Those of the channel; without: of all."""
         rows = await needs.history.unparsed(limit, channel=channel, after=place_of(cursor))
-        last = rows[-1] if len(rows) == limit else None
-        following = cursor_of(Place(last.at_ms, last.entity, last.seq)) if last else ""
-        mask = Mask(_secrets(needs))
+        mask = mask_for(needs.connectors)
         shown = [Input(row.entity, row.seq, row.channel, row.at_ms, mask.line(row.because)) for row in rows]
-        return Inputs(shown, following)
+        return Inputs(shown, cursor_behind([Place(row.at_ms, row.entity, row.seq) for row in rows], limit))
 
     @get("/{entity:str}/{seq:int}")
     async def one(
@@ -70,7 +68,7 @@ class UnparsedController(Controller):
     ) -> WholeInput:
         """One of them, with what came; `texts`: with all of its body."""
         at_ms, event = await _kept(needs, entity, seq)
-        mask = Mask(_secrets(needs), texts)
+        mask = mask_for(needs.connectors, texts)
         return WholeInput(entity, seq, _channel(entity), at_ms, mask.line(event.because), mask.raw(event.raw))
 
     @post("/{entity:str}/{seq:int}/replay", status_code=200)
@@ -79,7 +77,7 @@ class UnparsedController(Controller):
         _, event = await _kept(needs, entity, seq)
         replayed = await needs.replay(_channel(entity), event.raw)
         if replayed.because and not replayed.taken:
-            detail = f"It still cannot be read: {Mask(_secrets(needs)).line(replayed.because)}."
+            detail = f"It still cannot be read: {mask_for(needs.connectors).line(replayed.because)}."
             raise problem(409, detail, "unread")
         return replayed
 
@@ -94,7 +92,3 @@ async def _kept(needs: Needs, entity: str, seq: int) -> tuple[int, Unparsed]:
 
 def _channel(entity: str) -> str:
     return entity.partition("-")[2]
-
-
-def _secrets(needs: Needs) -> list[str]:
-    return [secret for connector in needs.connectors.values() for secret in secrets_of(connector.settings)]

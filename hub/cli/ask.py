@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 ANSWER_S = 30.0
+NAME = re.compile(r"([a-z]\d+-[^/?#\s]+)/(\d+)")
 TOKEN_CURE = "`hub up` shows it at its first start, and `hub up --new-admin-token` makes and shows a new one"
 
 
@@ -76,10 +78,10 @@ def _address(config: Path) -> str:
 
 def split_name(name: str) -> tuple[str, str]:
     """Entity and number of "p7-email-k3v9/12". Raises HubError."""
-    entity, _, number = name.rpartition("/")
-    if not entity or not number.isdecimal():
+    found = NAME.fullmatch(name)
+    if found is None:
         raise HubError(f"{name} names nothing; a name looks like p7-email-k3v9/12, as the list shows it")
-    return entity, number
+    return found[1], found[2]
 
 
 def say(asking: Asking, said: dict[str, Any], for_people: Callable[[dict[str, Any]], None]) -> None:

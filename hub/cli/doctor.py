@@ -170,9 +170,9 @@ def _unwell(where: URL) -> Iterator[Finding]:
         yield Finding("history", f"what was not delivered is not known: {error}", cure)
         return
     look = "look at them: hub deliveries list --state refused,unknown" if letters else ""
-    yield Finding("deliveries", f"{letters} dead letters of the last {DAYS} days wait for a person", look)
+    yield Finding("deliveries", f"dead letters of the last {DAYS} days: {letters}", look)
     look = "look at them: hub unparsed list" if inputs else ""
-    yield Finding("unparsed", f"{inputs} inputs of the last {DAYS} days could not be read", look)
+    yield Finding("unparsed", f"inputs of the last {DAYS} days that nobody could read: {inputs}", look)
 
 
 def _workers(set_up: Settings) -> Iterator[Finding]:

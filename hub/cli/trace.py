@@ -1,13 +1,11 @@
 """`hub trace`: the way of one message."""
 
-import re
 from typing import Any
 
-from hub.cli.ask import Asking, ask, cell, moment, say, split_name
+from hub.cli.ask import NAME, Asking, ask, cell, moment, say, split_name
 from hub.errors import HubError
 
 PLAIN = Asking()
-PLACE = re.compile(r"[cpa]\d+-[^/]+/\d+")
 
 
 def trace(message: str, /, *, channel: str = "", texts: bool = False, asking: Asking = PLAIN) -> None:
@@ -24,7 +22,7 @@ def trace(message: str, /, *, channel: str = "", texts: bool = False, asking: As
     """
     if channel:
         said = ask(asking, "GET", "trace", outside_id=message, channel=channel, texts=texts)
-    elif PLACE.fullmatch(message):
+    elif NAME.fullmatch(message):
         entity, seq = split_name(message)
         said = ask(asking, "GET", f"trace/{entity}/{seq}", texts=texts)
     else:

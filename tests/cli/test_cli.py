@@ -226,9 +226,9 @@ def test_the_doctor_counts_dead_letters_and_unread_input_of_a_week(config: Path,
         ("i0-phone", 1, Unparsed("type 7", "{}")), ("i0-phone", 8, Unparsed("type 8", "{}")),
     )  # fmt: skip
     letters, inputs = found(config, "deliveries"), found(config, "unparsed")
-    assert letters.says == "1 dead letters of the last 7 days wait for a person"
+    assert letters.says == "dead letters of the last 7 days: 1"
     assert letters.cure == "look at them: hub deliveries list --state refused,unknown"
-    assert inputs.says == "1 inputs of the last 7 days could not be read"
+    assert inputs.says == "inputs of the last 7 days that nobody could read: 1"
     assert inputs.cure == "look at them: hub unparsed list"
 
 

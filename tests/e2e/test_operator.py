@@ -97,7 +97,7 @@ async def test_a_dead_letter_is_found_looked_at_sent_again_and_dropped(
     shown = await terminal.type(lines["show"].replace("p7-email-k3v9/3", name))
     assert (shown.status, "WeCom refused it" in shown.out) == (0, True)
     wrong = await doctor(stage)
-    assert wrong["deliveries"].says.startswith("1 dead letters of the last 7 days")
+    assert wrong["deliveries"].says == "dead letters of the last 7 days: 1"
     assert "hub deliveries list --state refused,unknown" in wrong["deliveries"].cure
     assert wrong["unparsed"].cure == ""
 
@@ -181,7 +181,7 @@ async def test_what_nobody_could_read_is_replayed_after_a_fix(stage: Stage, term
     again = await terminal.type(lines[2])
     assert (again.status, "had it already" in again.out) == (0, True)
     findings = await doctor(stage)
-    assert findings["unparsed"].says == "1 inputs of the last 7 days could not be read"
+    assert findings["unparsed"].says == "inputs of the last 7 days that nobody could read: 1"
     assert findings["unparsed"].cure == "look at them: hub unparsed list"
 
 
