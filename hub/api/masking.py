@@ -22,15 +22,17 @@ TEXTS = frozenset({"text", "original", "title", "choices"})
 AS_THEY_ARE = frozenset({"outside_id", "in_reply_to", "receipt", "conversation", "refs", "carries"})
 """Names that say which message is meant; some look like addresses of mail."""
 
+# Bounded, and ASCII: what came is a stranger's, may be long, and Chinese has no space before a number.
 _PHONE = re.compile(r"(?<![\w+-])(?:\+\d{7,15}|1[3-9]\d{9}|0\d{2,3}-?\d{7,8})(?![\w-])", re.ASCII)
-_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-"""ASCII, for Chinese has no space before a number."""
-_NAMED = re.compile(
-    rf"""(?P<before>["']?[\w.-]*(?:{SECRET_NAMES.pattern})[\w.-]*["']?\s*[:=]\s*["']?|
-        <(?P<tag>\w*(?:{SECRET_NAMES.pattern})\w*)>)(?P<value>(?(tag).*?(?=</(?P=tag)>)|[^"'&<>\s,;}}]+))""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.ASCII)
+_WORD = rf"(?<![\w.-])[\w.-]{{0,40}}(?:{SECRET_NAMES.pattern})[\w.-]{{0,40}}"
+_NAMED = (
+    re.compile(
+        rf"""(?P<before>{_WORD}["']?\s{{0,9}}[:=]\s{{0,9}})(?:"(?:[^"\\]|\\.)*"?|[^"&<>\s,;}}]+)""", re.IGNORECASE
+    ),
+    re.compile(rf"(?P<before><{_WORD}>(?:<!\[CDATA\[)?)[^<\]]+", re.IGNORECASE),
 )
-"""A secret by its name, in a form, in JSON or in XML."""
+"""A secret by its name, in a form or in JSON, and in XML."""
 
 
 class Mask:
@@ -88,7 +90,9 @@ class Mask:
             return self.message(encoded)
         except UnicodeDecodeError:
             return f"{len(body)} bytes that are no text"
-        return self.message(_NAMED.sub(rf"\g<before>{HIDDEN}", text))
+        for named in _NAMED:
+            text = named.sub(rf"\g<before>{HIDDEN}", text)
+        return self.message(text)
 
 
 def _ends(found: re.Match[str]) -> str:

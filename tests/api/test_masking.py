@@ -123,16 +123,27 @@ def test_a_header_or_value_of_the_query_that_is_named_like_a_secret_is_one(name:
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
-        (b'{"token": "abc", "text": "hi"}', '{"token": "•••", "text": "hi"}'),
+        (b'{"token": "abc", "text": "hi"}', '{"token": •••, "text": "hi"}'),
+        (rb'{"password": "two \" words", "text": "hi"}', '{"password": •••, "text": "hi"}'),
+        (b"password: 'x', text: 'hi'", "password: •••, text: 'hi'"),
         (b"access_token=abc&text=hi", "access_token=•••&text=hi"),
         (b"<xml><AppSecret>abc</AppSecret><T>hi</T></xml>", "<xml><AppSecret>•••</AppSecret><T>hi</T></xml>"),
-        (b"<Token><![CDATA[a b]]></Token>", "<Token>•••</Token>"),
+        (b"<Token><![CDATA[a b]]></Token>", "<Token><![CDATA[•••]]></Token>"),
         (b'{"n": 1, "app_key": 77}', '{"n": 1, "app_key": •••}'),
         (b"\xff\xfe", "2 bytes that are no text"),
     ],
 )
 def test_a_body_shows_no_value_that_is_named_like_a_secret(body: bytes, shown: str) -> None:
     assert Mask(texts=True).raw(raw(body))["body"] == shown
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "1", "a@", "a@a.", "token", "<token>", "<token><![CDATA[", 'token="', "token=\\", "<"]
+)
+def test_no_body_is_too_long_to_be_looked_through(piece: str) -> None:
+    """With a search that took the square of the length, this one would not end."""
+    body = piece * (300_000 // len(piece))
+    assert Mask(["geheim99"], texts=True).raw(raw(body.encode()))["body"]
 
 
 @pytest.mark.parametrize("kept", ["attachment i0-mail.raw", "", "[1]"])
