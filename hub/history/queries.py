@@ -130,7 +130,9 @@ class History:
         A note to an agent that brought no message is no dead letter: nothing of it can be sent again.
         """
         of = DELIVERIES.c
-        letters = select(func.count()).where(of.state.in_(DEAD), of.at_ms >= since_ms, of.refs != "[]")
+        letters = select(func.count()).where(
+            of.state.in_(DEAD), of.at_ms >= since_ms, func.coalesce(of.refs, "") != "[]"
+        )
         inputs = select(func.count()).where(UNPARSED.c.at_ms >= since_ms)
         return (await self._read(letters))[0][0], (await self._read(inputs))[0][0]
 

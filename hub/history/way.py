@@ -4,6 +4,7 @@ Whoever has the message knows its conversation and seq; what the queue and the a
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from hub.domain import events as e
@@ -51,24 +52,32 @@ async def _through(history: History, message: Record) -> Way:
         since = await _since(history, agent, message.at_ms)
         records += on_phone(since, message.entity, message.seq)
         complete = complete and len(since) < MOST
-    return Way(sorted(records, key=lambda record: record.at_ms), complete)
+    return Way(_in_time(records), complete)
 
 
 async def _from_text(history: History, text: Record) -> Way:
     """Of an agent's text: what it meant, and where it is an answer, the way of that."""
-    meant = [text]
-    for record in (await history.records(text.entity, text.seq, END, MOST))[1:]:
-        if isinstance(record.event, e.TextReceived):
-            break
-        meant.append(record)
-    for record in meant:
-        if isinstance(record.event, e.AnswerChosen):
-            chosen = record.event
-            for answer in await _since(history, chosen.conversation, record.at_ms):
-                event = answer.event
-                if isinstance(event, e.AnswerPosted) and (event.agent, event.text) == (text.entity, chosen.text):
-                    return await _through(history, answer)
+    after = await history.records(text.entity, text.seq, END, MOST)
+    meant = [text, *takewhile(lambda record: not isinstance(record.event, e.TextReceived), after[1:])]
+    chosen = _chosen(meant, after)
+    if chosen is not None and isinstance(chosen.event, e.AnswerChosen):
+        for answer in await _since(history, chosen.event.conversation, chosen.at_ms):
+            event = answer.event
+            if isinstance(event, e.AnswerPosted) and (event.agent, event.text) == (text.entity, chosen.event.text):
+                way = await _through(history, answer)
+                more = [record for record in meant if record not in way.records]
+                return Way(_in_time([*more, *way.records]), way.complete)
     return Way(meant, complete=True)
+
+
+def _chosen(meant: Sequence[Record], after: Sequence[Record]) -> Record | None:
+    """Where it became clear whom the text answers: at once, or later for one that was held."""
+    held = {record.event.text for record in meant if isinstance(record.event, e.TextHeld)}
+    for record in after:
+        event = record.event
+        if isinstance(event, e.AnswerChosen) and (record in meant or (event.held and event.text in held)):
+            return record
+    return None
 
 
 async def _since(history: History, entity: str, at_ms: int) -> list[Record]:
@@ -181,6 +190,10 @@ def on_phone(records: Iterable[Record], conversation: str, seq: int) -> list[Rec
             case event if getattr(event, "attempt", 0) in texts:
                 told.append(record)
     return told
+
+
+def _in_time(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: record.at_ms)
 
 
 def _seqs(blocks: Iterable[Block]) -> set[int]:

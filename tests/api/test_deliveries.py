@@ -1,5 +1,6 @@
 """What became of deliveries, over HTTP, and what a person decides about dead letters."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ MAIL = "p7-mail-k3v9"
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> World:
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     world = World(disk=tmp_path)
     await world.tell(*BATCHES)
-    return world
+    yield world
+    await world.history.close()
 
 
 def with_a_dead_letter(world: World) -> None:

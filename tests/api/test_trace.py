@@ -1,5 +1,6 @@
 """The way of a message over HTTP: each step with its time, and no more of anybody's words than was asked for."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,12 @@ STORY: list[e.AnyEvent] = [
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> World:
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     world = World(disk=tmp_path)
     world.phone.settings = PhoneSettings()
     await world.tell(batch(*(record(MAIL, seq, event) for seq, event in enumerate(STORY, 1))))
-    return world
+    yield world
+    await world.history.close()
 
 
 async def test_each_step_is_told_with_its_time_and_without_its_words(world: World) -> None:

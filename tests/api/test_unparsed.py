@@ -1,5 +1,6 @@
 """What nobody could read, over HTTP: looked at without its secrets, and read again after a fix."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pydantic
@@ -25,7 +26,7 @@ class PhoneSettings(pydantic.BaseModel):
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> World:
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     world = World(disk=tmp_path)
     world.phone.settings = PhoneSettings()
     await world.tell(
@@ -35,7 +36,8 @@ async def world(tmp_path: Path) -> World:
             record("i0-fax", 1, Unparsed("no paper", encode_raw(CAME))),
         )
     )
-    return world
+    yield world
+    await world.history.close()
 
 
 async def test_they_are_listed_the_latest_first(world: World) -> None:
