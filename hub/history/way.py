@@ -42,32 +42,39 @@ async def follow(history: History, entity: str, seq: int) -> Way | None:
     return await _through(history, found[0])
 
 
-async def _through(history: History, message: Record) -> Way:
+async def _through(history: History, message: Record, meant: Sequence[Record] = ()) -> Way:
+    """`meant`: what was decided with the text that became this message.
+
+    Causes stand before the message and effects after it, even where one worker's clock is a little ahead of another's.
+    """
     after = await history.records(message.entity, message.seq, END, MOST)
     origin = await _origin(history, message) if isinstance(message.event, e.AnswerPosted) else []
-    own = consequences(after)
-    queue = await _queue(history, message)
-    records, complete = [*origin, *own, *queue], len(after) < MOST
+    before, decided = await _queue(history, message)
+    causes = [*before, *origin, *(record for record in meant if record not in origin)]
+    effects, complete = [*consequences(after)[1:], *decided], len(after) < MOST
     for agent in dict.fromkeys(shown_to(after)):
         since = await _since(history, agent, message.at_ms)
-        records += on_phone(since, message.entity, message.seq)
+        effects += on_phone(since, message.entity, message.seq)
         complete = complete and len(since) < MOST
-    return Way(_in_time(records), complete)
+    return Way([*_in_time(causes), message, *_in_time(effects)], complete)
 
 
 async def _from_text(history: History, text: Record) -> Way:
     """Of an agent's text: what it meant, and where it is an answer, the way of that."""
     after = await history.records(text.entity, text.seq, END, MOST)
-    meant = [text, *takewhile(lambda record: not isinstance(record.event, e.TextReceived), after[1:])]
+    meant = [text, *takewhile(lambda record: _is_meant(record, text), after[1:])]
     chosen = _chosen(meant, after)
     if chosen is not None and isinstance(chosen.event, e.AnswerChosen):
         for answer in await _since(history, chosen.event.conversation, chosen.at_ms):
             event = answer.event
             if isinstance(event, e.AnswerPosted) and (event.agent, event.text) == (text.entity, chosen.event.text):
-                way = await _through(history, answer)
-                more = [record for record in meant if record not in way.records]
-                return Way(_in_time([*more, *way.records]), way.complete)
+                return await _through(history, answer, meant)
     return Way(meant, complete=True)
+
+
+def _is_meant(record: Record, text: Record) -> bool:
+    """Whether the event was decided with the text: a moment later it is something else that happens to the agent."""
+    return record.at_ms == text.at_ms and not isinstance(record.event, e.TextReceived)
 
 
 def _chosen(meant: Sequence[Record], after: Sequence[Record]) -> Record | None:
@@ -110,18 +117,21 @@ async def _origin(history: History, answer: Record) -> list[Record]:
     return origin
 
 
-async def _queue(history: History, message: Record) -> list[Record]:
+async def _queue(history: History, message: Record) -> tuple[list[Record], list[Record]]:
     """The queue's last word on the conversation before the message, and what it decided after it, up to a choice."""
     at = await history.seq_at(QUEUE_ID, message.at_ms)
     before = await history.records(QUEUE_ID, max(1, at - MOST), at - 1, MOST)
-    after = await history.records(QUEUE_ID, at, END, MOST)
-    decided = [record for record in before if getattr(record.event, "conversation", "") == message.entity][-1:]
-    for record in after:
-        if getattr(record.event, "conversation", "") == message.entity:
+    decided: list[Record] = []
+    for record in await history.records(QUEUE_ID, at, END, MOST):
+        if _is_of(record, message.entity):
             decided.append(record)
             if isinstance(record.event, e.Chosen | e.Left):
                 break
-    return decided
+    return [record for record in before if _is_of(record, message.entity)][-1:], decided
+
+
+def _is_of(record: Record, conversation: str) -> bool:
+    return getattr(record.event, "conversation", "") == conversation
 
 
 # --- which events tell of it -----------------------------------------------------------------------------------------

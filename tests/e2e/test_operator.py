@@ -49,12 +49,13 @@ class Terminal:
         )
         return Asked(done)
 
-    async def until_listed(self, line: str, list_name: str) -> dict[str, Any]:
-        """The first that a list shows, as soon as it shows one: the history is a moment behind."""
+    async def until_listed(self, line: str, list_name: str, but: int = 0) -> dict[str, Any]:
+        """The first that a list shows, `but` not this one, as soon as it does: the history is a moment behind."""
         async with asyncio.timeout(30):
             while True:
                 for found in (await self.type(f"{line} --json")).json[list_name]:
-                    if found.get("refs", True):  # a note to the agent, which brings no message, is no dead letter
+                    # A note to the agent, which brings no message, is no dead letter.
+                    if found.get("refs", list_name == "unparsed") and found.get("attempt") != but:
                         return dict(found)
                 await asyncio.sleep(0.1)
 
@@ -111,10 +112,10 @@ async def test_a_dead_letter_is_found_looked_at_sent_again_and_dropped(
 
     await refuse(stage, 99_999)
     visitor.say("还在吗？")
-    other = await terminal.until_listed("hub deliveries list --state refused", "deliveries")
+    other = await terminal.until_listed("hub deliveries list --state refused", "deliveries", letter["attempt"])
     name = f"{other['entity']}/{other['attempt']}"
     dropped = await terminal.type(lines["drop"].replace("p7-email-k3v9/4", name))
-    assert (dropped.status, dropped.out) == (0, f"{name} is never sent.\n")
+    assert (dropped.status, dropped.out, dropped.err) == (0, f"{name} is never sent.\n", "")
     assert (await terminal.until_listed("hub deliveries list --state dropped", "deliveries"))["text"] == other["text"]
 
 
@@ -152,7 +153,8 @@ async def test_a_message_is_followed_from_the_page_to_the_phone(
         while "AnswerPosted" not in answer.out:
             answer = await terminal.type(f"{line} --json")
     steps = answer.json["steps"]
-    assert [step["event"] for step in steps][-3:] == ["TextReceived", "AnswerChosen", "AnswerPosted"]
+    way = ["TextReceived", "AnswerChosen", "AnswerPosted"]
+    assert [step["event"] for step in steps if step["event"] in way] == way
     raw = next(step["says"]["raw"] for step in steps if step["event"] == "TextReceived")
     assert raw["query"]["msg_signature"] == "•••"
 

@@ -69,6 +69,7 @@ AGENT = at(
     (85, e.AnswerChosen(VISITOR, 12, "今天就发", held=True)),
     (120, e.TextReceived("t3", "下班", 120)),
     (120, e.DutyChanged(False)),
+    (130, e.Attempted(4, "phone", "wang", "你已下班", notes=1)),
 )
 
 
@@ -119,6 +120,18 @@ async def test_an_agents_text_is_followed_to_the_visitor_or_to_what_it_meant(his
     assert await steps(history, WANG, 11) == ANSWER, "it was held, and claimed by the next text"
     assert await steps(history, WANG, 13) == [*ANSWER[:3], "a13 TextReceived", *ANSWER[3:]]
     assert await steps(history, WANG, 15) == ["a15 TextReceived", "a16 DutyChanged"]
+
+
+async def test_a_cause_stands_before_its_effect_though_its_clock_is_ahead(
+    engine: AsyncEngine, history: History
+) -> None:
+    asked = at(VISITOR, (9, e.AnswerPosted("", WANG, "Wang", "hi")))
+    typed = at(WANG, (11, e.TextReceived("t1", "hi", 1)), (11, e.AnswerChosen(VISITOR, 12, "hi")))
+    writer = Writer(engine, 1)
+    await writer.load()
+    await writer.store(project(0, 1, batch(*asked, *typed)))
+    for entity in (VISITOR, WANG):
+        assert await steps(history, entity, 1) == ["a1 TextReceived", "a2 AnswerChosen", "p1 AnswerPosted"]
 
 
 @pytest.mark.usefixtures("filled")
