@@ -50,7 +50,8 @@ async def _through(history: History, message: Record, meant: Sequence[Record] = 
     after = await history.records(message.entity, message.seq, END, MOST)
     origin = await _origin(history, message) if isinstance(message.event, e.AnswerPosted) else []
     before, decided = await _queue(history, message)
-    causes = [*before, *origin, *(record for record in meant if record not in origin)]
+    typed = {record.seq: record for record in (*origin, *meant)}
+    causes = [*before, *(typed[seq] for seq in sorted(typed))]
     effects, complete = [*consequences(after)[1:], *decided], len(after) < MOST
     for agent in dict.fromkeys(shown_to(after)):
         since = await _since(history, agent, message.at_ms)
