@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
+from hub.cli.connectors import connectors
 from hub.cli.demo import demo
 from hub.cli.doctor import doctor
 from hub.cli.log import log
@@ -25,6 +26,7 @@ app.command(nats)
 app.command(log)
 app.command(doctor)
 app.command(rules)
+app.command(connectors)
 app.command(version)
 
 

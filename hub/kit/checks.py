@@ -1,0 +1,81 @@
+"""What a check is, and the list of all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+
+from hub.kit.bench import Bench
+from hub.kit.subject import Subject
+
+Reason = str
+"""Why something does not apply; empty: it does."""
+
+
+class Tried:
+    """How often a check has tried its thing."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """`id` and `says` are for people; `run` raises AssertionError where it does not hold, and answers how often it tried.
+
+    `applies` says, of a channel that it cannot be asked of, why.
+    """
+
+    id: str
+    says: str
+    run: Callable[[Bench], Awaitable[int]]
+    applies: Callable[[Subject], Reason]
+
+
+CHECKS: list[Check] = []
+"""In the order of the table; filled by `check`, when the modules with checks are imported."""
+
+
+def check(id: str, says: str, *applies: Callable[[Subject], Reason]) -> Callable[[Run], Run]:
+    """Make a function a check."""
+
+    def first_reason(subject: Subject) -> Reason:
+        return next((reason for reason in (one(subject) for one in applies) if reason), "")
+
+    def add(run: Run) -> Run:
+        CHECKS.append(Check(id, says, run, first_reason))
+        return run
+
+    return add
+
+
+Run = Callable[[Bench], Awaitable[int]]
+
+
+def hears(subject: Subject) -> Reason:
+    """What comes in comes by callback or pull."""
+    return "" if _platform(subject) else "its clients speak the hub's own protocol (docs/protocol.md)"
+
+
+def is_called(subject: Subject) -> Reason:
+    """The platform calls us."""
+    return hears(subject) or ("" if subject.connector.routes else "the platform is asked, it does not call")
+
+
+def asks(subject: Subject) -> Reason:
+    """We ask the platform."""
+    return hears(subject) or ("" if subject.connector.pulls else "the platform calls, it is not asked")
+
+
+def delivers(subject: Subject) -> Reason:
+    """Texts go out by `deliver`."""
+    return "" if _platform(subject) else "nothing is delivered: answers go to the sockets of the hub's own protocol"
+
+
+def has_routes(subject: Subject) -> Reason:
+    """Anybody may call one of its paths."""
+    return "" if subject.connector.routes else "nobody calls it"
+
+
+def _platform(subject: Subject) -> bool:
+    return not subject.connector.can.socket
