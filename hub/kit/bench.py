@@ -133,9 +133,7 @@ class Bench:
         return Teams("1", "team0", tuple(Team(f"team{i}", f"Team {i}") for i in range(len(agents))), agents)
 
     async def _begin(self) -> None:
-        place = Place(
-            self._nats_url, self._folder, self.subject.name, self.teams, self.clock, self.steps, self.calls
-        )
+        place = Place(self._nats_url, self._folder, self.subject.name, self.teams, self.clock, self.steps, self.calls)
         settings = self.far.settings(self.out.url)
         connector = self.subject.connector(self.subject.connector.Settings.model_validate(settings))
         connector.can = dataclasses.replace(self.can, fold_ms=min(self.can.fold_ms, FOLD_MS))
@@ -212,9 +210,7 @@ class Bench:
             entity = ids.new_conversation_id(person % PARTITIONS, str(person).encode().ljust(16, b"."))
             whole = token(person, n) + text
             judged = Judgement(whole, team=f"team{person}")
-            outcome = await self.engine.submit(
-                entity, PostMessage("kit", n, whole, Profile("h5", name="访客"), judged)
-            )
+            outcome = await self.engine.submit(entity, PostMessage("kit", n, whole, Profile("h5", name="访客"), judged))
         assert outcome.denied is None, f"the hub refuses a text of the kit: {outcome.denied}"
         return n
 

@@ -8,15 +8,9 @@ from collections.abc import Awaitable, Callable
 from hub.kit.bench import Bench
 from hub.kit.subject import Subject
 
+LONGEST = 100_000
 Reason = str
 """Why something does not apply; empty: it does."""
-
-
-class Tried:
-    """How often a check has tried its thing."""
-
-    def __init__(self) -> None:
-        self.n = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +64,16 @@ def asks(subject: Subject) -> Reason:
 def delivers(subject: Subject) -> Reason:
     """Texts go out by `deliver`."""
     return "" if _platform(subject) else "nothing is delivered: answers go to the sockets of the hub's own protocol"
+
+
+def recognises(subject: Subject) -> Reason:
+    """The platform knows a repeat."""
+    return "" if subject.connector.can.recognises_s else "the platform cannot tell a repeat: the hub repeats nothing"
+
+
+def takes_long(subject: Subject) -> Reason:
+    """A text can be too long, and is cut."""
+    return "" if subject.connector.can.max_text <= LONGEST else f"it takes texts of more than {LONGEST}"
 
 
 def has_routes(subject: Subject) -> Reason:

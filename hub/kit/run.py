@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import tempfile
+import time
 import traceback
 from collections.abc import Collection
 from pathlib import Path
@@ -33,6 +34,7 @@ class Result:
     outcome: Outcome
     tried: int = 0
     because: str = ""
+    took_s: float = 0.0
 
 
 async def run(subject: Subject, only: Collection[str] = ()) -> list[Result]:
@@ -53,14 +55,20 @@ async def _result(check: Check, subject: Subject, places: asyncio.Semaphore, lin
     if check.id in subject.exempt:
         return Result(check.id, check.says, "exempt", because=subject.exempt[check.id])
     async with places:
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                with tempfile.TemporaryDirectory() as folder:
-                    async with Bench(subject, Path(folder), lines) as bench:
-                        return Result(check.id, check.says, "held", await check.run(bench))
-        except AssertionError as error:
-            return Result(check.id, check.says, "failed", because=str(error))
-        except Exception as error:
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            because = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
-            return Result(check.id, check.says, "failed", because=because)
+        began = time.monotonic()
+        result = await _tried(check, subject, lines)
+        return dataclasses.replace(result, took_s=round(time.monotonic() - began, 1))
+
+
+async def _tried(check: Check, subject: Subject, lines: Lines) -> Result:
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            with tempfile.TemporaryDirectory() as folder:
+                async with Bench(subject, Path(folder), lines) as bench:
+                    return Result(check.id, check.says, "held", await check.run(bench))
+    except AssertionError as error:
+        return Result(check.id, check.says, "failed", because=str(error))
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        because = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
+        return Result(check.id, check.says, "failed", because=because)

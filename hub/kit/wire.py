@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -19,6 +19,9 @@ Mishap = Literal["reset", "refuse", "answer", "hold", "lose", "break", "spoil", 
 """Before the other party hears of the request: the connection is `reset`, a 502 (`refuse`) or another `answer` comes
 from somewhere in between, it is on `hold`. After it has done its work: its answer is lost with the connection (`lose`),
 `break`s off in the middle, is a 502 instead (`spoil`), or never comes (`swallow`)."""
+BEFORE: tuple[Mishap, ...] = ("reset", "refuse")
+AFTER: tuple[Mishap, ...] = ("lose", "break", "spoil")
+"""Those of before and after the work that are over at once."""
 
 
 @dataclasses.dataclass
@@ -62,6 +65,8 @@ class Wire:
     def __init__(self, target: int = 0) -> None:
         self.target = target
         self.requests: list[Request] = []
+        self.answered = 0
+        """So many got an answer."""
         self._faults: list[Fault] = []
         self._carrying: set[asyncio.Task[None]] = set()
 
@@ -91,6 +96,16 @@ class Wire:
             self._faults.remove(fault)
             fault.over.set()
 
+    @contextlib.asynccontextmanager
+    async def gone(self) -> AsyncGenerator[None, None]:
+        """Nobody listens: whoever calls is refused at once."""
+        port = port_of(self.url)
+        self._server.close()
+        try:
+            yield
+        finally:
+            self._server = await asyncio.start_server(self._accept, HOST, port, limit=MOST_HEAD)
+
     async def again(self, request: Request) -> int:
         """Send the same bytes once more; the status of the answer, 0 without one. No fault happens to it."""
         answer = await self._ask(request)
@@ -110,6 +125,7 @@ class Wire:
             if answer:
                 writer.write(answer)
                 await writer.drain()
+                self.answered += 1
             if not answer or (fault is not None and fault.mishap == "break"):
                 writer.transport.abort()
         except (OSError, asyncio.IncompleteReadError):

@@ -100,5 +100,3 @@ class Asking(Called):
             return Parsed(inbounds=[self.inbound(item)])
         except Exception as error:
             return Parsed(unparsed=f"{type(error).__name__}: {error}")
-
-

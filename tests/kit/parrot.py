@@ -152,7 +152,9 @@ class Parrot:
             ends_at = time.monotonic() + wait
             while len(self.items) <= after and time.monotonic() < ends_at:
                 await asyncio.sleep(0.02)
-            return Response(self._body({"items": self.items[after : after + 50], "next": min(len(self.items), after + 50)}))
+            return Response(
+                self._body({"items": self.items[after : after + 50], "next": min(len(self.items), after + 50)})
+            )
 
         return heard
 
