@@ -8,8 +8,8 @@ import cyclopts
 connectors = cyclopts.App(name="connectors", help="Put a channel's connector to the test.")
 
 
-@connectors.command
-def test(
+@connectors.command(name="test")
+def try_out(
     channel: str,
     /,
     *,

@@ -1,7 +1,7 @@
 """The bench: a hub with one channel between a wire to its platform and a wire from it, and the log to read.
 
-Texts carry a token, «3.7»: the 7th text of the 3rd person (or to them), so that whatever a platform or the hub puts
-around a text, it is known which one arrived, where, how often and in which order.
+Texts carry a token: «i3.7» is the 7th text of the 3rd person, «o3.7» the 7th to them. So whatever a platform or the hub
+puts around a text, it is known which one arrived, where, how often and in which order.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, get_args
 
 import msgspec
 
@@ -26,7 +25,6 @@ from hub.bus.leases import WORKERS, revoke
 from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
 from hub.clock import Clock
-from hub.contract import Connector
 from hub.domain import events as e
 from hub.domain import ids
 from hub.domain.batch import decode_batch
@@ -42,26 +40,28 @@ from hub.kit.subject import Subject
 from hub.kit.watch import Lines
 from hub.kit.wire import Wire, port_of
 
-LONG_S = 20.0
+LONG_S = 12.0
 """What has not happened by then will not."""
 QUIET_S = 0.3
 """So long nothing more must come before something is said to have come once."""
 FOLD_MS = 50
 """Folding is the hub's work: the kit does not wait for it as long as people would."""
 DESK = "kit"
-_TOKEN = re.compile(r"«(\d+)\.(\d+)»")
+Way = Literal["i", "o"]
+"""In, from the platform, and out, to it."""
+_TOKENS = {way: re.compile(rf"«{way}(\d+)\.(\d+)»") for way in get_args(Way)}
 _HEAD = re.compile(r"【#\d+·\d+ [^】]*】|\n?\(\d+\)$")
 """What the hub puts around visitors' texts for an agent's phone."""
 
 
-def token(person: int, n: int) -> str:
-    """What marks the n-th text of a person."""
-    return f"«{person}.{n}»"
+def token(way: Way, person: int, n: int) -> str:
+    """What marks the n-th text of a person, or to them."""
+    return f"«{way}{person}.{n}»"
 
 
-def serials(text: str) -> list[tuple[int, int]]:
+def serials(way: Way, text: str) -> list[tuple[int, int]]:
     """The tokens in a text, as (person, n)."""
-    return [(int(person), int(n)) for person, n in _TOKEN.findall(text)]
+    return [(int(person), int(n)) for person, n in _TOKENS[way].findall(text)]
 
 
 class Bench:
@@ -188,27 +188,27 @@ class Bench:
 
     def heard(self, person: int) -> list[int]:
         """The numbers of that person's texts, in the log's order."""
-        return [n for _, text in self.messages() for who, n in serials(text) if who == person]
+        return [n for _, text in self.messages() for who, n in serials("i", text) if who == person]
 
     # --- what people do ----------------------------------------------------------------------------------------------
 
     def say(self, person: int, text: str = "", *, like: int = 0) -> int:
         """A person on the platform sends a text; its number. `like`: the same text as that one."""
-        n = like or self._next("in", person)
-        self.far.say(self.far.people[person], token(person, n) + text)
+        n = like or self._next("i", person)
+        self.far.say(self.far.people[person], token("i", person, n) + text)
         return n
 
     async def answer(self, person: int, text: str = "") -> int:
         """Somebody on the hub's side sends them a text; its number. They are known already, or become so first."""
-        n = self._next("out", person)
+        n = self._next("o", person)
         if self.can.role == "visitor":
             entity, command = await self._conversation(person), None
             desk = self.teams.agents[0].id
-            command = AnswerMessage(desk, token(person, n) + text, "kit", n)
+            command = AnswerMessage(desk, token("o", person, n) + text, "kit", n)
             outcome = await self.engine.submit(entity, command)
         else:
             entity = ids.new_conversation_id(person % PARTITIONS, str(person).encode().ljust(16, b"."))
-            whole = token(person, n) + text
+            whole = token("o", person, n) + text
             judged = Judgement(whole, team=f"team{person}")
             outcome = await self.engine.submit(entity, PostMessage("kit", n, whole, Profile("h5", name="访客"), judged))
         assert outcome.denied is None, f"the hub refuses a text of the kit: {outcome.denied}"
@@ -219,7 +219,7 @@ class Bench:
         if person not in self._asked:
             n = self.say(person)
             await self.until(lambda: n in self.heard(person), f"the first text of {self.far.people[person]} came in")
-            entity = next(entity for entity, text in self.messages() if (person, n) in serials(text))
+            entity = next(entity for entity, text in self.messages() if (person, n) in serials("i", text))
             await self.until(
                 lambda: any(r.entity == entity and isinstance(r.event, e.Assigned) for r in self.records),
                 "their conversation was assigned",
@@ -227,7 +227,7 @@ class Bench:
             self._asked[person] = entity
         return self._asked[person]
 
-    def _next(self, way: str, person: int) -> int:
+    def _next(self, way: Way, person: int) -> int:
         self._counts[way, person] += 1
         return self._counts[way, person]
 
@@ -239,11 +239,12 @@ class Bench:
 
     def seen(self, person: int) -> list[int]:
         """The numbers of the texts that they saw, in that order."""
-        return [n for shown in self.accepted(person) if shown.fresh for _, n in serials(shown.text)]
+        return [n for shown in self.accepted(person) if shown.fresh for _, n in serials("o", shown.text)]
 
     def read(self, person: int) -> str:
-        """All that they saw, without what the hub puts around texts."""
-        return "".join(_HEAD.sub("", shown.text) for shown in self.accepted(person) if shown.fresh)
+        """All that they saw from the first text on, without what the hub puts around texts."""
+        whole = "".join(_HEAD.sub("", shown.text) for shown in self.accepted(person) if shown.fresh)
+        return whole[max(0, whole.find(token("o", person, 1))) :]
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
@@ -256,34 +257,48 @@ class Bench:
             await asyncio.sleep(0.01)
 
     async def quiet(self) -> None:
-        """Wait until nothing more happens for a moment."""
+        """Wait until no text waits for its verdict, and nothing more happens for a moment."""
+        with contextlib.suppress(AssertionError):
+            await self.until(lambda: not self._open_attempts(), "all texts had their verdict")
         before = None
         while before != (before := (len(self.records), len(self.far.shown()), len(self.in_.requests))):
             await asyncio.sleep(QUIET_S)
 
+    def _open_attempts(self) -> set[tuple[str, int]]:
+        """Those that were made and have no end."""
+        open_ = set[tuple[str, int]]()
+        for record in self.records:
+            match record.event:
+                case e.Attempted(attempt=number):
+                    open_.add((record.entity, number))
+                case e.AttemptSent(attempt=number) | e.AttemptRefused(attempt=number):
+                    open_.discard((record.entity, number))
+        return open_
+
     async def heard_all(self, persons: Iterable[int] = (0,)) -> None:
         """All that these people said is in the log once, each one's in their order. Raises AssertionError."""
-        for person in persons:
-            said = list(range(1, self._counts["in", person] + 1))
-            with contextlib.suppress(AssertionError):
-                await self.until(lambda: set(self.heard(person)) >= set(said), "all came in")
+        said = {person: self._numbers("i", person) for person in persons}
+        with contextlib.suppress(AssertionError):
+            await self.until(lambda: all(set(self.heard(who)) >= set(ns) for who, ns in said.items()), "all came in")
         await self.quiet()
-        for person in persons:
-            said = list(range(1, self._counts["in", person] + 1))
-            _compare(said, self.heard(person), f"texts of {self.far.people[person]}", "in the log")
-            entities = {entity for entity, text in self.messages() if any(who == person for who, _ in serials(text))}
+        for person, numbers in said.items():
+            _compare(numbers, self.heard(person), f"texts of {self.far.people[person]}", "in the log")
+            entities = {
+                entity for entity, text in self.messages() if any(who == person for who, _ in serials("i", text))
+            }
             assert len(entities) <= 1, f"texts of {self.far.people[person]} are spread over {sorted(entities)}"
 
     async def seen_all(self, persons: Iterable[int] = (0,)) -> None:
         """All that was sent to these people was shown once, in order. Raises AssertionError."""
-        for person in persons:
-            sent = list(range(1, self._counts["out", person] + 1))
-            with contextlib.suppress(AssertionError):
-                await self.until(lambda: set(self.seen(person)) >= set(sent), "all were shown")
+        sent = {person: self._numbers("o", person) for person in persons}
+        with contextlib.suppress(AssertionError):
+            await self.until(lambda: all(set(self.seen(who)) >= set(ns) for who, ns in sent.items()), "all were shown")
         await self.quiet()
-        for person in persons:
-            sent = list(range(1, self._counts["out", person] + 1))
-            _compare(sent, self.seen(person), f"texts to {self.far.people[person]}", "shown")
+        for person, numbers in sent.items():
+            _compare(numbers, self.seen(person), f"texts to {self.far.people[person]}", "shown")
+
+    def _numbers(self, way: Way, person: int) -> list[int]:
+        return list(range(1, self._counts[way, person] + 1))
 
 
 def _compare(sent: list[int], got: list[int], whose: str, where: str) -> None:

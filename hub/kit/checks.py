@@ -15,29 +15,30 @@ Reason = str
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """`id` and `says` are for people; `run` raises AssertionError where it does not hold, and answers how often it tried.
+    """`id` and `says` are for people; `run` raises AssertionError where it does not hold, else says how often it tried.
 
-    `applies` says, of a channel that it cannot be asked of, why.
+    `applies` says, of a channel that it cannot be asked of, why. `alone`: no other check may keep the machine busy.
     """
 
     id: str
     says: str
     run: Callable[[Bench], Awaitable[int]]
     applies: Callable[[Subject], Reason]
+    alone: bool = False
 
 
 CHECKS: list[Check] = []
 """In the order of the table; filled by `check`, when the modules with checks are imported."""
 
 
-def check(id: str, says: str, *applies: Callable[[Subject], Reason]) -> Callable[[Run], Run]:
+def check(id: str, says: str, *applies: Callable[[Subject], Reason], alone: bool = False) -> Callable[[Run], Run]:
     """Make a function a check."""
 
     def first_reason(subject: Subject) -> Reason:
         return next((reason for reason in (one(subject) for one in applies) if reason), "")
 
     def add(run: Run) -> Run:
-        CHECKS.append(Check(id, says, run, first_reason))
+        CHECKS.append(Check(id, says, run, first_reason, alone))
         return run
 
     return add

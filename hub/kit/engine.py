@@ -56,6 +56,11 @@ class Call:
     verdict: Verdict | None = None
     broken_off: bool = False
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, one way or the other."""
+        return self.verdict is not None or self.broken_off
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -78,7 +83,8 @@ class Engine:
         self.port = 0
         self.thread = 0
         self.loop = asyncio.new_event_loop()
-        self._place, self._connector = place, connector
+        self.connector = connector
+        self._place = place
         self._up = threading.Event()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._live, name=self.name, daemon=True)
@@ -123,7 +129,7 @@ class Engine:
         self._up.set()
 
     async def _start(self) -> None:
-        place, connectors = self._place, {self._place.channel: self._connector}
+        place, connectors = self._place, {self._place.channel: self.connector}
         connection = await connect(place.nats_url, self.name)
         founding = await found(connection, PARTITIONS)
         self._router = Router(self.name, connection, NoHistory(), partitions=PARTITIONS, epoch=founding.epoch)
@@ -143,7 +149,7 @@ class Engine:
         ingest = SteppedIngest(place.steps, connectors, roster, spool)
         await partitions.listen()
         surroundings = Surroundings(SharedTokens(connection), f"http://{HOST}", b"k" * 32)
-        await self._connector.start(surroundings)
+        await self.connector.start(surroundings)
         # What runs on is kept by the loop's own list only weakly.
         self._running = [asyncio.create_task(partitions.keep(1)), asyncio.create_task(self._follow_clock())]
         while not all(partitions.owns(partition) for partition in range(PARTITIONS)):
@@ -167,8 +173,8 @@ class Engine:
             connectors=connectors,
             is_admin=lambda token: False,
             new_conversation_id=lambda: ids.new_conversation_id(0, b"n" * 16),
-            profile=self._connector.profile,
-            allows=self._connector.allows,
+            profile=self.connector.profile,
+            allows=self.connector.allows,
             agent_id=roster.agent_id,
             take=ingest.take,
             health=lambda: Health(self.name),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hub.errors import HubError
-from hub.kit import arriving, leaving
+from hub.kit import arriving, conduct, leaving
 from hub.kit.bench import Bench
 from hub.kit.checks import CHECKS, Check
 from hub.kit.subject import Subject
@@ -20,7 +20,7 @@ from hub.kit.watch import Lines, listening
 
 AT_ONCE = 4
 LIMIT_S = 90.0
-_ALL = (arriving, leaving)
+_ALL = (arriving, leaving, conduct)
 
 Outcome = Literal["held", "failed", "exempt", "does not apply"]
 
@@ -45,7 +45,12 @@ async def run(subject: Subject, only: Collection[str] = ()) -> list[Result]:
     places = asyncio.Semaphore(AT_ONCE)
     chosen = [check for check in CHECKS if not only or check.id in only]
     with listening() as lines:
-        return await asyncio.gather(*(_result(check, subject, places, lines) for check in chosen))
+        together = (_result(check, subject, places, lines) for check in chosen if not check.alone)
+        results = {result.id: result for result in await asyncio.gather(*together)}
+        for check in chosen:
+            if check.alone:
+                results[check.id] = await _result(check, subject, places, lines)
+    return [results[check.id] for check in chosen]
 
 
 async def _result(check: Check, subject: Subject, places: asyncio.Semaphore, lines: Lines) -> Result:

@@ -13,8 +13,8 @@ TRAPS = {
     "what means something elsewhere": "<a href='x'>]]>&amp;{{7*7}}%s${x}\\u0041",
 }
 """By what each tries."""
-_UNCARRIED = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffd?\ud800-\udfff]")
-"""What a platform, its XML, or UTF-8 may leave out or replace."""
+_UNCARRIED = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffd?\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""What a platform, its XML, UTF-8 or the hub may leave out or replace."""
 
 
 def carried(text: str) -> str:

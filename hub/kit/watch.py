@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
@@ -22,8 +23,11 @@ from hub.logs import hide_secrets
 
 LONGEST_STALL_S = 0.05
 BEAT_S = 0.005
-SURE = 3
-"""So many looks in a row must find the loop in the connector's own code: the machine may be busy with others."""
+LOOKS, TIMES = 5, 2
+"""So many looks in a row must find the loop in the same function of the connector, and that so many times: the machine
+may be busy with others."""
+TALKATIVE = ("httpx", "httpcore", "uvicorn", "uvicorn.error", "litestar")
+"""Loggers that are kept quiet elsewhere."""
 
 
 class Lines(logging.Handler):
@@ -43,7 +47,7 @@ def listening() -> Generator[Lines, None, None]:
     """Hear all that is logged, by structlog or logging, and keep it off the terminal."""
     root, lines, before = logging.getLogger(), Lines(), structlog.get_config()
     level, handlers = root.level, root.handlers[:]
-    talkative = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "uvicorn", "litestar")}
+    talkative = {name: logging.getLogger(name).level for name in TALKATIVE}
     structlog.configure(
         processors=[structlog.stdlib.PositionalArgumentsFormatter(), structlog.processors.format_exc_info, hide_secrets,
                     structlog.processors.KeyValueRenderer(key_order=["event"])],
@@ -108,7 +112,7 @@ class Stalls:
     """Looks at a worker's loop from outside; `found` says where the connector's code held it for more than 50 ms."""
 
     def __init__(self, connector: type[Connector]) -> None:
-        self.found: set[str] = set()
+        self._times = Counter[str]()
         self._folders = tuple(
             str(Path(inspect.getfile(one)).parent)
             for one in connector.__mro__
@@ -140,13 +144,18 @@ class Stalls:
             self._over.set()
             looker.join()
 
+    @property
+    def found(self) -> list[str]:
+        """The functions in which it stood still."""
+        return sorted(place for place, times in self._times.items() if times >= TIMES)
+
     def _look(self) -> None:
-        sure = 0
+        looks = 0
         while not self._over.wait(BEAT_S):
             place = self._place() if time.monotonic() - self._beat > LONGEST_STALL_S else ""
-            sure = sure + 1 if place else 0
-            if sure >= SURE:
-                self.found.add(place)
+            looks = looks + 1 if place else 0
+            if looks == LOOKS:
+                self._times[place] += 1
 
     def _place(self) -> str:
         """Where the loop is at this moment in the connector's own code; empty: it is not."""
@@ -155,6 +164,6 @@ class Stalls:
             frame = sys._current_frames().get(self._engine.thread)
         while frame is not None:
             if frame.f_code.co_filename.startswith(self._folders):
-                return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}"
+                return f"{Path(frame.f_code.co_filename).name}, {frame.f_code.co_qualname}"
             frame = frame.f_back
         return ""

@@ -14,6 +14,7 @@ from hub.kit.far_side import Reply
 
 HOST = "127.0.0.1"
 MOST_HEAD = 65_536
+BAD_GATEWAY = Reply(502)
 
 Mishap = Literal["reset", "refuse", "answer", "hold", "lose", "break", "spoil", "swallow"]
 """Before the other party hears of the request: the connection is `reset`, a 502 (`refuse`) or another `answer` comes
@@ -31,7 +32,7 @@ class Fault:
     mishap: Mishap
     match: str = ""
     times: int = 1_000_000
-    reply: Reply = Reply(502)
+    reply: Reply = BAD_GATEWAY
     hits: int = 0
     over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
@@ -85,7 +86,7 @@ class Wire:
 
     @contextlib.contextmanager
     def fault(
-        self, mishap: Mishap, match: str = "", times: int = 1_000_000, reply: Reply = Reply(502)
+        self, mishap: Mishap, match: str = "", times: int = 1_000_000, reply: Reply = BAD_GATEWAY
     ) -> Generator[Fault, None, None]:
         """`with wire.fault("lose", "/send", 1): …`; whoever is on hold then goes on."""
         fault = Fault(mishap, match, times, reply)
@@ -153,7 +154,7 @@ class Wire:
             case "break":
                 return answer[: len(answer) // 2]
             case "spoil":
-                return _encode(Reply(502))
+                return _encode(BAD_GATEWAY)
             case "swallow":
                 assert fault is not None
                 await fault.over.wait()

@@ -8,8 +8,21 @@ import httpx
 import pydantic
 
 from hub.contract import (
-    Capabilities, Connector, Delivery, Forbidden, Inbound, Parsed, Pulled, Raw, Refused, Retry, Route, Sent,
-    Surroundings, Unknown, Verdict,
+    Capabilities,
+    Connector,
+    Delivery,
+    Forbidden,
+    Inbound,
+    Parsed,
+    Pulled,
+    Raw,
+    Refused,
+    Retry,
+    Route,
+    Sent,
+    Surroundings,
+    Unknown,
+    Verdict,
 )  # fmt: skip
 from tests.kit.parrot import MOST, signature
 
@@ -36,7 +49,7 @@ class Called(Connector):
         self.secret = self.settings.secret.get_secret_value()
         self.http = httpx.AsyncClient(
             base_url=self.settings.base_url,
-            timeout=3,
+            timeout=5,
             headers={"authorization": f"Bearer {self.secret}"},
             mounts={"all://127.0.0.1": None},
         )
