@@ -38,7 +38,7 @@ from hub.kit.far_side import FarSide, Shown
 from hub.kit.steps import Step, Steps
 from hub.kit.subject import Subject
 from hub.kit.watch import Lines
-from hub.kit.wire import Wire, port_of
+from hub.kit.wire import Fault, Wire, port_of
 
 LONG_S = 12.0
 """What has not happened by then will not."""
@@ -113,7 +113,7 @@ class Bench:
         following = [asyncio.create_task(self._follow(partition)) for partition in range(PARTITIONS)]
         for task in following:
             self._stack.callback(task.cancel)
-        if self.subject.connector.routes and not self.subject.connector.can.socket:
+        if self.subject.connector.routes and self.far.url:
             name = self.subject.connector.routes[0].name
             await self.far.join(f"{self.in_.url}/callbacks/{self.subject.name}/{name}")
 
@@ -248,9 +248,13 @@ class Bench:
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    async def until(self, true: Callable[[], bool], what: str, seconds: float = LONG_S) -> None:
+    async def hit(self, fault: Fault) -> None:
+        """Wait until a request has met with the fault. Raises AssertionError when none does."""
+        await self.until(lambda: fault.hits > 0, "a request set out")
+
+    async def until(self, true: Callable[[], bool], what: str) -> None:
         """Wait for it. Raises AssertionError, saying that it never came true that `what`."""
-        ends_at = time.monotonic() + seconds
+        ends_at = time.monotonic() + LONG_S
         while not true():
             if time.monotonic() > ends_at:
                 raise AssertionError(f"it never came true that {what}")

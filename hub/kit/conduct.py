@@ -126,5 +126,5 @@ async def _with_fault(bench: Bench, person: int) -> None:
     to = f"{bench.far.sends} {bench.far.people[person]}"
     with bench.out.fault(mishaps[person], to, times=1, reply=reply) as fault, contextlib.suppress(AssertionError):
         await bench.answer(person)
-        await bench.until(lambda: fault.hits == 1, "a call had it", 5)
-        await bench.until(lambda: bool(bench.events(e.AttemptDelayed, e.AttemptRefused)), "it was told", 5)
+        await bench.hit(fault)
+        await bench.until(lambda: bool(bench.events(e.AttemptDelayed, e.AttemptRefused)), "it was told")

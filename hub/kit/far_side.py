@@ -86,3 +86,48 @@ class FarSide(Protocol):
 
     def shown(self) -> Sequence[Shown]:
         """What the platform accepted so far, in its order."""
+
+
+class Nobody:
+    """The far side of a socket channel: its clients speak the hub's own protocol, and are tested with it."""
+
+    people: Sequence[str] = ()
+    sends = brings = refusal_text = ""
+    strange: Sequence[str] = ()
+    busy = refusal = Reply()
+    url = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        """None are needed."""
+        return {}
+
+    def secrets(self) -> Sequence[str]:
+        """None."""
+        return ()
+
+    async def join(self, callback_url: str) -> None:
+        """Nobody calls."""
+
+    def say(self, who: str, text: str, kind: str = "") -> None:
+        """Nobody says anything."""
+
+    def garble(self) -> None:
+        """Nor this."""
+
+    async def forge(self) -> None:
+        """Nor this."""
+
+    def step(self, seconds: float) -> None:
+        """It has no clock."""
+
+    def shown(self) -> Sequence[Shown]:
+        """Nothing."""
+        return ()

@@ -19,9 +19,9 @@ PARTS = 3
 
 @check("delivers", "A text is shown once, as it was written", delivers)
 async def _delivers(bench: Bench) -> int:
-    await bench.answer(0, " 您好，请稍等")
+    await bench.answer(0, " 您好，  请稍等")
     await bench.seen_all()
-    assert " 您好，请稍等" in bench.read(0), f"they read {bench.read(0)!r}"
+    assert " 您好，  请稍等" in bench.read(0), f"they read {bench.read(0)!r}"
     return 1
 
 
@@ -46,12 +46,12 @@ async def _with_mishaps(bench: Bench, mishaps: tuple[Mishap, ...]) -> None:
     for person, mishap in zip(persons, mishaps, strict=True):
         with bench.out.fault(mishap, _call(bench, person), times=1) as fault:
             await bench.answer(person)
-            await bench.until(lambda fault=fault: fault.hits == 1, "a call had it")
+            await bench.hit(fault)
     if bench.can.recognises_s:
         await bench.seen_all(persons)
         return
     for person in persons:  # it cannot be repeated: whoever wrote it must know
-        await bench.until(lambda person=person: _settled(bench, person, 2), "it was shown, or somebody was told")
+        await _all_settled(bench, person, 2)
         await bench.quiet()
         assert bench.seen(person).count(2) <= 1, f"a text was shown {bench.seen(person).count(2)} times"
 
@@ -148,11 +148,11 @@ async def _parts(bench: Bench) -> int:
     await bench.seen_all((1,))
     with bench.out.fault("hold", _call(bench, 0)) as held:
         await bench.answer(0, _long(bench))
-        await bench.until(lambda: held.hits == 1, "the first part is on its way")
+        await bench.hit(held)
     await bench.until(lambda: bool(bench.accepted(0)), "the first part was shown")
     for mishap in ("lose", "refuse"):
         with bench.out.fault(mishap, _call(bench, 0), times=1) as fault:
-            await bench.until(lambda fault=fault: fault.hits == 1 or "终" in bench.read(0), "the next part had it")
+            await bench.hit(fault)
     await bench.restart()
     await _whole(bench)
     return 1
@@ -184,7 +184,7 @@ async def _slow(bench: Bench) -> int:
     others = range(1, 6)
     with bench.out.fault("hold", _call(bench, 0)) as held:
         await bench.answer(0)
-        await bench.until(lambda: held.hits == 1, "a call was held")
+        await bench.hit(held)
         slow = bench.calls[-1]
         for person in others:
             await bench.answer(person)
@@ -227,7 +227,7 @@ async def _restart_out(bench: Bench) -> int:
     for mishap in mishaps:
         with bench.out.fault(mishap, _call(bench, 0)) as fault:
             await bench.answer(0)
-            await bench.until(lambda fault=fault: fault.hits == 1, "a call is under way")
+            await bench.hit(fault)
             await bench.restart()
         await bench.seen_all()
     await bench.answer(0)
@@ -256,7 +256,7 @@ def _sent(bench: Bench) -> int:
 async def _in_time(bench: Bench) -> int:
     with bench.out.fault("swallow", _call(bench, 0), times=1) as fault:
         await bench.answer(0)
-        await bench.until(lambda: fault.hits == 1, "a call was made")
+        await bench.hit(fault)
         call = bench.calls[-1]
         await bench.until(lambda: call.over, "it ended")
     assert not call.broken_off, "the hub had to break it off"

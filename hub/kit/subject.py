@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
+from types import ModuleType
 
 from hub.contract import Connector
 from hub.errors import HubError
-from hub.kit.far_side import FarSide
+from hub.kit.far_side import FarSide, Nobody
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A channel. `exempt`: why a check, named by its id, does not count for it. A socket channel has no far side."""
+    """A channel. `exempt`: why a check, named by its id, does not count for it."""
 
     name: str
     connector: type[Connector]
@@ -22,12 +23,21 @@ class Subject:
 
 
 def find(channel: str) -> Subject:
-    """The channel connectors/<channel>/, by its connector.py and kit.py. Raises HubError when there is none."""
-    try:
-        connector = importlib.import_module(f"connectors.{channel}.connector").CONNECTOR
-        kit = importlib.import_module(f"connectors.{channel}.kit")
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"connectors.{channel}.kit".startswith(error.name):
-            raise
-        raise HubError(f"{error.name}: no such module; a channel is tested by its connector.py and kit.py") from None
+    """The channel connectors/<channel>/, by its connector.py and kit.py; a socket channel needs only the first.
+
+    Raises HubError, saying what is missing.
+    """
+    connector = _module(f"connectors.{channel}.connector").CONNECTOR
+    if connector.can.socket:
+        return Subject(channel, connector, Nobody)
+    kit = _module(f"connectors.{channel}.kit")
     return Subject(channel, connector, kit.FAR_SIDE, getattr(kit, "EXEMPT", {}))
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        raise HubError(f"there is no {error.name}: `hub connectors test` needs it, and finds it by its name") from None
