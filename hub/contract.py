@@ -181,7 +181,7 @@ class Route:
 
 @dataclasses.dataclass(frozen=True)
 class Enclosed:
-    """A file that goes out. `read` gives its content, `url` an address that is good for an hour."""
+    """A file that goes out. `read` gives its content, `url` an address that is good for ten minutes."""
 
     name: str
     type: str
@@ -253,6 +253,8 @@ class Connector:
     `Settings` is checked by the hub, wrong keys and values are named with file and line.
     """
 
+    contract: int = 1
+    """The VERSION that it is written for."""
     Settings: type[pydantic.BaseModel] = NoSettings
     can: Capabilities
     routes: Sequence[Route] = ()

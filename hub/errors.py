@@ -15,6 +15,11 @@ HubError
 │   ├── NoResponders     nobody serves a subject at this moment
 │   ├── NoAnswer         no answer in time: whether it was carried out is not known
 │   └── RequestFailed    the other side raised; its words
+├── AttachmentError
+│   ├── NoAttachment       nothing is kept under this key
+│   ├── AttachmentTooBig   more bytes than are allowed
+│   ├── AttachmentDamaged  what is kept is not what the key says
+│   └── AttachmentsAway    the store cannot be reached or has no room
 ├── SpoolFull            a callback can be kept neither in the log nor on this worker's disk
 └── TokensPaused         a platform's token cannot be had just now
 
@@ -90,6 +95,26 @@ class NoAnswer(BusError):
 
 class RequestFailed(BusError):
     """Whoever serves the subject raised an error; the message has its words."""
+
+
+class AttachmentError(HubError):
+    """A picture or file could not be kept or read."""
+
+
+class NoAttachment(AttachmentError):
+    """Nothing is kept under this key: there never was anything, or it has been deleted."""
+
+
+class AttachmentTooBig(AttachmentError):
+    """The content is longer than allowed; nothing of it was kept."""
+
+
+class AttachmentDamaged(AttachmentError):
+    """What is kept is not what was put there: a part is missing, or the digest is another."""
+
+
+class AttachmentsAway(AttachmentError):
+    """The store cannot be reached, or has no room: it may be tried again, and nothing is kept twice."""
 
 
 class SpoolFull(HubError):

@@ -13,13 +13,14 @@ from hub.bus import founding, leases, shared_secrets
 from hub.bus.connection import connect
 from hub.bus.server import EmbeddedServer
 from hub.bus.watermark import Watermark
+from hub.channels import load_connectors
 from hub.data_folder import DataFolder
 from hub.engine.rule_files import LAST_GOOD, load_or_last_good
 from hub.errors import BusError, HubError, SettingsError
 from hub.kept_nats import WATERMARK, JoinedNats, KeptNats, Nats
 from hub.process import STANDBY, Config
 from hub.service import live, say
-from hub.settings import Settings, load_connectors
+from hub.settings import Settings
 from hub.supervisor import Kept, Standby
 
 WORKER, FOLLOWER = "hub.worker", "hub.history.follower"

@@ -1,4 +1,4 @@
-"""config/hub.yaml and HUB_* variables as one frozen `Settings`, and the connectors that they name.
+"""config/hub.yaml and HUB_* variables as one frozen `Settings`.
 
 A variable wins over the file. It is named after the setting, with `__` between levels (HUB_WORKERS,
 HUB_CHANNELS__WECOM__SECRET); its value is taken as text. A wrong key or value is a SettingsError that says
@@ -8,22 +8,21 @@ file:line (or the variable), the setting and the cure, one line each.
 from __future__ import annotations
 
 import difflib
-import importlib
 import ipaddress
 import os
 import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from hub import marked_yaml
-from hub.contract import Connector
 from hub.errors import SettingsError
 from hub.marked_yaml import Document
+from hub.media.kinds import KINDS, TAKEN
 
 FILE = Path("config/hub.yaml")
 PREFIX = "HUB_"
@@ -113,6 +112,27 @@ class History(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_doc
     """The PostgreSQL database of the history; without it: a SQLite file in the data folder."""
 
 
+def _media_type(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f'"{value}" is no type that the hub knows{nearest(value, KINDS)}')
+    return value
+
+
+class Media(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Pictures and files that visitors and agents send."""
+
+    store: Literal["nats", "folder"] = "nats"
+    """Where they are kept: beside the log in NATS, or as plain files in a folder."""
+    folder: Path | None = None
+    """The folder, where `store` is `folder`; without it `attachments` in the data folder. All machines share it."""
+    max_bytes: int = Field(20_971_520, ge=1, le=209_715_200)
+    """The longest file that is taken."""
+    types: Annotated[tuple[Annotated[str, AfterValidator(_media_type)], ...], BeforeValidator(_words)] = TAKEN
+    """Media types that are taken, by what a file's content is, whatever its name."""
+    uploads_per_minute: int = Field(20, ge=1)
+    """So many files one address may upload a minute and worker; twice as many at once."""
+
+
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """All that can be set. `model_dump(mode="json")` can be sent to another process and read by `model_validate`."""
 
@@ -144,10 +164,17 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """The log's servers: set where several machines make one hub."""
     history: Annotated[History, BeforeValidator(_mapping)] = Field(History(), validate_default=True)
     """The history's database: set where several machines make one hub."""
+    media: Annotated[Media, BeforeValidator(_mapping)] = Media()
+    """Pictures and files."""
     channels: dict[str, Annotated[dict[str, Any], BeforeValidator(_mapping)]] = Field(default={}, repr=False)
     """The channels that are on, by name, each with its connector's own settings."""
 
-    _sources: _Sources | None = None
+    _sources: Sources | None = None
+
+    @property
+    def sources(self) -> Sources:
+        """Where the values came from; nowhere, in a process that got them from another one."""
+        return self._sources or Sources(FILE, Document(None, {(): (1, 1)}, {}), {})
 
     @pydantic.field_validator("history")
     @classmethod
@@ -156,6 +183,14 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
         if nats and nats.url and not history.url:
             raise ValueError("must have a `url` where `nats.url` is set: all nodes read one history")
         return history
+
+    @pydantic.field_validator("media")
+    @classmethod
+    def _has_a_shared_folder(cls, media: Media, info: pydantic.ValidationInfo) -> Media:
+        nats: Nats | None = info.data.get("nats")
+        if nats and nats.url and media.store == "folder" and media.folder is None:
+            raise ValueError("must have a `folder` that all machines share where `nats.url` is set")
+        return media
 
     @property
     def host(self) -> str:
@@ -176,7 +211,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
 
 def load(file: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of `file` and of HUB_* in `environ`. Raises SettingsError; connectors' parts are not looked at."""
-    sources = _Sources(file, _read(file), {})
+    sources = Sources(file, _read(file), {})
     values = sources.document.value
     if not isinstance(values, dict | None):
         raise SettingsError(f'{file}:1: must be settings of the form "name: value"')
@@ -192,36 +227,6 @@ def load(file: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
         raise SettingsError(sources.explain(error, Settings)) from None
     settings._sources = sources
     return settings
-
-
-def load_connectors(settings: Settings) -> dict[str, Connector]:
-    """A connector for each channel that is on, with its own settings checked; nothing is started.
-
-    Raises SettingsError for a channel that nobody wrote and for what its connector does not take.
-    """
-    sources = settings._sources or _Sources(FILE, Document(None, {(): (1, 1)}, {}), {})
-    connectors: dict[str, Connector] = {}
-    findings: list[str] = []
-    for name, values in settings.channels.items():
-        try:
-            connector = _connector_class(name, sources)
-            connectors[name] = connector(connector.Settings.model_validate(values, extra="forbid"))
-        except SettingsError as error:
-            findings.append(str(error))
-        except pydantic.ValidationError as error:
-            findings.append(sources.explain(error, connector.Settings, ("channels", name)))
-    if findings:
-        raise SettingsError("\n".join(findings))
-    return connectors
-
-
-def _connector_class(name: str, sources: _Sources) -> type[Connector]:
-    package = importlib.import_module("connectors")
-    found = [file.parent.name for folder in package.__path__ for file in Path(folder).glob("*/connector.py")]
-    if name not in found:
-        where = sources.where(("channels", name), key=True)
-        raise SettingsError(f"{where}: channels.{name}: no such channel{_nearest(name, found)}")
-    return cast(type[Connector], importlib.import_module(f"connectors.{name}.connector").CONNECTOR)
 
 
 def _read(file: Path) -> Document:
@@ -245,8 +250,8 @@ def _put(values: dict[str, Any], path: tuple[str, ...], text: str, variable: str
     values[path[-1]] = text
 
 
-class _Sources:
-    """Where each value came from."""
+class Sources:
+    """Where each value came from: a line of the file, or a variable."""
 
     def __init__(self, file: Path, document: Document, variables: dict[tuple[str, ...], str]) -> None:
         self.file = file
@@ -254,6 +259,7 @@ class _Sources:
         self.variables = variables
 
     def where(self, path: marked_yaml.Path, *, key: bool = False) -> str:
+        """`config/hub.yaml:12` or the variable that set the value; with `key` the place of its name."""
         names = tuple(str(part).lower() for part in path)
         for end in range(len(names), 0, -1):
             if names[:end] in self.variables:
@@ -272,7 +278,7 @@ class _Sources:
                 continue  # follows from another finding
             match kind:
                 case "extra_forbidden":
-                    what = f"unknown setting{_nearest(str(loc[-1]), _names(model, loc[:-1]))}"
+                    what = f"unknown setting{nearest(str(loc[-1]), _names(model, loc[:-1]))}"
                 case "missing":
                     what = "must be set"
                 case _:
@@ -294,7 +300,8 @@ def _names(model: type[pydantic.BaseModel], loc: Iterable[str | int]) -> list[st
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _nearest(word: str, names: Iterable[str]) -> str:
+def nearest(word: str, names: Iterable[str]) -> str:
+    """The end of a sentence about a wrong word: the right one that it may have been, or all there are."""
     known = sorted(names)
     close = difflib.get_close_matches(word, known, n=1)
     if close:

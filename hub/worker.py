@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -22,27 +23,33 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hub import logs
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.bus.attachment_folder import FolderAttachments
+from hub.bus.attachment_stream import StreamAttachments
+from hub.bus.attachments import Attachments
 from hub.bus.connection import Connection, connect
 from hub.bus.founding import Founding, found, read
 from hub.bus.requests import serve as serve_requests
 from hub.bus.room import Rooms
 from hub.bus.shared_secrets import Secrets, share
 from hub.bus.tokens import SharedTokens
+from hub.channels import load_connectors
 from hub.clock import Clock
-from hub.contract import Connector, Enclosed, File, Surroundings
+from hub.contract import Connector, Surroundings
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
 from hub.domain.messages import Attachment, Teams
-from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, Health, Outcome
+from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, ChannelHealth, Health, Outcome
+from hub.engine.files import Files
 from hub.engine.ingest import Ingest
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
-from hub.engine.roster import Roster, teams_of
+from hub.engine.roster import Roster, limits_of, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
 from hub.engine.spool import Spool
+from hub.engine.stalls import Stalls
 from hub.errors import HubError, SettingsError
 from hub.gateway.addresses import Addresses
 from hub.gateway.sessions import Sessions
@@ -50,9 +57,9 @@ from hub.gateway.socket import socket_class
 from hub.gateway.tokens import Tokens
 from hub.history import database
 from hub.history.queries import History
+from hub.media import links
 from hub.process import STANDBY, Supervised, name_process
 from hub.rules.ruleset import RuleSet
-from hub.settings import load_connectors
 
 logger = structlog.get_logger("worker")
 
@@ -63,6 +70,8 @@ GC_THRESHOLDS = (4_000, 100, 1_000)
 """The collector looks at young objects often, at all of them hardly ever: with 5,000 sockets that took 119 ms."""
 SPOOL = "spool"
 """Folder in the data folder, shared by the workers of a node."""
+UPLOADS = "uploads"
+"""The same, for files on their way to NATS."""
 
 
 class Worker:
@@ -77,22 +86,24 @@ class Worker:
         self._partition_count = founding.partitions
         self._shared = shared
         self.tokens = Tokens(shared.signing_key)
-        self._is_admin = shared.is_admin
+        self._shared = shared
         self.sessions = Sessions(self.tokens)
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
-        self.pipeline = Pipeline(self.rule_files.current)
+        self.pipeline = Pipeline(self.rule_files.current, {n: limits_of(c.can) for n, c in self.connectors.items()})
         self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
         self.history = History(database.url(self.settings))
         name = self.config.name(os.getpid())
         self.router = Router(name, connection, self.history, partitions=founding.partitions, epoch=founding.epoch)
+        self.attachments = self._attachments()
+        self.files = Files(self.attachments, self.connectors, self.settings.media, self._link)
         self.partitions = Partitions(
             connection,
             self.router,
             kinds(self.pipeline.decide),
             self.connectors,
-            self._enclose,
+            self.files.enclose,
             count=founding.partitions,
             founded=lambda: read(connection),
             log_bytes=self.settings.log_max_bytes,
@@ -100,11 +111,19 @@ class Worker:
             on_taken=self._taken,
         )
         self.rooms = Rooms()
-        self.spool = Spool(self.settings.data / SPOOL, self.router, self.roster.unparsed)
+        self.spool = Spool(self.settings.data / SPOOL, self.router, self.roster.unparsed, self.files.complete)
         self.ingest = Ingest(
-            self.connectors, self.roster, self.spool.take, self._keep, self.history.knows, founding.partitions
+            self.connectors, self.roster, self.spool.take, self.files, self.history.knows, founding.partitions
         )
+        self.stalls = Stalls(self.connectors)
         self.pulls = Pulls(connection, self.connectors, self.partitions.leases, self.ingest)
+
+    def _attachments(self) -> Attachments:
+        """Where the settings say that pictures and files are kept."""
+        media, data = self.settings.media, self.settings.data
+        if media.store == "folder":
+            return FolderAttachments(media.folder or data / "attachments")
+        return StreamAttachments(self.connection, data / UPLOADS)
 
     def _teams(self, rules: RuleSet) -> Teams:
         return teams_of(rules, self.connectors, self._partition_count)
@@ -143,13 +162,29 @@ class Worker:
             self.partitions.failed,
             self.partitions.stopped,
             tuple(self.rooms.warnings),
+            {name: self._channel_health(name) for name in self.connectors},
         )
 
-    async def _keep(self, channel: str, entity: str, file: File) -> Attachment:
-        raise HubError("no attachments yet")
+    def _channel_health(self, name: str) -> ChannelHealth:
+        counts = self.partitions.outlets[name].counts()
+        troubles = [counts.waits_because, self.pulls.troubles.get(name, ""), self._says(name)]
+        return ChannelHealth(
+            counts.verdicts,
+            counts.faults + self.ingest.stumbled[name],
+            self.stalls.counts[name],
+            tuple(dict.fromkeys(trouble for trouble in troubles if trouble)),
+        )
 
-    def _enclose(self, file: Attachment) -> Enclosed:
-        raise HubError("no attachments yet")
+    def _says(self, name: str) -> str:
+        try:
+            return str(self.connectors[name].health())
+        except Exception as error:  # a connector's fault is only its own
+            return f"health() failed: {type(error).__name__}: {error}"
+
+    def _link(self, file: Attachment) -> str:
+        """Where anybody can read the file, for as long as a link is good."""
+        until_s = links.link_until(time.time())
+        return f"{self.settings.public_url}/files/{links.sign(links.Link(until_s, file), self._shared.signing_key)}"
 
     async def _tell_health(self, _: bytes) -> bytes:
         return msgspec.json.encode(self.health())
@@ -179,13 +214,17 @@ class Worker:
             calls=self.router,
             tokens=self.tokens,
             connectors=self.connectors,
-            is_admin=self._is_admin,
+            is_admin=self._shared.is_admin,
             new_conversation_id=self._new_conversation_id,
             profile=visitors.profile,
             allows=self.allows,
             agent_id=self.roster.agent_id,
             take=self.ingest.take,
+            stumbled=self.ingest.stumble,
             health=self.health,
+            attachments=self.attachments,
+            signing_key=self._shared.signing_key,
+            media=self.settings.media,
             trusted_proxies=self.settings.trusted_proxies,
             tokens_per_minute=self.settings.visitors_per_minute,
             tokens_burst=2 * self.settings.visitors_per_minute,
@@ -210,6 +249,7 @@ class Worker:
             await self.placing
         self.spool.start()
         self.pulls.start()
+        self.stalls.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
@@ -232,6 +272,7 @@ class Worker:
         """Let everything decided reach the disk, then close."""
         self.scheduler.shutdown(wait=False)
         self.sessions.stop()
+        self.stalls.stop()
         await self.pulls.close()
         await self.spool.close()
         self.placing.cancel()

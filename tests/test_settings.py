@@ -1,15 +1,13 @@
 """Settings from file and variables; what is wrong is named with its place and the nearest right name."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pydantic
 import pytest
 
-from hub.contract import Capabilities, Connector
+from hub.bus.attachment_stream import MAX_BYTES
 from hub.errors import SettingsError
-from hub.settings import Settings, load, load_connectors, split_address
+from hub.settings import Media, Settings, load, split_address
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +67,13 @@ def test_a_variable_works_where_the_file_is_empty(file: Path) -> None:
          " postgresql://USER:PASSWORD@10.0.0.1:5432/hub"),
         ("nats:\n  url: nats://geheim@10.0.0.1:4222\n", {},
          "hub.yaml:1: history: must have a `url` where `nats.url` is set: all nodes read one history"),
+        ("media: {store: folder}\n", {"HUB_NATS__URL": "nats://geheim@a:1", "HUB_HISTORY__URL": "postgresql://u:p@c/d"},
+         "hub.yaml:1: media: must have a `folder` that all machines share where `nats.url` is set"),
+        ("media: {store: s3}\n", {}, "hub.yaml:1: media.store: input should be 'nats' or 'folder'"),
+        ("media:\n  max_bytes: 300000000\n", {},
+         "hub.yaml:2: media.max_bytes: input should be less than or equal to 209715200"),
+        ("", {"HUB_MEDIA__TYPES": "image/png, image/jpg"},
+         'HUB_MEDIA__TYPES: media.types.1: "image/jpg" is no type that the hub knows, did you mean "image/jpeg"?'),
         ("nats: {uri: x}\n", {}, 'hub.yaml:1: nats.uri: unknown setting, did you mean "url"?'),
         ("", {"HUB_WORKERS": "two"},
          "HUB_WORKERS: workers: input should be a valid integer, unable to parse string as an integer"),
@@ -90,6 +95,18 @@ def test_urls_keep_their_secrets_to_themselves(file: Path) -> None:
     assert found.history.url == database
     assert "geheim" not in repr(found)
     assert Settings.model_validate(found.model_dump(mode="json")).nats == found.nats, "workers get them too"
+
+
+def test_media_types_come_from_a_variable_too(file: Path) -> None:
+    found = load_text(file, "media:\n  store: folder\n", HUB_MEDIA__TYPES="image/png, application/pdf")
+    assert found.media == Media(store="folder", types=("image/png", "application/pdf"))
+    assert Settings.model_validate(found.model_dump(mode="json")).media == found.media
+
+
+def test_the_longest_file_fits_into_the_store() -> None:
+    assert Media(max_bytes=MAX_BYTES).max_bytes == MAX_BYTES
+    with pytest.raises(pydantic.ValidationError):
+        Media(max_bytes=MAX_BYTES + 1)
 
 
 def test_all_findings_are_told_at_once(file: Path) -> None:
@@ -138,78 +155,3 @@ def test_secrets_do_not_show() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         Settings().workers = 3
-
-
-class Account(pydantic.BaseModel):
-    """Settings inside a connector's own."""
-
-    name: str
-
-
-class PigeonSettings(pydantic.BaseModel):
-    """Says nothing about unknown keys: the hub refuses them all the same."""
-
-    loft: Account
-    secret: pydantic.SecretStr
-    rings: int = 1
-
-
-class Pigeon(Connector):
-    """A channel for these tests."""
-
-    Settings = PigeonSettings
-    can = Capabilities(role="visitor")
-
-
-@pytest.fixture
-def pigeon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A folder `connectors` that has one channel; its module is this one's class."""
-    import connectors
-
-    folder = tmp_path / "connectors" / "pigeon"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    (folder / "connector.py").write_text("import builtins\nCONNECTOR = builtins.Pigeon\n")
-    monkeypatch.setattr("builtins.Pigeon", Pigeon, raising=False)
-    monkeypatch.setattr(connectors, "__path__", [str(folder.parent)])
-    yield
-    for name in ("connectors.pigeon", "connectors.pigeon.connector"):
-        sys.modules.pop(name, None)
-
-
-@pytest.mark.usefixtures("pigeon")
-def test_a_connector_gets_its_own_settings(file: Path) -> None:
-    found = load_text(file, "channels:\n  pigeon: {loft: {name: a}, secret: s}\n", HUB_CHANNELS__PIGEON__RINGS="3")
-    (connector,) = load_connectors(found).values()
-    assert isinstance(connector, Pigeon)
-    assert connector.settings == PigeonSettings(loft=Account(name="a"), secret=pydantic.SecretStr("s"), rings=3)
-
-
-@pytest.mark.usefixtures("pigeon")
-@pytest.mark.parametrize(
-    ("text", "environ", "said"),
-    [
-        ("channels:\n  pigoen:\n", {}, 'hub.yaml:2: channels.pigoen: no such channel, did you mean "pigeon"?'),
-        ("channels:\n  fax:\n", {}, "hub.yaml:2: channels.fax: no such channel; there are pigeon"),
-        ("channels:\n  pigeon:\n    secret: s\n", {}, "hub.yaml:2: channels.pigeon.loft: must be set"),
-        ("channels:\n  pigeon:\n    secret: s\n    loft:\n      nam: a\n      name: a\n", {},
-         'hub.yaml:5: channels.pigeon.loft.nam: unknown setting, did you mean "name"?'),
-        ("channels:\n  pigeon:\n    loft: {name: a}\n    secret: s\n    ring: 3\n", {},
-         'hub.yaml:5: channels.pigeon.ring: unknown setting, did you mean "rings"?'),
-        ("channels:\n  pigeon:\n    loft: {name: a}\n    secret: [s]\n", {},
-         "hub.yaml:4: channels.pigeon.secret: input should be a valid string"),
-        ("channels:\n  pigeon: {loft: {name: a}, secret: s}\n", {"HUB_CHANNELS__PIGEON__RINGS": "x"},
-         "HUB_CHANNELS__PIGEON__RINGS: channels.pigeon.rings: input should be a valid integer, unable to parse string"
-         " as an integer"),
-    ],
-)  # fmt: skip
-def test_what_a_connector_does_not_take_is_named(file: Path, text: str, environ: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsError) as refused:
-        load_connectors(load_text(file, text, **environ))
-    assert str(refused.value) == said
-
-
-@pytest.mark.usefixtures("pigeon")
-def test_settings_from_another_process_still_load_connectors() -> None:
-    with pytest.raises(SettingsError, match=r"channels\.pigeon\.secret: must be set"):
-        load_connectors(Settings(channels={"pigeon": {"loft": {"name": "a"}}}))

@@ -18,10 +18,12 @@ from hub.api.auth import check_rights
 from hub.api.callbacks import call_back
 from hub.api.clients import ClientRate
 from hub.api.conversations import ConversationController
+from hub.api.files import ConversationFiles, download, upload
 from hub.api.health import health
 from hub.api.needs import Needs
-from hub.api.problems import answer_crash, answer_http_error
+from hub.api.problems import answer_attachment_error, answer_crash, answer_http_error
 from hub.api.visitors import VisitorController
+from hub.errors import AttachmentError
 
 MAX_BODY_BYTES = 65_536
 """Of a request to the API; callbacks have their own limit."""
@@ -33,6 +35,8 @@ def create_app(needs: Needs) -> Litestar:
     Run it with `proxy_headers=False`: whose X-Forwarded-For counts is decided here, by `needs.trusted_proxies`.
     """
     rate = ClientRate(needs.tokens_per_minute, needs.tokens_burst, needs.trusted_proxies)
+    per_minute = needs.media.uploads_per_minute
+    uploads = ClientRate(per_minute, 2 * per_minute, needs.trusted_proxies)
     files = pages.StaticFiles(needs.connectors)
     return Litestar(
         route_handlers=[
@@ -41,6 +45,9 @@ def create_app(needs: Needs) -> Litestar:
             mint_agent_token,
             set_duty,
             ConversationController,
+            ConversationFiles,
+            upload,
+            download,
             call_back,
             pages.root,
             pages.chat,
@@ -50,12 +57,14 @@ def create_app(needs: Needs) -> Litestar:
         dependencies={
             "needs": Provide(lambda: needs, sync_to_thread=False),
             "rate": Provide(lambda: rate, sync_to_thread=False),
+            "uploads": Provide(lambda: uploads, sync_to_thread=False),
             "files": Provide(lambda: files, sync_to_thread=False),
         },
         state=State({"needs": needs}),
         exception_handlers={
             ProblemDetailsException: lambda request, error: error.to_response(request),
             HTTPException: answer_http_error,
+            AttachmentError: answer_attachment_error,
             Exception: answer_crash,
         },
         # Tokens travel in headers and bodies, never in cookies: another site's page gains nothing by asking.

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from hub.api import answers
 from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.gateway.tokens import AgentIdentity, Expired, Identity, Invalid, Visitor
@@ -24,9 +25,12 @@ PUBLIC = frozenset(
         "/api/v1/visitors/renew",
         "/callbacks/{channel}",
         "/callbacks/{channel}/{rest}",
+        "/files/{token}",
     }
 )
-"""Pages; what mints tokens (rate-limited); and what platforms call (they sign what they send)."""
+"""Pages; what mints tokens (rate-limited); what platforms call (they sign what they send); files, whose path is the
+right to them, signed by us.
+"""
 
 
 class Caller(NamedTuple):
@@ -76,6 +80,13 @@ def owns(caller: Caller, conversation: str) -> bool:
 def agent_of(caller: Caller) -> str:
     """The entity id of an agent who calls; empty for others."""
     return caller.identity.agent if isinstance(caller.identity, AgentIdentity) else ""
+
+
+async def may_read(caller: Caller, conversation: str, needs: Needs) -> bool:
+    """Whether the caller may read the conversation now: its visitor, the agent whom it is with, the admin."""
+    if caller.role == "agent":
+        return await answers.serves(needs.calls, agent_of(caller), conversation)
+    return caller.role == "admin" or owns(caller, conversation)
 
 
 def _unauthorized(detail: str, code: str) -> Exception:

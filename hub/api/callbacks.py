@@ -38,6 +38,7 @@ async def call_back(
         raise problem(403, "This does not come from the platform.", "forbidden") from None
     except Exception as error:
         logger.exception("callback not understood", channel=channel, route=declared.name)
+        needs.stumbled(channel)
         parsed = Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
     try:
         await needs.take(channel, parsed, raw)

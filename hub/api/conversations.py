@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from hub.api import answers
-from hub.api.auth import Caller, agent_of, may, owns
+from hub.api.auth import Caller, may, may_read, owns
 from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.commands import RejectMessage, ReleaseMessage
@@ -52,34 +52,28 @@ class ConversationController(Controller):
         before: Seq = answers.END,
     ) -> Messages:
         """The latest at most 50 events with after < seq < before: a visitor's own, an agent's whom it is with."""
-        audience: Audience = "visitor" if owns(request.auth, id) else "agent"
-        if audience == "agent" and not await _may_read(request.auth, id, needs):
+        if not await may_read(request.auth, id, needs):
             raise problem(403, "This conversation is not yours.", "not_yours")
-        _check_id(id)
+        check_id(id)
+        audience: Audience = "visitor" if owns(request.auth, id) else "agent"
         page = await answers.page(needs.calls, id, audience, after, before)
         return Messages(id, page.epoch, page.frames, page.more)
 
     @post("/{seq:int}/release", opt=may("admin"), status_code=200)
     async def release(self, id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]) -> Decided:
         """The held message may be read, and is delivered now."""
-        _check_id(id)
+        check_id(id)
         return _decided(await answers.carry_out(needs.calls, id, ReleaseMessage(seq, "admin")), id)
 
     @post("/{seq:int}/reject", opt=may("admin"), status_code=200)
     async def reject(self, id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]) -> Decided:
         """The held message stays unread."""
-        _check_id(id)
+        check_id(id)
         return _decided(await answers.carry_out(needs.calls, id, RejectMessage(seq, "admin")), id)
 
 
-async def _may_read(caller: Caller, conversation: str, needs: Needs) -> bool:
-    """Whether somebody who is not its visitor may read the conversation."""
-    if caller.role == "agent":
-        return await answers.serves(needs.calls, agent_of(caller), conversation)
-    return caller.role == "admin"
-
-
-def _check_id(id: str) -> None:
+def check_id(id: str) -> None:
+    """Raises 404 when this is no conversation's id."""
     if not is_conversation(id):
         raise problem(404, f"{id} is no conversation; one looks like c7-k3v9.", "not_found")
 

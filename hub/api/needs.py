@@ -4,10 +4,12 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from hub.bus.attachments import Attachments
 from hub.contract import Connector, Parsed, Raw
 from hub.domain.messages import Profile
 from hub.engine.calls import Calls, Health
 from hub.gateway.tokens import Tokens
+from hub.settings import Media
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +31,16 @@ class Needs:
     """The entity id of the agent with this name in teams.yaml, or None."""
     take: Callable[[str, Parsed, Raw], Awaitable[None]]
     """Return when all that a channel's connector has made of a request is safe. Raises SpoolFull."""
+    stumbled: Callable[[str], None]
+    """Count a request that the channel's connector could not even refuse."""
     health: Callable[[], Health]
     """What is wrong with the worker."""
+    attachments: Attachments
+    """Where files are kept."""
+    signing_key: bytes
+    """Signs the links to files (hub.media.links)."""
+    media: Media
+    """Which files are taken, and how many."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
     tokens_per_minute: float = 30

@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.engine.calls import Denied
+from hub.errors import AttachmentError, AttachmentsAway, AttachmentTooBig, NoAttachment
 
 logger = structlog.get_logger("api")
 
@@ -26,6 +27,20 @@ def denied_problem(denied: Denied) -> ProblemDetailsException:
     """The engine's refusal; 503 for one that is not final."""
     status = _STATUS.get(denied.code, 503)
     return problem(status, denied.message, denied.code, {"retry-after": "1"} if status == 503 else None)
+
+
+def answer_attachment_error(request: Request[Any, Any, Any], error: AttachmentError) -> Response[Any]:
+    """What the store of files refuses. What is wrong with its disk or server stands in the log, not in the answer."""
+    match error:
+        case NoAttachment():
+            return problem(404, "This file is not kept any more.", "not_found").to_response(request)
+        case AttachmentTooBig():
+            return problem(413, str(error), "too_big").to_response(request)
+    logger.error("attachments", because=str(error), path=request.scope["path_template"])
+    if isinstance(error, AttachmentsAway):
+        detail = "Files cannot be kept or read at this moment: try again."
+        return problem(503, detail, "unavailable", {"retry-after": "5"}).to_response(request)
+    return problem(500, "This file is damaged; the hub's log says more.").to_response(request)
 
 
 def answer_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -1,1 +1,1 @@
-"""All that knows NATS: the embedded server and its guard, connections, the log, requests, tokens, what was founded."""
+"""All that knows NATS: the embedded server, its guard, connections, log, requests, tokens, attachments, foundations."""

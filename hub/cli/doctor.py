@@ -91,7 +91,7 @@ def _nats_server() -> Finding:
 
 
 def _channels(settings: Settings) -> Finding:
-    from hub.settings import load_connectors
+    from hub.channels import load_connectors
 
     try:
         connectors = load_connectors(settings)
@@ -165,8 +165,21 @@ def _workers(set_up: Settings) -> Iterator[Finding]:
             yield Finding(
                 "entity", f"{entity} has stopped: {why}", "report it; a restart with the fault mended goes on"
             )
+    yield from _channels_of(found)
     for line in dict.fromkeys(line for health in found for line in health.warnings):
         yield Finding("room", line, f"{MANUAL}, When the disk is full")
+
+
+def _channels_of(found: list[Health]) -> Iterator[Finding]:
+    """What stands in the way of the channels, all workers together."""
+    for name in sorted({name for health in found for name in health.channels}):
+        each = [health.channels[name] for health in found if name in health.channels]
+        for trouble in dict.fromkeys(trouble for channel in each for trouble in channel.troubles):
+            yield Finding("channel", f"{name}: {trouble}", f"connectors/{name}/README.md says what to look at")
+        faults, stalls = sum(channel.faults for channel in each), sum(channel.stalls for channel in each)
+        if faults or stalls:
+            says = f"{name}: its connector went wrong {faults} times and held up a worker {stalls} times"
+            yield Finding("channel", says, "see the hub's log, and report it to whoever wrote the connector")
 
 
 async def _ask_workers(url: str) -> list[Health]:

@@ -91,8 +91,8 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     """The commands that an event calls for in conversations and the queue."""
     me = record.entity
     match record.event:
-        case e.AnswerChosen(conversation=conversation, text=text):
-            return [(conversation, c.AnswerMessage(me, text))]
+        case e.AnswerChosen(conversation=conversation, text=text, files=files):
+            return [(conversation, c.AnswerMessage(me, text, files=files))]
         case e.CloseAsked(conversation=conversation):
             return [(conversation, c.CloseConversation(me))]
         case e.TransferAsked(conversation=conversation, agent=agent, team=team):
@@ -168,11 +168,15 @@ def _receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent
         raise Repeated(seen_before.seq)
     if state.settings is None and state.seq == 0:
         raise NotReady(f"nothing is known of {state.id} yet: send it again in a second")
-    got = e.TextReceived(command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported)
+    got = e.TextReceived(
+        command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported, command.files
+    )
     if state.settings is None:
         return [got]
     if command.unsupported:
         return [got, *_pass_unsupported(state, command, now_ms)]
+    if command.files:
+        return [got, *_pass_files(state, command, now_ms)]
     if not command.text.strip():
         return [got]
     return [got, *_follow(state, words.parse(command.text), command, now_ms)]
@@ -258,6 +262,17 @@ def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list
         return [*_doubt_sticky(state, command), *_note(state, text)]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
     return [chosen, *_switch(state, conversation, command, now_ms), *_note(state, text)]
+
+
+def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    """A picture or file, with the words that came with it; where it is not clear for whom, it has to be sent again."""
+    said = words.parse(command.text)
+    text = said.text if isinstance(said, words.Answer) else command.text
+    conversation = _numbered(state, said.no) if isinstance(said, words.Answer) else _meant(state, command, now_ms)
+    if conversation is None:
+        return [*_doubt_sticky(state, command), *_note(state, notes.files_not_sent(len(command.files)))]
+    chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text, files=command.files)
+    return [chosen, *_switch(state, conversation, command, now_ms)]
 
 
 def _expire(state: Agent, now_ms: int) -> list[AnyEvent]:

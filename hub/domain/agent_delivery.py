@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice, takewhile
 
+import msgspec
+
 from hub.domain import agent_notes as notes
 from hub.domain import attempts
 from hub.domain import events as e
@@ -10,9 +12,9 @@ from hub.domain.agent_state import Agent, PhoneAttempt
 from hub.domain.attempts import UNCONFIRMED, Failure
 from hub.domain.commands import RecordVerdict
 from hub.domain.events import AnyEvent
-from hub.domain.messages import AgentSettings, Limits
+from hub.domain.messages import AgentSettings, Attachment, Limits, Outgoing
 from hub.domain.pace import earliest, earliest_repeat
-from hub.domain.phone import BLOCK_MARGIN, parts
+from hub.domain.phone import BLOCK_MARGIN, pieces
 from hub.domain.refusals import NotFound
 from hub.domain.text import cut, size
 
@@ -69,7 +71,10 @@ def check_letter(state: Agent, number: int) -> None:
 
 
 def _limits(state: Agent) -> Limits:
-    return state.settings.limits if state.settings else Limits()
+    """Those that hold for the open attempt: a platform that knows a repeat by its text does not know a file's."""
+    limits = state.settings.limits if state.settings else Limits()
+    is_file = state.attempt is not None and state.attempt.message is not None
+    return msgspec.structs.replace(limits, resend_ms=0) if is_file else limits
 
 
 def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
@@ -92,7 +97,10 @@ def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
         asks = state.held[-1].number if fits(cut(text, settings.limits.max_text - BLOCK_MARGIN)[0]) else 0
     complete = taken == len(state.notes) and bool(asks) == state.ask
     may_carry = complete and now_ms >= earliest(state.tries_ms, settings.limits, blocks=True)
-    carried = list(takewhile(lambda piece: fits(piece[1]), _pieces(state, settings))) if may_carry else []
+    waiting = list(_pieces(state, settings)) if may_carry else []
+    if waiting and not lines and isinstance(file := waiting[0][1], Attachment):
+        return _compose_file(state, settings, waiting[0][0], file)
+    carried = list(takewhile(lambda piece: isinstance(piece[1], str) and fits(piece[1]), waiting))
     number = state.attempts + 1
     if all(state.serving[conversation].again for (conversation, _), _ in carried):
         lines.append(f"({number})")  # else it might be equal to an earlier text, and the platform would drop it
@@ -102,17 +110,32 @@ def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
     )
 
 
-def _pieces(state: Agent, settings: AgentSettings) -> Iterator[tuple[tuple[str, int], str]]:
+def _compose_file(state: Agent, settings: AgentSettings, place: tuple[str, int], file: Attachment) -> e.Attempted:
+    """A file goes by itself, after the text that names it."""
+    return e.Attempted(
+        state.attempts + 1,
+        settings.channel,
+        settings.address,
+        "",
+        1,
+        0,
+        carries=(place,),
+        message=Outgoing((), files=(file,)),
+    )
+
+
+def _pieces(state: Agent, settings: AgentSettings) -> Iterator[tuple[tuple[str, int], str | Attachment]]:
     """The waiting blocks and parts of blocks, each with its conversation and seq."""
-    limit = settings.limits.max_text - BLOCK_MARGIN
-    pieces = (((block.conversation, block.seq), piece) for block in state.blocks for piece in parts(block, limit))
-    return islice(pieces, state.part, None)
+    waiting = (
+        ((block.conversation, block.seq), piece) for block in state.blocks for piece in pieces(block, settings.limits)
+    )
+    return islice(waiting, state.part, None)
 
 
 def _again(open_: PhoneAttempt) -> e.Attempted:
     return e.Attempted(
         open_.number, open_.channel, open_.address, open_.text, len(open_.blocks), len(open_.notes), open_.tries + 1,
-        open_.asks, tuple(dict.fromkeys((one.conversation, one.seq) for one in open_.blocks)),
+        open_.asks, tuple(dict.fromkeys((one.conversation, one.seq) for one in open_.blocks)), open_.message,
     )  # fmt: skip
 
 

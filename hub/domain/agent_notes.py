@@ -86,6 +86,11 @@ def unconfirmed(blocks: Iterable[Carried], because: str) -> str:
     return f"可能没有收到 {' '.join(places[:ASKED_ABOUT])}{more}：{because}"
 
 
+def files_not_sent(count: int) -> str:
+    """It is not clear whom pictures or files are for."""
+    return f"未发送：{count} 个图片或文件，不清楚发给谁。请先发 #号，再发一次"
+
+
 def undelivered(no: int, text: str, because: str) -> str:
     """A visitor has not got what the agent wrote to them."""
     return f"未送达 #{no}：{because}" + (f"\n「{_beginning(text)}」" if text else "")

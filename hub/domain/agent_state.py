@@ -7,11 +7,11 @@ from hub.domain import outside
 from hub.domain.attempts import Attempt, note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
-from hub.domain.messages import AgentSettings, Block, Directory
+from hub.domain.messages import AgentSettings, Block, Directory, Outgoing
 from hub.domain.origins import Origins, note
 from hub.domain.outside import OutsideIds
 from hub.domain.pace import HOUR_MS
-from hub.domain.phone import BLOCK_MARGIN, pages, parts
+from hub.domain.phone import BLOCK_MARGIN, pages, pieces
 
 MOST_LETTERS = 20
 """So many dead letters can be sent again, the latest ones."""
@@ -66,6 +66,8 @@ class PhoneAttempt(Attempt):
     blocks: list[Carried] = msgspec.field(default_factory=list)
     notes: list[Note] = msgspec.field(default_factory=list)
     asks: int = 0
+    message: Outgoing | None = None
+    """The file that it takes, instead of a text."""
 
 
 class Agent(msgspec.Struct):
@@ -278,7 +280,8 @@ def _evolve_attempt(
 
 
 def _bury(state: Agent, attempt: PhoneAttempt) -> None:
-    state.letters[attempt.number] = attempt.text
+    files = attempt.message.files if attempt.message else ()
+    state.letters[attempt.number] = attempt.text or " ".join(f"[{file.name}]" for file in files)
     if len(state.letters) > MOST_LETTERS:
         del state.letters[next(iter(state.letters))]
 
@@ -293,7 +296,7 @@ def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
     state.attempts = event.attempt
     state.attempt = PhoneAttempt(
         event.attempt, event.channel, event.address, event.text, event.tries, at_ms,
-        blocks=_take(state, event.blocks), notes=notes, asks=event.asks,
+        blocks=_take(state, event.blocks), notes=notes, asks=event.asks, message=event.message,
     )  # fmt: skip
 
 
@@ -301,12 +304,12 @@ def _take(state: Agent, count: int) -> list[Carried]:
     """Take the first `count` blocks, or parts of such, out of what waits."""
     assert state.settings is not None
     carried: list[Carried] = []
-    limit, blocks, taken = state.settings.limits.max_text - BLOCK_MARGIN, state.blocks, 0
+    limits, blocks, taken = state.settings.limits, state.blocks, 0
     while len(carried) < count:
         block = blocks[taken]
         carried.append(Carried(block.conversation, block.no, block.seq))
         state.part += 1
-        if state.part == len(parts(block, limit)):
+        if state.part == len(pieces(block, limits)):
             state.part = 0
             taken += 1
     state.blocks = blocks[taken:]

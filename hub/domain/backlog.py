@@ -2,12 +2,23 @@
 
 import msgspec
 
+from hub.domain.messages import Attachment
+
 LIMIT = 50
 """So many are kept; of those before them only the number."""
 
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """One of them."""
+
+    seq: int
+    text: str
+    files: tuple[Attachment, ...] = ()
+
+
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
-_decode_lines = msgspec.json.Decoder(tuple[int, str]).decode_lines
+_decode_lines = msgspec.json.Decoder(Line).decode_lines
 
 
 class Backlog(msgspec.Struct, gc=False):
@@ -22,9 +33,9 @@ class Backlog(msgspec.Struct, gc=False):
     skipped: int = 0
     """So many older ones are not kept."""
 
-    def add(self, seq: int, text: str) -> None:
+    def add(self, seq: int, text: str, files: tuple[Attachment, ...] = ()) -> None:
         """The message `seq` is not answered; the oldest one makes room for it."""
-        self.packed += _encode((seq, text)) + b"\n"
+        self.packed += _encode((seq, text, files) if files else (seq, text)) + b"\n"
         if self.count < LIMIT:
             self.count += 1
         else:
@@ -33,9 +44,9 @@ class Backlog(msgspec.Struct, gc=False):
 
     def drop(self, seq: int) -> None:
         """The message `seq` does not count any more."""
-        kept = [message for message in self.messages() if message[0] != seq]
+        kept = [line for line in self.messages() if line.seq != seq]
         self.packed, self.count = _encode_lines(kept), len(kept)
 
-    def messages(self) -> list[tuple[int, str]]:
-        """Seq and text of each."""
+    def messages(self) -> list[Line]:
+        """All of them."""
         return _decode_lines(self.packed)

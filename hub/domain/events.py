@@ -283,6 +283,7 @@ class TextReceived(Event, frozen=True):
     sent_at_ms: int
     raw: str = ""
     unsupported: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 class DutyChanged(Event, frozen=True):
@@ -299,6 +300,7 @@ class AnswerChosen(Event, frozen=True):
     text: str
     held: bool = False
     """It is the first held text of these words, which now has its conversation."""
+    files: tuple[Attachment, ...] = ()
 
 
 class StickyChosen(Event, frozen=True):
@@ -388,7 +390,8 @@ class Attempted(Event, frozen=True):
 
     To a phone, `blocks` and `notes` say how many of what waits the text takes along (a part of a long block counts as
     one), `carries` which messages those blocks are, and `asks` is the number of the last held text that the text asks
-    about, 0 without a question. To a visitor, `message` says what else goes.
+    about, 0 without a question. `message` says what
+    else goes: to a phone a file, to a visitor all that belongs to it.
     """
 
     attempt: int

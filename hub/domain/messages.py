@@ -1,5 +1,6 @@
 """Values that travel inside commands and events."""
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
@@ -41,15 +42,21 @@ class Judgement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A picture or file of a message; its content lies in the attachments' store under `key`.
+    """A picture or file of a message. It is kept beside the log (hub.bus.attachments); its bytes are not in here.
 
-    `type` is its media type, `size` counts bytes; 0: nobody has said.
+    While a platform still has to be asked for it, its `type` and `size` are what the platform says.
     """
 
     key: str
+    """Where it is stored: <owner's entity id>.<digest of the content, or of the platform's name for it>."""
     name: str = ""
+    """What people call it: one line without a path, its extension agrees with `type` (hub.media.sniff.clean_name)."""
     type: str = ""
+    """Its media type by what the content is, not by what the sender says (hub.media.sniff.sniff)."""
     size: int = 0
+    """Bytes."""
+    source: str = ""
+    """The platform's name for it, as long as it has not been fetched (then there is no key)."""
 
 
 class FileLimit(msgspec.Struct, frozen=True):
@@ -75,6 +82,11 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     replies: int = 0
     resend_ms: int = 0
     """How long the platform recognises a repeat; 0: it does not."""
+
+
+def takes(limits: Limits, file: Attachment) -> bool:
+    """Whether the channel takes this file."""
+    return any(fnmatchcase(file.type, limit.type) and file.size <= limit.max_bytes for limit in limits.files)
 
 
 class Reach(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,13 +131,14 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a conversation on its way to an agent's phone: who said what, under which number."""
+    """One message of a conversation on its way to an agent's phone: who said what, under which number."""
 
     conversation: str
     no: int
     seq: int
     name: str
     text: str
+    files: tuple[Attachment, ...] = ()
 
 
 class AgentSettings(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -4,16 +4,15 @@ A message is cut to the channel's size, several that come shortly after each oth
 channel asks for it. A part that is not taken holds up those behind it until a person, or the platform, has decided.
 """
 
-from fnmatch import fnmatchcase
-
 import msgspec
 
-from hub.domain import attempts
+from hub.domain import attempts, outside
 from hub.domain import events as e
 from hub.domain.attempts import UNCONFIRMED, Attempt, Failure, note_again, note_delay, note_try
 from hub.domain.commands import RecordReceipt, RecordVerdict
 from hub.domain.events import AnyEvent
-from hub.domain.messages import Attachment, Outgoing, Reach, Rest
+from hub.domain.messages import Attachment, Outgoing, Reach, Rest, takes
+from hub.domain.outside import OutsideIds
 from hub.domain.pace import earliest_repeat
 from hub.domain.refusals import NotFound
 from hub.domain.text import SIZES, cut
@@ -84,6 +83,10 @@ class Outbox(msgspec.Struct):
     """So many attempts were taken since then."""
     last_id: str = ""
     """The platform's id of the visitor's last message."""
+    automatic: bool = False
+    """A machine wrote that one: nothing is answered to it by itself."""
+    outside: OutsideIds = {}
+    """What the platform calls all that came."""
 
 
 # --- deciding ------------------------------------------------------------------------------------------------------
@@ -177,11 +180,8 @@ def _impossible(box: Outbox, piece: Piece, now_ms: int) -> str:
     if limits.replies and box.answered >= limits.replies:
         return f"顾客来信之前，此渠道最多回复 {limits.replies} 条"
     for file in piece.message.files:
-        allowed = [limit.max_bytes for limit in limits.files if fnmatchcase(file.type, limit.type)]
-        if not allowed:
-            return f"此渠道不能发送 {file.name}（{file.type}）"
-        if file.size > max(allowed):
-            return f"{file.name} 有 {file.size} 字节，此渠道最多 {max(allowed)} 字节"
+        if not takes(limits, file):
+            return f"此渠道不能发送 {file.name}（{file.type}，{file.size:,} 字节）"
     return ""
 
 
@@ -229,9 +229,10 @@ def _joined(taken: list[Waiting]) -> str:
 # --- evolving ------------------------------------------------------------------------------------------------------
 
 
-def wrote(box: Outbox, outside_id: str, at_ms: int) -> None:
+def wrote(box: Outbox, outside_id: str, seq: int, at_ms: int, automatic: bool) -> None:
     """The visitor has written: the window for answers begins anew."""
-    box.wrote_ms, box.last_id, box.answered = at_ms, outside_id, 0
+    outside.note(box.outside, outside_id, at_ms, seq)
+    box.wrote_ms, box.last_id, box.answered, box.automatic = at_ms, outside_id, 0, automatic
 
 
 def evolve(box: Outbox, event: AnyEvent, at_ms: int) -> None:

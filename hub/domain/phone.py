@@ -2,7 +2,7 @@
 
 import re
 
-from hub.domain.messages import Block
+from hub.domain.messages import Attachment, Block, Limits, takes
 from hub.domain.text import cut, size
 
 CONTINUED = "│ "
@@ -45,9 +45,18 @@ def head(block: Block, part: str = "") -> str:
     return f"【#{block.no}·{block.seq} {part + ' ' if part else ''}{short_name(block.name)}】"
 
 
+def pieces(block: Block, limits: Limits) -> list[str | Attachment]:
+    """The block in the order in which the phone shows it: its texts, then the files that the channel takes."""
+    texts = parts(block, limits.max_text - BLOCK_MARGIN)
+    return [*texts, *(file for file in block.files if takes(limits, file))]
+
+
 def parts(block: Block, limit: int) -> list[str]:
-    """The block as texts of at most `limit` UTF-8 bytes (not less than 128), each with its head; mostly one."""
-    text = harmless(block.text)
+    """The block as texts of at most `limit` UTF-8 bytes (not less than 128), each with its head; mostly one.
+
+    Files are named at the end of the text: under which head they belong, the phone does not show.
+    """
+    text = harmless("\n".join(filter(None, [block.text, *(f"[{file.name}]" for file in block.files)])))
     whole = head(block) + text
     if size(whole) <= limit:
         return [whole]

@@ -43,6 +43,18 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True, gc=Fals
     denied: Denied | None = None
 
 
+class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One channel in one worker since it started: verdicts by kind, and how often its connector's code went wrong."""
+
+    verdicts: dict[str, int] = {}
+    faults: int = 0
+    """It raised, or answered what is no value of the contract."""
+    stalls: int = 0
+    """It held up the worker, and was ended."""
+    troubles: tuple[str, ...] = ()
+    """What stands in the way of its messages at this moment."""
+
+
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is wrong with one worker, and with the log's servers as far as it has heard."""
 
@@ -54,6 +66,7 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     entities: dict[str, str] = {}
     """Those that take nothing more, and why."""
     warnings: tuple[str, ...] = ()
+    channels: dict[str, ChannelHealth] = {}
 
 
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):

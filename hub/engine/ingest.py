@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from hub.contract import Connector, File, Inbound, Parsed, Raw, Receipt
 from hub.domain import ids
@@ -13,13 +15,19 @@ from hub.domain.commands import AnyCommand, ReceiveMessage, ReceiveText, RecordR
 from hub.domain.messages import Attachment, Profile, Reach
 from hub.domain.outside import KEPT_MS
 from hub.domain.text import cut
+from hub.engine.files import Files, NotTaken
 from hub.engine.roster import Roster, limits_of
+from hub.errors import SpoolFull
 
 MOST_TEXT = 32_768
 """UTF-8 bytes of a message; a longer text is kept whole as a file beside its beginning."""
 RAW_IN_LOG = 32_768
 """A raw input up to so long rides in the log; a longer one is kept as an attachment, and named there."""
+MOST_UNDER_WAY = 1_024
+"""Requests of one channel in one worker: a channel that floods must leave room for the others."""
 CUT = "…"
+logger = structlog.get_logger("ingest")
+
 _UNKEPT = frozenset({"authorization", "cookie"})
 """Headers that may hold a secret of somebody in between, and say nothing of what came."""
 
@@ -36,7 +44,7 @@ class Rubbish(Exception):
 
 
 class Ingest:
-    """One worker's way in. `spool` makes commands safe, `keep` stores a file for an entity and names it.
+    """One worker's way in. `spool` makes commands safe.
 
     `knew` says whether the history has an outside id of an entity: it is asked about input older than a week.
     """
@@ -46,16 +54,29 @@ class Ingest:
         connectors: Mapping[str, Connector],
         roster: Roster,
         spool: Callable[[str, str, AnyCommand], Awaitable[None]],
-        keep: Callable[[str, str, File], Awaitable[Attachment]],
+        files: Files,
         knew: Callable[[str, str], Awaitable[bool]],
         partitions: int,
     ) -> None:
-        self._connectors, self._roster, self._spool, self._keep = connectors, roster, spool, keep
+        self._connectors, self._roster, self._spool, self._files = connectors, roster, spool, files
         self._knew, self._partitions = knew, partitions
+        self.stumbled: Counter[str] = Counter()
+        """How often a channel's connector made nothing, or rubbish, of a request."""
+        self._under_way: Counter[str] = Counter()
 
     async def take(self, channel: str, parsed: Parsed, raw: Raw) -> None:
         """Return when all that was parsed is in the log, or safe on this disk. Raises SpoolFull: it must come again."""
-        await self.commit(channel, await self.prepare(channel, parsed, raw))
+        if self._under_way[channel] >= MOST_UNDER_WAY:
+            raise SpoolFull(f"{MOST_UNDER_WAY} requests of {channel} are under way here: send it again later")
+        self._under_way[channel] += 1
+        try:
+            await self.commit(channel, await self.prepare(channel, parsed, raw))
+        finally:
+            self._under_way[channel] -= 1
+
+    def stumble(self, channel: str) -> None:
+        """The channel's connector has raised where it may not."""
+        self.stumbled[channel] += 1
 
     async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
         """The second half of `take`; commands for one entity keep their order."""
@@ -73,11 +94,12 @@ class Ingest:
                 return []
             if len(kept) > RAW_IN_LOG:
                 intake, _ = self._roster.unparsed(channel, "", "")
-                stored = await self._keep(channel, intake, File("raw.json", "application/json", kept.encode()))
-                kept = f"attachment {stored.key}"
+                kept = f"attachment {await self._files.keep_raw(intake, kept)}"
             commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]
             commands += [_receipt(channel, receipt, kept) for receipt in parsed.receipts]
         except Rubbish as fault:
+            self.stumble(channel)
+            logger.error("connector made rubbish of a request", channel=channel, because=str(fault))
             return [Addressed(*self._roster.unparsed(channel, f"the connector made rubbish of it: {fault}", kept))]
         if parsed.unparsed:
             commands.append(Addressed(*self._roster.unparsed(channel, parsed.unparsed, kept)))
@@ -87,28 +109,39 @@ class Ingest:
         """The command that something becomes; None: the history has had it."""
         can = self._connectors[channel].can
         if can.role == "agent":
-            return Addressed(*self._from_agent(channel, inbound, raw))
+            return Addressed(*await self._from_agent(channel, inbound, raw))
         entity = self._conversation(channel, inbound)
         if inbound.sent_at_ms < came.received_at_ms - KEPT_MS and await self._knew(entity, inbound.outside_id):
             return None
         text, more = _shortened(inbound.text)
-        files = [await self._keep(channel, entity, file) for file in [*more, *inbound.files]]
+        text, files = await self._kept(entity, text, [*more, *inbound.files])
         reach = Reach(channel, inbound.address or inbound.identity, limits_of(can), inbound.thread, inbound.title)
         profile = Profile(channel, inbound.account, inbound.name, inbound.language)
         return Addressed(
             entity,
             ReceiveMessage(
-                inbound.outside_id, text, inbound.sent_at_ms, profile, reach, tuple(files),
+                inbound.outside_id, text, inbound.sent_at_ms, profile, reach, files,
                 inbound.unsupported, inbound.edits, inbound.automatic, raw,
             ),
         )  # fmt: skip
 
-    def _from_agent(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
+    async def _kept(self, entity: str, text: str, files: Sequence[File]) -> tuple[str, tuple[Attachment, ...]]:
+        """The files, stored; one that is not taken becomes a line of the text."""
+        kept, lines = list[Attachment](), [text]
+        for file in files:
+            try:
+                kept.append(await self._files.keep(entity, file))
+            except NotTaken as why:
+                lines.append(f"[{why}]")
+        return "\n".join(filter(None, lines)), tuple(kept)
+
+    async def _from_agent(self, channel: str, inbound: Inbound, raw: str) -> tuple[str, AnyCommand]:
         agent = self._roster.agent_at(channel, inbound.identity)
         if agent is None:
             because = f"{inbound.identity} is no agent of {channel} in rules/teams.yaml"
             return self._roster.unparsed(channel, because, raw)
-        return agent, ReceiveText(inbound.outside_id, inbound.text, inbound.sent_at_ms, raw, inbound.unsupported)
+        text, files = await self._kept(agent, _shortened(inbound.text)[0], inbound.files)
+        return agent, ReceiveText(inbound.outside_id, text, inbound.sent_at_ms, raw, inbound.unsupported, files)
 
     def _conversation(self, channel: str, inbound: Inbound) -> str:
         if not inbound.conversation:

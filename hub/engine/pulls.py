@@ -66,7 +66,9 @@ class Pulls:
             finally:
                 for task in (pulling, lost):
                     task.cancel()
-                await asyncio.gather(pulling, lost, return_exceptions=True)
+                for failure in await asyncio.gather(pulling, lost, return_exceptions=True):
+                    if isinstance(failure, Exception):
+                        logger.error("pull broken off", channel=channel, because=f"{type(failure).__name__}: {failure}")
                 self.troubles.pop(channel, None)
                 await self._leases.release(key)
 

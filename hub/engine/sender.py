@@ -83,6 +83,8 @@ class Sender:
         key, message = f"{entity}:{event.attempt}", event.message
         if message is None:
             return Delivery(event.address, event.text, key)
+        if not message.refs:  # a phone's
+            return Delivery(event.address, event.text, key, files=[self._enclose(file) for file in message.files])
         return Delivery(
             event.address, event.text, key, entity, event.attempt, message.part, message.parts,
             [self._enclose(file) for file in message.files], message.choices, message.by, message.automatic,

@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ import structlog
 
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveMessage, ReceiveText, RecordReceipt
 from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome
+from hub.engine.files import Message, without_sources
 from hub.engine.spool_file import SUFFIX, SpoolFile
 from hub.errors import SpoolFull
 
@@ -30,6 +31,8 @@ MAX_BYTES = 64 << 20
 ATTEMPT_S = 30.0
 """Without an answer for so long the command is submitted again: repeats are known."""
 AGAIN_S, AGAIN_MAX_S = 0.1, 5.0
+FETCH_TRIES = 120
+"""So often a file that came is asked for, over some ten minutes; what comes after it waits for it."""
 
 logger = structlog.get_logger("spool")
 
@@ -67,18 +70,22 @@ class Item:
 
 
 class Spool:
-    """One worker's spool. `unparsed` gives the entity and command that keep what was refused, for a person."""
+    """One worker's spool. `unparsed` gives the entity and command that keep what was refused, for a person.
+
+    `complete` fetches the files that a command only names; until it has, the command and those behind it wait.
+    """
 
     def __init__(
         self,
         folder: Path,
         calls: Calls,
         unparsed: Callable[[str, str, str], tuple[str, AnyCommand]],
+        complete: Callable[[str, str, Message], Awaitable[Message]],
         *,
         give_up_s: float = GIVE_UP_S,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._folder, self._calls, self._unparsed = folder, calls, unparsed
+        self._folder, self._calls, self._unparsed, self._complete = folder, calls, unparsed, complete
         self._give_up_s, self._max_bytes = give_up_s, max_bytes
         self._lanes: dict[str, deque[Item]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -153,6 +160,8 @@ class Spool:
     async def _carry(self, item: Item) -> None:
         """Try until it is committed, known, kept for a person, or abandoned."""
         _, channel, entity, command = msgspec.structs.astuple(_decode(item.record))
+        if isinstance(command, Message):
+            command = await self._fetched(channel, entity, command)
         pause_s = AGAIN_S
         while True:
             denied = await self._attempt(entity, command)
@@ -171,6 +180,19 @@ class Spool:
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_MAX_S)
+
+    async def _fetched(self, channel: str, entity: str, command: Message) -> Message:
+        """The command with all that had to be fetched for it; what cannot be had is said in its text."""
+        pause_s = AGAIN_S
+        for tries in range(1, FETCH_TRIES + 1):
+            try:
+                return await self._complete(channel, entity, command)
+            except Exception as error:  # whatever the platform, the connector or the store have against it
+                because = f"{type(error).__name__}: {error}"
+                logger.warning("file not fetched", channel=channel, entity=entity, because=because, tries=tries)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, AGAIN_MAX_S)
+        return without_sources(command, because)
 
     async def _attempt(self, entity: str, command: AnyCommand) -> Denied | None:
         """Why it was not carried out; None when it was."""

@@ -18,6 +18,7 @@ except ImportError:  # websockets was installed without its C extension
 VERSION = 1
 MAX_FRAME_BYTES = 65_536
 MAX_TEXT_CHARS = 4_000
+MAX_FILES = 9
 
 Seq = Annotated[int, Meta(ge=0, lt=2**53)]
 """2^53 is where a JavaScript number stops being exact."""
@@ -44,11 +45,12 @@ class Hello(ClientFrame, frozen=True, gc=False):
 
 
 class Send(ClientFrame, frozen=True, gc=False):
-    """A message; `c` from an agent."""
+    """A message; `c` from an agent. `files`: the claims of what was uploaded for it; then the text may be empty."""
 
     id: MessageId
     text: str
     c: str = ""
+    files: Annotated[tuple[str, ...], Meta(max_length=MAX_FILES)] = ()
 
 
 class Range(ClientFrame, frozen=True, gc=False):

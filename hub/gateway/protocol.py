@@ -13,6 +13,7 @@ from hub.domain.commands import AnswerMessage, AnyCommand, PostMessage
 from hub.domain.conversation_state import WINDOW
 from hub.domain.events import AnswerPosted, AnswerRefused, MessagePosted, Record
 from hub.domain.ids import is_conversation
+from hub.domain.messages import Attachment
 from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome, Page
 from hub.gateway import codes
@@ -39,9 +40,13 @@ from hub.gateway.frames import (
     parse,
 )
 from hub.gateway.tokens import Expired, Identity, Invalid, Visitor
+from hub.media import links
+from hub.media.links import Claim
 
 ReadToken = Callable[[str], Identity]
 """Whose token it is; raises Expired or Invalid (tokens.py)."""
+ReadClaim = Callable[[str], Claim]
+"""What was uploaded; raises links.Expired or links.Invalid (hub.media)."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -113,11 +118,11 @@ class Session:
 
     # --- what the client says ----------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes | bytearray, read_token: ReadToken) -> Action:
+    def receive(self, data: bytes | bytearray, read_token: ReadToken, read_claim: ReadClaim) -> Action:
         """What is to be done about a text frame. Any bytes have an answer; after a Close nothing may follow."""
         frame = parse(data)
         if type(frame) is Send and self.identity is not None:  # nearly every frame is one of these
-            return self._send(self.identity, frame)
+            return self._send(self.identity, frame, read_claim)
         match frame:
             case Fault(code=code, message=message, id=id_):
                 return self.close(code, message) if code.way == "close" else Reply(error(code, message, id=id_))
@@ -127,7 +132,7 @@ class Session:
             return self.close(codes.NOT_EXPECTED, "say hello first")
         match frame:
             case Send():
-                return self._send(self.identity, frame)
+                return self._send(self.identity, frame, read_claim)
             case Ping():
                 return Reply(PONG)
             case Range():
@@ -154,23 +159,29 @@ class Session:
         self.phase = "entering"
         return Enter(self.identity, frame.epoch, frame.seq, frame.seen)
 
-    def _send(self, identity: Identity, frame: Send) -> Action:
-        if not 0 < len(frame.text) <= MAX_TEXT_CHARS or frame.text.isspace():
+    def _send(self, identity: Identity, frame: Send, read_claim: ReadClaim) -> Action:
+        if len(frame.text) > MAX_TEXT_CHARS or not ((frame.text and not frame.text.isspace()) or frame.files):
             return Reply(
                 error(codes.BAD_TEXT, f"a text has 1 to {MAX_TEXT_CHARS} characters, not only blanks", id=frame.id)
             )
         if self.waiting >= WINDOW:
             return Reply(error(codes.UNAVAILABLE, f"more than {WINDOW} frames wait for an answer", id=frame.id))
+        files: tuple[Attachment, ...] = ()
+        if frame.files:
+            try:
+                files = _claimed(identity, frame, read_claim)
+            except (links.Expired, links.Invalid) as refusal:
+                return Reply(error(codes.BAD_FIELD, f"`files`: {refusal}; upload it again", id=frame.id))
         tab, _, n = frame.id.partition(".")
         command: AnyCommand
         if isinstance(identity, Visitor):
             entity = identity.conversation
-            command = PostMessage(tab, int(n), frame.text, identity.profile)
+            command = PostMessage(tab, int(n), frame.text, identity.profile, None, files)
         elif not is_conversation(frame.c):
             return Reply(error(codes.BAD_FIELD, "`c` must name a conversation", id=frame.id))
         else:
             entity = frame.c  # whose it is the conversation says: what was stored before it was lost is a repeat
-            command = AnswerMessage(identity.agent, frame.text, tab, int(n))
+            command = AnswerMessage(identity.agent, frame.text, tab, int(n), files)
         self.waiting += 1
         return Submit(entity, command, frame.id)
 
@@ -239,6 +250,15 @@ class Session:
 def audience_of(identity: Identity) -> Audience:
     """Which frames of a conversation the identity may see."""
     return "visitor" if isinstance(identity, Visitor) else "agent"
+
+
+def _claimed(identity: Identity, frame: Send, read_claim: ReadClaim) -> tuple[Attachment, ...]:
+    """What was uploaded for this message. Raises links.Invalid, also for what another has uploaded, or Expired."""
+    uploader = (identity.conversation, "visitor") if isinstance(identity, Visitor) else (frame.c, identity.agent)
+    claims = [read_claim(text) for text in frame.files]
+    if any((claim.conversation, claim.by) != uploader for claim in claims):
+        raise links.Invalid("a file was uploaded for another conversation, or by somebody else")
+    return tuple(claim.attachment for claim in claims)
 
 
 def first_page(page: Page, after: int) -> bytes:

@@ -18,6 +18,7 @@ from hub.gateway.heartbeat import PING_EVERY_S, TICK_S, Wheel
 from hub.gateway.in_flight import Flow
 from hub.gateway.protocol import Close, Enter, Fetch, Reply, Signal, Submit, audience_of, first_page
 from hub.gateway.tokens import Identity, Tokens, Visitor
+from hub.media.links import Claim
 
 if TYPE_CHECKING:
     from hub.gateway.socket import Socket
@@ -120,7 +121,7 @@ class Sessions:
 
     def received(self, socket: "Socket", data: bytes) -> None:
         """Carry out what a text frame asks for."""
-        action = socket.session.receive(data, self._read_token)
+        action = socket.session.receive(data, self._read_token, self._read_claim)
         if type(action) is Submit:  # nearly every frame is one of these
             self._submit(socket, action, len(data))
             return
@@ -176,6 +177,9 @@ class Sessions:
         watches, socket.watches, socket.desk = socket.watches, [], None
         for watch in watches:
             self._unwatch(socket, watch)
+
+    def _read_claim(self, text: str) -> Claim:
+        return self._tokens.read_claim(text, self._now_s())
 
     def _read_token(self, token: str) -> Identity:
         return self._tokens.read(token, self._now_s())

@@ -6,6 +6,8 @@ import jwt
 import msgspec
 
 from hub.domain.messages import Profile
+from hub.media import links
+from hub.media.links import Claim
 
 VISITOR_TOKEN_S = 7 * 24 * 3600
 AGENT_TOKEN_S = 12 * 3600
@@ -79,6 +81,10 @@ class Tokens:
         if now_s >= identity.expires_at_s + grace_s:
             raise Expired("the token has expired")
         return identity
+
+    def read_claim(self, text: str, now_s: float) -> Claim:
+        """What was uploaded. Raises hub.media.links.Invalid or Expired."""
+        return links.read(Claim, text, now_s, self._secret)
 
     def _sign(self, role: str, subject: str, expires_at_s: int, fields: dict[str, Any]) -> Minted:
         # PyJWT's own JSON would write a Chinese address six times as long.

@@ -102,6 +102,7 @@ async def test_what_a_connector_stumbles_over_is_kept_and_taken() -> None:
     assert (entity, command.because) == ("i0-phone", "KeyError: 'MsgType'")
     assert base64.b64decode(json.loads(command.raw)["body"]) == b"<xml>"
     assert [line["event"] for line in lines] == ["callback not understood"]
+    assert world.stumbled == ["phone"]
 
 
 async def test_what_a_connector_cannot_read_is_kept_with_its_reason() -> None:

@@ -12,13 +12,15 @@ import httpx
 
 from hub.api.app import create_app
 from hub.api.needs import Needs
-from hub.contract import Answer, Capabilities, Connector, File, Parsed, Raw, Route
+from hub.bus.attachment_folder import FolderAttachments
+from hub.contract import Answer, Capabilities, Connector, Parsed, Raw, Route
 from hub.domain.commands import AnyCommand, KeepUnparsed
-from hub.domain.messages import Attachment, Profile
+from hub.domain.messages import Profile
 from hub.engine.calls import Health
 from hub.engine.ingest import Ingest
 from hub.engine.spool import Spool
 from hub.gateway.tokens import Tokens
+from hub.settings import Media
 from tests.gateway.fakes import ZHANG, FakeCalls
 
 NOW_S = 1_764_000_000
@@ -40,7 +42,7 @@ class Phone(Connector):
 
 
 class World:
-    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled."""
+    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and no file kept."""
 
     def __init__(self, peer: str = "192.0.2.1", disk: Path = Path("/dev/null"), **needs: Any) -> None:
         self.calls = FakeCalls()
@@ -48,8 +50,9 @@ class World:
         self.now_s = NOW_S
         self.phone = Phone(None)  # type: ignore[arg-type]
         self.minted = 0
+        self.stumbled: list[str] = []
         self.health = Health("w0")
-        self.spool = Spool(disk / "spool", self.calls, unparsed, give_up_s=0.05)
+        self.spool = Spool(disk / "spool", self.calls, unparsed, as_it_is, give_up_s=0.05)
         connectors: dict[str, Connector] = {"phone": self.phone}
         given: dict[str, Any] = {
             "calls": self.calls,
@@ -60,8 +63,12 @@ class World:
             "profile": read_profile,
             "allows": lambda origin, own: origin in {own, "https://shop.example"},
             "agent_id": lambda name: AGENT if name == "wangfang" else None,
-            "take": Ingest(connectors, Everyone(), self.spool.take, keep, knew, 32).take,  # type: ignore[arg-type]
+            "take": Ingest(connectors, Everyone(), self.spool.take, NoFiles(), knew, 32).take,  # type: ignore[arg-type]
+            "stumbled": self.stumbled.append,
             "health": lambda: self.health,
+            "attachments": FolderAttachments(disk / "files"),
+            "signing_key": b"s" * 32,
+            "media": Media(),
             "now_s": lambda: self.now_s,
         }
         self.app = create_app(Needs(**(given | needs)))
@@ -110,9 +117,13 @@ class Everyone:
         return f"a3-{identity}"
 
 
-async def keep(channel: str, entity: str, file: File) -> Attachment:
-    """Store nothing, and name the file."""
-    return Attachment(f"{entity}.{file.name}", file.name, file.type, len(file.content or b""))
+class NoFiles:
+    """As hub.engine.files.Files, for a channel that brings none."""
+
+
+async def as_it_is(channel: str, entity: str, command: Any) -> Any:
+    """Nothing has to be fetched for it."""
+    return command
 
 
 async def knew(entity: str, outside_id: str) -> bool:

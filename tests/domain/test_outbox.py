@@ -291,20 +291,15 @@ def test_files_go_by_themselves_or_with_the_text_as_the_channel_takes_them() -> 
     assert [(attempt.text, message(attempt).files) for attempt in together.deliver_all()] == [("look", (PICTURE,))]
 
 
-@pytest.mark.parametrize(
-    ("takes", "because"),
-    [
-        ((), "此渠道不能发送 cat.png（image/png）"),
-        ((FileLimit("image/*", 999),), "cat.png 有 1000 字节，此渠道最多 999 字节"),
-    ],
-)
+@pytest.mark.parametrize("takes", [(), (FileLimit("image/*", 999),), (FileLimit("image/gif", 5000),)])
 def test_a_file_that_the_channel_does_not_take_is_refused_and_the_agent_is_told(
-    takes: tuple[FileLimit, ...], because: str
+    takes: tuple[FileLimit, ...],
 ) -> None:
     rig = Rig(Limits(files=takes))
     seq, next_ = rig.answer("", (PICTURE,)), rig.answer("next")
     (refused,) = rig.do(c.Tick())
     assert isinstance(refused, e.AttemptRefused)
+    because = "此渠道不能发送 cat.png（image/png，1,000 字节）"
     assert (refused.because, refused.refs, refused.agent) == (because, (seq,), ANN)
     assert message(rig.attempt()).refs == (next_,)
 
@@ -382,13 +377,6 @@ def test_a_receipt_that_comes_later_is_told() -> None:
     assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "", "mailbox full"))
     with pytest.raises(NotFound):
         rig.do(c.RecordReceipt("read", receipt="r2"))
-
-
-def test_new_limits_are_in_force_for_what_waits() -> None:
-    rig = Rig(Limits(max_text=1000))
-    rig.answer("x" * 300)
-    rig.do(c.SetReach(Reach("telegram", "chat-1", Limits(max_text=200))))
-    assert [len(attempt.text) for attempt in rig.deliver_all()] == [200, 100]
 
 
 def test_a_verdict_that_was_had_before_changes_nothing() -> None:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -14,8 +15,11 @@ from hub.domain import agent, intake
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveText
 from hub.domain.events import Record, TextReceived, Unparsed
 from hub.domain.ids import kind_of
+from hub.domain.messages import Attachment
 from hub.domain.refusals import Refusal
+from hub.engine import spool as module
 from hub.engine.calls import UNAVAILABLE, Denied, Outcome
+from hub.engine.files import Message
 from hub.engine.spool import Spool
 from hub.engine.spool_file import SpoolFile
 from hub.errors import SpoolFull
@@ -81,9 +85,18 @@ def text(n: int) -> ReceiveText:
     return ReceiveText(f"m{n}", f"text {n}", 1000 + n, raw=f"<xml>{n}</xml>")
 
 
-def spool_on(folder: Path, owners: Owners, max_bytes: int = 1 << 20) -> Spool:
+async def as_it_is(channel: str, entity: str, command: Message) -> Message:
+    return command
+
+
+def spool_on(
+    folder: Path,
+    owners: Owners,
+    max_bytes: int = 1 << 20,
+    complete: Callable[[str, str, Message], Awaitable[Message]] = as_it_is,
+) -> Spool:
     """What a worker has when it has just started."""
-    spool = Spool(folder, owners, unparsed, give_up_s=GIVE_UP_S, max_bytes=max_bytes)  # type: ignore[arg-type]
+    spool = Spool(folder, owners, unparsed, complete, give_up_s=GIVE_UP_S, max_bytes=max_bytes)  # type: ignore[arg-type]
     spool.start()
     return spool
 
@@ -311,3 +324,47 @@ async def test_a_file_whose_worker_lives_cannot_be_adopted(tmp_path: Path) -> No
     assert adopted is not None
     assert adopted.read().groups == [b"\x91\x01"]
     assert SpoolFile.adopt(tmp_path / "none.spool") is None
+
+
+# --- files that have to be fetched -----------------------------------------------------------------------------------
+
+
+def picture(n: int) -> ReceiveText:
+    return ReceiveText(f"m{n}", f"text {n}", 1000 + n, files=(Attachment("", "cat.png", source="media-7"),))
+
+
+async def test_what_waits_for_its_file_waits_on_disk_and_what_follows_does_not_overtake(tmp_path: Path) -> None:
+    owners, may_fetch = Owners(), asyncio.Event()
+
+    async def complete(channel: str, entity: str, command: Message) -> Message:
+        if command.files:
+            await may_fetch.wait()
+        return msgspec.structs.replace(command, files=())
+
+    spool = spool_on(tmp_path, owners, complete=complete)
+    await spool.take("wecom", "a1-w", picture(1))
+    await spool.take("wecom", "a1-w", text(2))
+    assert (owners.kept, spool.waiting) == ({}, 2)
+    kill(spool)
+    spool = spool_on(tmp_path, owners, complete=complete)
+    may_fetch.set()
+    await until(lambda: owners.kept == {"a1-w": ["text 1", "text 2"]})
+    await spool.close()
+
+
+async def test_a_file_that_cannot_be_had_is_said_in_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FETCH_TRIES", 3)
+    monkeypatch.setattr(module, "AGAIN_S", 0.001)
+    owners, tries = Owners(), 0
+
+    async def complete(channel: str, entity: str, command: Message) -> Message:
+        nonlocal tries
+        tries += 1
+        raise LookupError("media-7 has expired")
+
+    spool = spool_on(tmp_path, owners, complete=complete)
+    with capture_logs():
+        await spool.take("wecom", "a1-w", picture(1))
+    said = "text 1\n[cat.png could not be fetched: LookupError: media-7 has expired]"
+    assert (owners.kept, tries) == ({"a1-w": [said]}, 3)
+    await spool.close()

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from hub.domain.commands import AnswerMessage, PostMessage
 from hub.domain.events import AnswerPosted, AnswerRefused, AnyEvent, AutoReplied, MessagePosted, Opened, Record
+from hub.domain.messages import Attachment
 from hub.engine.calls import Denied, Outcome, Page
 from hub.gateway.codes import CODES
 from hub.gateway.frames import MAX_FRAME_BYTES, text_frame
 from hub.gateway.protocol import Action, Close, Enter, Fetch, Reply, Session, Signal, Submit, first_page
 from hub.gateway.tokens import AgentIdentity, Expired, Identity, Invalid, Visitor
+from hub.media import links
+from hub.media.links import Claim
 from tests.gateway.fakes import ZHANG
 
 C = "c7-abc"
@@ -35,9 +38,20 @@ def read_token(token: str) -> Identity:
     raise Invalid("the token was not made by this hub")
 
 
+CAT = Attachment(f"{C}.abc", "cat.png", "image/png", 7)
+
+
+def read_claim(text: str) -> Claim:
+    """Claims of this test are words too: "<conversation> <who has uploaded the cat>"."""
+    if text == "old":
+        raise links.Expired("this claim has run out")
+    conversation, by = text.split()
+    return Claim(2_000_000_000, conversation, by, CAT)
+
+
 def say(session: Session, frame: object) -> Action:
     data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
-    return session.receive(data, read_token)
+    return session.receive(data, read_token, read_claim)
 
 
 def visitor() -> Session:
@@ -353,3 +367,28 @@ def test_text_frame_is_what_the_library_would_send(size: int) -> None:
     from websockets.frames import Frame, Opcode
 
     assert text_frame(b"x" * size) == Frame(Opcode.TEXT, b"x" * size).serialize(mask=False)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "look"])
+def test_a_message_brings_the_files_that_were_uploaded_for_it(text: str) -> None:
+    action = say(visitor(), {"t": "send", "id": "t1.1", "text": text, "files": [f"{C} visitor"]})
+    assert action == Submit(C, PostMessage("t1", 1, text, ZHANG, None, (CAT,)), "t1.1")
+    action = say(agent(C), {"t": "send", "id": "t1.1", "c": C, "text": text, "files": [f"{C} {AGENT}"]})
+    assert action == Submit(C, AnswerMessage(AGENT, text, "t1", 1, (CAT,)), "t1.1")
+
+
+@pytest.mark.parametrize("claim", ["c9-other visitor", f"{C} {AGENT}", "old"])
+def test_a_file_of_another_conversation_or_person_is_not_taken(claim: str) -> None:
+    session = visitor()
+    action = say(session, {"t": "send", "id": "t1.1", "text": "look", "files": [claim]})
+    assert short(action) == (4115, "drop", "t1.1")
+    assert session.waiting == 0
+
+
+def test_a_blank_text_without_files_or_too_many_files_are_not_taken() -> None:
+    assert short(say(visitor(), {"t": "send", "id": "t1.1", "text": " ", "files": []})) == (4113, "drop", "t1.1")
+    files = [f"{C} visitor"] * 10
+    assert short(say(visitor(), {"t": "send", "id": "t1.1", "text": "look", "files": files})) == (4115, "drop", "t1.1")

@@ -1,0 +1,1 @@
+"""Email: visitors write by mail and are answered by mail."""

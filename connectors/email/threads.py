@@ -1,0 +1,120 @@
+"""Which conversation a mail belongs to: signed reply addresses and message ids.
+
+Both carry the conversation's id and a MAC, so that nobody can write into a conversation whose mail they never got
+(that an unsigned id allows it was FreeScout's GHSA-6r38-6mcf-2ww3). The subject decides nothing: anybody can know it.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connectors.email.mail import Mail
+
+_MAC_BYTES = 10
+_MAC_CHARS = _MAC_BYTES * 8 // 5
+_MAX_LOCAL = 64
+"""Octets of what stands before the @ (RFC 5321, 4.5.3.1.1)."""
+
+_CONVERSATION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LOCAL = re.compile(rf"(?P<base>[^@]+?)\+(?P<conversation>[a-z0-9-]+)\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
+_ID = re.compile(
+    rf"<(?P<conversation>[a-z0-9-]+)\.(?P<number>[0-9]{{1,18}})\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})@[^<>@]+>",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Where a mail goes: one of our conversations, or that which began with somebody's message id `root`.
+
+    Exactly one of the two is not empty. A `conversation` was signed by us; a `root` proves nothing, anybody can name
+    it: it counts only among the mail of one sender.
+    """
+
+    conversation: str = ""
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class OurId:
+    """What one of our own message ids says: the `number`-th message of a conversation."""
+
+    conversation: str
+    number: int
+
+
+def reply_address(base: str, conversation: str, key: bytes) -> str:
+    """The address that brings an answer back: kefu@example.com becomes kefu+c7-k3v9.<mac>@example.com.
+
+    ValueError when the conversation's id could not stand in it, or when the whole is too long for mail servers.
+    """
+    local, at, domain = base.rpartition("@")
+    if not local or not at or not domain:
+        raise ValueError(f"{base!r} is no mail address; one looks like kefu@example.com")
+    signed = f"{local}+{_checked(conversation)}.{_mac('address', conversation, key)}"
+    if len(signed.encode()) > _MAX_LOCAL:
+        raise ValueError(f"{signed!r} is longer than the {_MAX_LOCAL} octets of a mailbox: shorten {local!r}")
+    return f"{signed}@{domain}"
+
+
+def read_reply_address(address: str, key: bytes, ours: Iterable[str]) -> str | None:
+    """The conversation in a reply address of one of `ours`; None when it is none, or not signed with this key."""
+    local, _, domain = address.lower().rpartition("@")
+    found = _LOCAL.fullmatch(local)
+    if found is None or f"{found['base']}@{domain}" not in {one.lower() for one in ours}:
+        return None
+    return _genuine("address", found["conversation"], found["mac"], key)
+
+
+def message_id(conversation: str, number: int, domain: str, key: bytes) -> str:
+    """The Message-ID of the conversation's `number`-th message, in angle brackets; the same each time it is asked."""
+    mac = _mac("message", f"{_checked(conversation)}.{number}", key)
+    return f"<{conversation}.{number}.{mac}@{domain}>"
+
+
+def read_message_id(text: str, key: bytes) -> OurId | None:
+    """What a Message-ID of ours says; None when it is none, or not signed with this key."""
+    found = _ID.fullmatch(text)
+    if found is None:
+        return None
+    conversation, number = found["conversation"].lower(), int(found["number"])
+    if _genuine("message", f"{conversation}.{number}", found["mac"], key) is None:
+        return None
+    return OurId(conversation, number)
+
+
+def thread_of(mail: "Mail", key: bytes, ours: Iterable[str]) -> Thread:
+    """Where `mail` goes. What is signed comes first: a reply address among its recipients, then our ids from the last
+    to the first, then the mail that a bounce returns. Only then what anybody can write: the first mail of the chain.
+    """
+    for recipient in mail.recipients:
+        if conversation := read_reply_address(recipient.address, key, ours):
+            return Thread(conversation)
+    returned = (mail.bounce.message_id,) if mail.bounce else ()
+    for one in (*reversed(mail.in_reply_to), *reversed(mail.references), *returned):
+        if our_id := read_message_id(one, key):
+            return Thread(our_id.conversation)
+    return Thread(root=(*mail.references, *mail.in_reply_to, mail.message_id)[0])
+
+
+def _checked(conversation: str) -> str:
+    """Mail servers change the case of addresses: an id that needs capitals would come back as another one."""
+    if _CONVERSATION.fullmatch(conversation) is None:
+        raise ValueError(f"{conversation!r} cannot stand in an address: only a-z, 0-9 and - survive the way")
+    return conversation
+
+
+def _mac(purpose: str, text: str, key: bytes) -> str:
+    if not key:
+        raise ValueError("without a key anybody could sign: set one")
+    digest = hmac.digest(key, f"{purpose}:{text}".encode(), hashlib.sha256)
+    return base64.b32encode(digest[:_MAC_BYTES]).decode().lower()
+
+
+def _genuine(purpose: str, text: str, mac: str, key: bytes) -> str | None:
+    return text if hmac.compare_digest(_mac(purpose, text, key), mac.lower()) else None
