@@ -13,7 +13,7 @@ from hub.domain.batch import encode_record
 from hub.kit.bench import Bench
 from hub.kit.checks import check, has_routes, hears
 from hub.kit.texts import LONG
-from hub.kit.watch import FENCE, Stalls
+from hub.kit.watch import FENCE, Pauses
 from hub.kit.wire import AFTER, BEFORE
 
 PEOPLE, EACH = 10, 5
@@ -32,13 +32,13 @@ NONSENSE = {
 }
 
 
-@check("nonsense", "Whatever strangers send to its paths leaves no message, and no stall", has_routes, alone=True)
+@check("nonsense", "Whatever strangers send to its paths leaves no message and stops nothing", has_routes, alone=True)
 async def _nonsense(bench: Bench) -> int:
-    stalls = Stalls(bench.subject.connector)
-    stalls.attend(bench.engine)
+    pauses = Pauses(bench.subject.connector)
+    pauses.attend(bench.engine)
     tried = 0
     async with httpx.AsyncClient(base_url=bench.in_.url, trust_env=False, timeout=20) as http:
-        with stalls.looking(), FENCE.standing() as called:
+        with pauses.looking(), FENCE.standing() as called:
             for route in bench.subject.connector.routes:
                 for body in NONSENSE.values():
                     for query in ({}, {"echostr": "%00", "msg_signature": "0" * 40, "timestamp": "-1", "nonce": "é"}):
@@ -49,17 +49,17 @@ async def _nonsense(bench: Bench) -> int:
     await bench.quiet()
     assert not bench.messages(), f"a stranger's message is in the log: {bench.messages()[0][1]!r}"
     assert not called, f"it called {called}"
-    assert not stalls.found, f"the event loop stood still for more than 50 ms in {stalls.found}"
+    assert not pauses.found, f"the event loop stood still for more than 50 ms in {pauses.found}"
     return tried
 
 
 @check("loop", "It never holds the event loop for more than 50 ms", hears, alone=True)
 async def _loop(bench: Bench) -> int:
-    stalls = Stalls(bench.subject.connector)
-    stalls.attend(bench.engine)
-    with stalls.looking():
+    pauses = Pauses(bench.subject.connector)
+    pauses.attend(bench.engine)
+    with pauses.looking():
         await _traffic(bench)
-    assert not stalls.found, f"it stood still in {stalls.found}"
+    assert not pauses.found, f"it stood still in {pauses.found}"
     return 2 * PEOPLE * EACH
 
 

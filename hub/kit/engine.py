@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import itertools
 import threading
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,32 +18,36 @@ import uvicorn
 
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.bus.attachment_stream import StreamAttachments
 from hub.bus.connection import connect
 from hub.bus.founding import found, read
 from hub.bus.tokens import SharedTokens
 from hub.clock import Clock
-from hub.contract import Connector, Delivery, Enclosed, File, Surroundings, Verdict
+from hub.contract import Connector, Delivery, Surroundings, Verdict
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, ChangeTeams, SetDuty
-from hub.domain.messages import Attachment, Judgement, Teams
+from hub.domain.messages import Judgement, Teams
 from hub.engine.calls import UNAVAILABLE, Health, Outcome
+from hub.engine.files import Files
 from hub.engine.ingest import Addressed, Ingest
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
-from hub.engine.roster import Roster
+from hub.engine.roster import Roster, limits_of
 from hub.engine.router import Router
 from hub.engine.spool import Spool
 from hub.gateway.tokens import Tokens
 from hub.kit.steps import Steps
 from hub.kit.wire import HOST
+from hub.settings import Media
 from hub.worker import Server, listening_socket
 
 PARTITIONS = 2
 START_S = 20.0
 LOG_BYTES = 64 << 20
 FOLLOW_S = 0.05
+KEY = b"k" * 32
 T = TypeVar("T")
 _names = itertools.count(1)
 
@@ -132,23 +136,25 @@ class Engine:
         place, connectors = self._place, {self._place.channel: self.connector}
         connection = await connect(place.nats_url, self.name)
         founding = await found(connection, PARTITIONS)
+        attachments = StreamAttachments(connection, place.data / "uploads")
+        files = Files(attachments, connectors, Media(), lambda file: f"http://{HOST}/files/{file.key}")
         self._router = Router(self.name, connection, NoHistory(), partitions=PARTITIONS, epoch=founding.epoch)
         partitions = Partitions(
             connection,
             self._router,
-            kinds(Pipeline(NoRules()).decide),
+            kinds(Pipeline(NoRules(), {place.channel: limits_of(self.connector.can)}).decide),
             {name: Recorded(connector, place) for name, connector in connectors.items()},
-            _enclose,
+            files.enclose,
             count=PARTITIONS,
             founded=lambda: read(connection),
             log_bytes=LOG_BYTES,
             clock=place.clock,
         )
         roster = Roster(place.teams, PARTITIONS)
-        spool = Spool(place.data / "spool", self._router, roster.unparsed)
-        ingest = SteppedIngest(place.steps, connectors, roster, spool)
+        spool = Spool(place.data / "spool", self._router, roster.unparsed, files.complete)
+        ingest = SteppedIngest(place.steps, connectors, roster, spool, files)
         await partitions.listen()
-        surroundings = Surroundings(SharedTokens(connection), f"http://{HOST}", b"k" * 32)
+        surroundings = Surroundings(SharedTokens(connection), f"http://{HOST}", KEY)
         await self.connector.start(surroundings)
         # What runs on is kept by the loop's own list only weakly.
         self._running = [asyncio.create_task(partitions.keep(1)), asyncio.create_task(self._follow_clock())]
@@ -158,7 +164,7 @@ class Engine:
         await self._announce()
         self._pulls = Pulls(connection, connectors, partitions.leases, ingest)
         self._pulls.start()
-        await self._listen(self._needs(connectors, ingest, roster))
+        await self._listen(self._needs(connectors, ingest, roster, attachments))
 
     async def _announce(self) -> None:
         """Everybody is on duty."""
@@ -166,10 +172,12 @@ class Engine:
         for agent in self._place.teams.agents:
             await _submitted(self._router, agent.id, SetDuty(agent.id, on=True))
 
-    def _needs(self, connectors: Mapping[str, Connector], ingest: Ingest, roster: Roster) -> Needs:
+    def _needs(
+        self, connectors: Mapping[str, Connector], ingest: Ingest, roster: Roster, attachments: StreamAttachments
+    ) -> Needs:
         return Needs(
             calls=self._router,
-            tokens=Tokens(b"t" * 32),
+            tokens=Tokens(KEY),
             connectors=connectors,
             is_admin=lambda token: False,
             new_conversation_id=lambda: ids.new_conversation_id(0, b"n" * 16),
@@ -178,6 +186,10 @@ class Engine:
             agent_id=roster.agent_id,
             take=ingest.take,
             health=lambda: Health(self.name),
+            stumbled=ingest.stumble,
+            attachments=attachments,
+            signing_key=KEY,
+            media=Media(),
         )
 
     async def _listen(self, needs: Needs) -> None:
@@ -220,11 +232,13 @@ class Recorded(Connector):
 class SteppedIngest(Ingest):
     """The way in, which may be stopped before and after the commit."""
 
-    def __init__(self, steps: Steps, connectors: Mapping[str, Connector], roster: Roster, spool: Spool) -> None:
-        super().__init__(connectors, roster, spool.take, _keep, NoHistory().knows, PARTITIONS)
+    def __init__(
+        self, steps: Steps, connectors: Mapping[str, Connector], roster: Roster, spool: Spool, files: Files
+    ) -> None:
+        super().__init__(connectors, roster, spool.take, files, NoHistory().knows, PARTITIONS)
         self._steps = steps
 
-    async def commit(self, channel: str, commands: list[Addressed]) -> None:  # type: ignore[override]
+    async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
         """As the engine's."""
         if commands:
             await self._steps.at("before the commit")
@@ -251,17 +265,6 @@ class NoRules:
     def judge(self, text: str, routed: bool) -> Judgement:
         """As it is."""
         return Judgement(text)
-
-
-async def _keep(channel: str, entity: str, file: File) -> Attachment:
-    return Attachment(f"{entity}/{file.name}", file.name, file.type, len(file.content or b""))
-
-
-def _enclose(file: Attachment) -> Enclosed:
-    async def read_name() -> AsyncIterator[bytes]:
-        yield file.name.encode()
-
-    return Enclosed(file.name, file.type, file.size, f"http://{HOST}/{file.key}", read_name)
 
 
 async def _submitted(router: Router, entity: str, command: AnyCommand) -> Outcome:

@@ -21,7 +21,7 @@ from hub.contract import Connector
 from hub.kit.engine import Engine
 from hub.logs import hide_secrets
 
-LONGEST_STALL_S = 0.05
+LONGEST_S = 0.05
 BEAT_S = 0.005
 LOOKS, TIMES = 5, 2
 """So many looks in a row must find the loop in the same function of the connector, and that so many times: the machine
@@ -108,7 +108,7 @@ def _is_loopback(host: str | bytes) -> bool:
 FENCE = Fence()
 
 
-class Stalls:
+class Pauses:
     """Looks at a worker's loop from outside; `found` says where the connector's code held it for more than 50 ms."""
 
     def __init__(self, connector: type[Connector]) -> None:
@@ -152,7 +152,7 @@ class Stalls:
     def _look(self) -> None:
         looks = 0
         while not self._over.wait(BEAT_S):
-            place = self._place() if time.monotonic() - self._beat > LONGEST_STALL_S else ""
+            place = self._place() if time.monotonic() - self._beat > LONGEST_S else ""
             looks = looks + 1 if place else 0
             if looks == LOOKS:
                 self._times[place] += 1
