@@ -14,10 +14,12 @@ from hub.kit.bench import Bench
 from hub.kit.checks import check, has_routes, hears
 from hub.kit.texts import LONG
 from hub.kit.watch import FENCE, Pauses
-from hub.kit.wire import AFTER, BEFORE
+from hub.kit.wire import AFTER, BEFORE, Mishap
 
 PEOPLE, EACH = 10, 5
 SHOWN_OF_A_LINE = 160
+MISHAPS: tuple[Mishap, ...] = (*BEFORE, *AFTER, "answer", "answer")
+"""Each happens to one call; the two answers are the platform's refusal, and that it is busy."""
 
 NONSENSE = {
     "nothing": b"",
@@ -80,7 +82,7 @@ async def _home(bench: Bench) -> int:
         await _faults(bench)
         await bench.engine.run(bench.engine.connector.upkeep())
     assert not called, f"it called {sorted(set(called))}"
-    return 1
+    return len(MISHAPS)
 
 
 @check("secrets", "Its secrets are in no log line and in no event, whatever goes wrong", hears)
@@ -97,7 +99,7 @@ async def _secrets(bench: Bench) -> int:
             for where, texts in (("a log line", lines), ("an event", entries)):
                 found = next((text for text in texts if form in text), None)
                 assert found is None, f"{where} holds one: {_around(found or '', form)}"
-    return len(lines)
+    return len(MISHAPS)
 
 
 def _around(text: str, secret: str) -> str:
@@ -113,7 +115,7 @@ async def _faults(bench: Bench) -> None:
     bench.far.garble()
     if not bench.far.brings:
         await bench.far.forge()
-    persons = range(len(BEFORE + AFTER) + 2)
+    persons = range(len(MISHAPS))
     for person in persons:
         await bench.answer(person)
     await asyncio.gather(*(_with_fault(bench, person) for person in persons))
@@ -121,10 +123,9 @@ async def _faults(bench: Bench) -> None:
 
 
 async def _with_fault(bench: Bench, person: int) -> None:
-    mishaps = (*BEFORE, *AFTER, "answer", "answer")
     reply = (bench.far.refusal, bench.far.busy)[person % 2]
     to = f"{bench.far.sends} {bench.far.people[person]}"
-    with bench.out.fault(mishaps[person], to, times=1, reply=reply) as fault, contextlib.suppress(AssertionError):
+    with bench.out.fault(MISHAPS[person], to, times=1, reply=reply) as fault, contextlib.suppress(AssertionError):
         await bench.answer(person)
         await bench.hit(fault)
         await bench.until(lambda: bool(bench.events(e.AttemptDelayed, e.AttemptRefused)), "it was told")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 import uuid
@@ -9,6 +10,7 @@ from collections import deque
 from typing import Any
 
 import httpx
+import xmltodict  # type: ignore[import-untyped]
 
 from hub.contract import (
     Capabilities,
@@ -138,6 +140,56 @@ class SpeaksThreeByteUtf8(Called):
         return super().inbound(item | {"text": "".join(c for c in str(item["text"]) if c < "\U00010000")})
 
 
+class CollapsesSpaces(Called):
+    """Tidies texts up, in and out."""
+
+    def inbound(self, item: dict[str, Any]) -> Inbound:
+        return super().inbound(item | {"text": " ".join(str(item["text"]).split())})
+
+    async def call(self, to: str, text: str, key: str) -> httpx.Response:
+        return await super().call(to, " ".join(text.split()), key)
+
+
+class StopsFloods(Called):
+    """Takes 100 callbacks a second, and is silent about more."""
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        self.latest: deque[float] = deque(maxlen=100)
+
+    def parse(self, route: str, raw: Raw) -> Parsed:
+        parsed = super().parse(route, raw)
+        flood = len(self.latest) == self.latest.maxlen and self.latest[0] > time.monotonic() - PAUSE_S
+        self.latest.append(time.monotonic())
+        return Parsed() if flood else parsed
+
+
+class NumbersByPage(Asking):
+    """Makes the outside id of the page and the place on it."""
+
+    async def pull(self, cursor: str) -> Pulled:
+        pulled = await super().pull(cursor)
+        items = [
+            (
+                body,
+                dataclasses.replace(
+                    parsed, inbounds=[dataclasses.replace(one, outside_id=f"{cursor}/{i}") for one in parsed.inbounds]
+                ),
+            )
+            for i, (body, parsed) in enumerate(pulled.items)
+        ]
+        return Pulled(pulled.cursor, items)
+
+
+class ReadsBeforeItChecks(Called):
+    """Wants to know whether it is XML or JSON first."""
+
+    def parse(self, route: str, raw: Raw) -> Parsed:
+        with contextlib.suppress(Exception):
+            raise ValueError(f"no XML, please: {xmltodict.parse(raw.body)}")
+        return super().parse(route, raw)
+
+
 # --- out -------------------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +244,30 @@ class GivesUpWhenBusy(Called):
     def verdict(self, answer: httpx.Response) -> Verdict:
         verdict = super().verdict(answer)
         return Refused(verdict.because) if isinstance(verdict, Retry) else verdict
+
+
+class GivesUpAtOnce(Called):
+    """Takes an error of somebody in between for the platform's refusal."""
+
+    def verdict(self, answer: httpx.Response) -> Verdict:
+        verdict = super().verdict(answer)
+        return Refused(verdict.because) if isinstance(verdict, Unknown) else verdict
+
+
+class GivesUpWhenAway(Called):
+    """Takes a refused connection for a refusal."""
+
+    async def deliver(self, delivery: Delivery) -> Verdict:
+        verdict = await super().deliver(delivery)
+        away = isinstance(verdict, Retry) and "not there" in verdict.because
+        return Refused("the parrot is not there") if away else verdict
+
+
+class WritesThreeByteUtf8(Called):
+    """Lets only the basic plane through, for an old API's sake."""
+
+    async def call(self, to: str, text: str, key: str) -> httpx.Response:
+        return await super().call(to, "".join(c for c in text if c < "\U00010000"), key)
 
 
 class KeysAnew(Called):
