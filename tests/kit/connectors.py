@@ -68,10 +68,8 @@ class Called(Connector):
 
     def inbound(self, item: dict[str, Any]) -> Inbound:
         """What a parrot said."""
-        kind = item["kind"]
-        if kind != "text":
-            return Inbound(item["from"], item["id"], item["text"], item["at"], unsupported=kind)
-        return Inbound(item["from"], item["id"], item["text"], item["at"])
+        unsupported = "" if item["kind"] == "text" else item["kind"]
+        return Inbound(item["from"], item["id"], item["text"], item["at"], unsupported, name=item["name"])
 
     async def deliver(self, delivery: Delivery) -> Verdict:
         try:

@@ -22,6 +22,8 @@ MOST = 300
 """UTF-16 units of a text."""
 ATTEMPTS, ANSWER_S, AGAIN_S = 20, 3.0, 0.1
 UNHEARD_OF = 4711
+HALF_A_NAME = "Polly \ud83e"
+"""Some platforms cut names in the middle of a character."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Parrot:
     def _item(self, who: str, text: str, kind: str) -> dict[str, Any]:
         at_ms = int((time.time() + self._offset_s) * 1000)
         number = str(next(self._ids))
-        return {"id": number, "account": self.account, "from": who, "kind": kind or "text", "text": text, "at": at_ms}
+        return {"id": number, "account": self.account, "from": who, "kind": kind or "text", "text": text,
+                "at": at_ms, "name": HALF_A_NAME}  # fmt: skip
 
     @staticmethod
     def _body(item: dict[str, Any]) -> bytes:
