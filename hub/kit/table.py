@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from hub.kit.run import Outcome, Result
@@ -23,7 +24,7 @@ def as_table(results: Sequence[Result]) -> Table:
     """For a terminal."""
     table = Table("check", "what is promised", "tried", "result", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for result in results:
-        table.add_row(result.id, result.says, _tried(result), _said(result), style=_STYLES[result.outcome])
+        table.add_row(result.id, result.says, _tried(result), escape(_said(result)), style=_STYLES[result.outcome])
     return table
 
 

@@ -15,6 +15,8 @@ from hub.kit.far_side import Reply
 HOST = "127.0.0.1"
 MOST_HEAD = 65_536
 BAD_GATEWAY = Reply(502)
+TURN_S = 0.01
+"""Time enough to hear what the other party has just done."""
 
 Mishap = Literal["reset", "refuse", "answer", "hold", "lose", "break", "spoil", "swallow"]
 """Before the other party hears of the request: the connection is `reset`, a 502 (`refuse`) or another `answer` comes
@@ -145,6 +147,7 @@ class Wire:
             case "hold":
                 assert fault is not None
                 await fault.over.wait()
+                await asyncio.sleep(TURN_S)
                 if reader.at_eof():  # who asked has died meanwhile
                     return b""
         answer = await self._ask(request)
