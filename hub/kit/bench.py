@@ -281,7 +281,7 @@ class Bench:
 
     async def heard_all(self, persons: Iterable[int] = (0,)) -> None:
         """All that these people said is in the log once, each one's in their order. Raises AssertionError."""
-        said = {person: self._numbers("i", person) for person in persons}
+        said = {person: self.numbers("i", person) for person in persons}
         with contextlib.suppress(AssertionError):
             await self.until(lambda: all(set(self.heard(who)) >= set(ns) for who, ns in said.items()), "all came in")
         await self.quiet()
@@ -294,14 +294,15 @@ class Bench:
 
     async def seen_all(self, persons: Iterable[int] = (0,)) -> None:
         """All that was sent to these people was shown once, in order. Raises AssertionError."""
-        sent = {person: self._numbers("o", person) for person in persons}
+        sent = {person: self.numbers("o", person) for person in persons}
         with contextlib.suppress(AssertionError):
             await self.until(lambda: all(set(self.seen(who)) >= set(ns) for who, ns in sent.items()), "all were shown")
         await self.quiet()
         for person, numbers in sent.items():
             _compare(numbers, self.seen(person), f"texts to {self.far.people[person]}", "shown")
 
-    def _numbers(self, way: Way, person: int) -> list[int]:
+    def numbers(self, way: Way, person: int) -> list[int]:
+        """Of all texts so far."""
         return list(range(1, self._counts[way, person] + 1))
 
 

@@ -111,3 +111,18 @@ class Asking(Called):
             return Parsed(inbounds=[self.inbound(item)])
         except Exception as error:
             return Parsed(unparsed=f"{type(error).__name__}: {error}")
+
+
+class Forgetful(Called):
+    """The same, of a parrot that cannot tell a repeat."""
+
+    can = Capabilities(role="visitor", max_text=MOST, unit="utf16")
+
+    async def call(self, to: str, text: str, key: str) -> httpx.Response:
+        return await super().call(to, text, "")
+
+
+class Staff(Called):
+    """The same, of parrots that answer visitors."""
+
+    can = Capabilities(role="agent", max_text=MOST, unit="utf16", recognises_s=3600)

@@ -1,6 +1,7 @@
 """The kit lets what is right pass, and names what is wrong."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -10,7 +11,7 @@ from hub.kit.run import run
 from hub.kit.subject import Subject
 from hub.kit.suite import ConnectorKit
 from tests.kit import broken
-from tests.kit.connectors import Asking, Called
+from tests.kit.connectors import Asking, Called, Forgetful, Staff
 from tests.kit.parrot import AskedParrot, Parrot
 
 
@@ -24,6 +25,14 @@ class TestParrotThatCalls(ConnectorKit):
 
 class TestParrotThatIsAsked(ConnectorKit):
     subject = parrot(Asking)
+
+
+class TestParrotThatForgets(ConnectorKit):
+    subject = parrot(Forgetful)
+
+
+class TestParrotsThatAnswer(ConnectorKit):
+    subject = parrot(Staff)
 
 
 FAULTS: dict[type[Connector], set[str]] = {
@@ -67,3 +76,9 @@ def test_a_broken_connector_fails_the_checks_that_are_meant_for_it_and_no_other(
 
 def test_each_check_has_a_broken_connector_that_it_finds() -> None:
     assert set[str]().union(*FAULTS.values()) == {check.id for check in CHECKS}
+
+
+async def test_an_exemption_is_shown_with_its_reason_and_nothing_is_tried() -> None:
+    subject = dataclasses.replace(parrot(Called), exempt={"arrives": "it is deaf"})
+    (result,) = await run(subject, ["arrives"])
+    assert (result.outcome, result.tried, result.because) == ("exempt", 0, "it is deaf")
