@@ -134,7 +134,7 @@ async def _lost_cursor(bench: Bench) -> int:
         bench.say(person)
         bench.say(person)
     await bench.heard_all(range(3))
-    await bench.lose_cursor()
+    await bench.restart(lose_cursor=True)
     for person in range(3):
         bench.say(person)
     await bench.heard_all(range(3))

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, get_args
 
-import msgspec
-
 from hub.bus.bucket import Bucket
 from hub.bus.connection import connect
 from hub.bus.leases import WORKERS, revoke
@@ -28,7 +26,7 @@ from hub.clock import Clock
 from hub.domain import events as e
 from hub.domain import ids
 from hub.domain.batch import decode_batch
-from hub.domain.commands import AnswerMessage, PostMessage
+from hub.domain.commands import AnswerMessage, AnyCommand, PostMessage
 from hub.domain.events import Record
 from hub.domain.messages import AgentSettings, Judgement, Profile, Team, Teams
 from hub.engine.pulls import BUCKET
@@ -68,16 +66,15 @@ class Bench:
     """`async with Bench(subject, folder)`: a hub, and `far` with the wires `out` to it and `in_` from it."""
 
     def __init__(self, subject: Subject, folder: Path, lines: Lines) -> None:
-        self.subject, self.can = subject, subject.connector.can
+        self.subject, can = subject, subject.connector.can
+        self.can = dataclasses.replace(can, fold_ms=min(can.fold_ms, FOLD_MS))
         self.steps, self.calls, self.records = Steps(), list[Call](), list[Record]()
         self.lines = lines
         self.far: FarSide
         self.skew_s = 0.0
         """Our clock is set forward by so much."""
-        self.started: Callable[[Engine], None] = lambda engine: None
-        """Called with each new engine."""
         self._folder = folder
-        self._counts: Counter[tuple[str, int]] = Counter()
+        self._counts: Counter[tuple[Way, int]] = Counter()
         self._asked: dict[int, str] = {}
 
     # --- running -----------------------------------------------------------------------------------------------------
@@ -122,11 +119,10 @@ class Bench:
         if self.can.role == "visitor":
             desk = AgentSettings(ids.agent_id(PARTITIONS, DESK), DESK, "客服", ("all",), 10_000)
             return Teams("1", "all", (Team("all", "All"),), (desk,))
-        limits = msgspec.structs.replace(limits_of(self.can), fold_ms=min(self.can.fold_ms, FOLD_MS))
         agents = tuple(
             AgentSettings(
                 ids.agent_id(PARTITIONS, f"agent{i}"), f"agent{i}", f"客服{i}", (f"team{i}",), 10_000,
-                self.subject.name, who, limits,
+                self.subject.name, who, limits_of(self.can),
             )
             for i, who in enumerate(self.far.people)
         )  # fmt: skip
@@ -136,20 +132,24 @@ class Bench:
         place = Place(self._nats_url, self._folder, self.subject.name, self.teams, self.clock, self.steps, self.calls)
         settings = self.far.settings(self.out.url)
         connector = self.subject.connector(self.subject.connector.Settings.model_validate(settings))
-        connector.can = dataclasses.replace(self.can, fold_ms=min(self.can.fold_ms, FOLD_MS))
+        connector.can = self.can
         self.engine = Engine(place, connector)
         await self.engine.start()
-        self.started(self.engine)
         self.in_.target = self.engine.port
 
     async def _end(self) -> None:
         self.in_.target = 0
         await self.engine.kill()
 
-    async def restart(self) -> None:
-        """The worker dies as by SIGKILL, whoever watches it frees what it held, and another one begins."""
+    async def restart(self, *, lose_cursor: bool = False) -> None:
+        """The worker dies as by SIGKILL, whoever watches it frees what it held, and another one begins.
+
+        `lose_cursor`: nobody knows any more how far the platform has been asked.
+        """
         await self._end()
         await revoke(self._connection, f"{WORKERS}.{self.engine.name}")
+        if lose_cursor:
+            await Bucket(self._connection, BUCKET).put(self.subject.name, b"")
         await self._begin()
 
     async def restart_at(self, step: Step) -> None:
@@ -157,13 +157,6 @@ class Bench:
         await asyncio.to_thread(self.steps.reached.wait, LONG_S)
         assert self.steps.reached.is_set(), f"the hub never came to the step {step!r}"
         await self.restart()
-
-    async def lose_cursor(self) -> None:
-        """Forget how far the platform has been asked, as a restore of an old backup would."""
-        await self._end()
-        await revoke(self._connection, f"{WORKERS}.{self.engine.name}")
-        await Bucket(self._connection, BUCKET).put(self.subject.name, b"")
-        await self._begin()
 
     # --- the log -----------------------------------------------------------------------------------------------------
 
@@ -201,31 +194,31 @@ class Bench:
     async def answer(self, person: int, text: str = "") -> int:
         """Somebody on the hub's side sends them a text; its number. They are known already, or become so first."""
         n = self._next("o", person)
+        whole = token("o", person, n) + text
+        command: AnyCommand
         if self.can.role == "visitor":
-            entity, command = await self._conversation(person), None
-            desk = self.teams.agents[0].id
-            command = AnswerMessage(desk, token("o", person, n) + text, "kit", n)
-            outcome = await self.engine.submit(entity, command)
+            entity = await self._conversation(person)
+            command = AnswerMessage(self.teams.agents[0].id, whole, "kit", n)
         else:
             entity = ids.new_conversation_id(person % PARTITIONS, str(person).encode().ljust(16, b"."))
-            whole = token("o", person, n) + text
-            judged = Judgement(whole, team=f"team{person}")
-            outcome = await self.engine.submit(entity, PostMessage("kit", n, whole, Profile("h5", name="访客"), judged))
+            command = PostMessage("kit", n, whole, Profile("h5", name="访客"), Judgement(whole, team=f"team{person}"))
+        outcome = await self.engine.submit(entity, command)
         assert outcome.denied is None, f"the hub refuses a text of the kit: {outcome.denied}"
         return n
 
     async def _conversation(self, person: int) -> str:
-        """The conversation with a person, with the kit's desk."""
-        if person not in self._asked:
-            n = self.say(person)
-            await self.until(lambda: n in self.heard(person), f"the first text of {self.far.people[person]} came in")
-            entity = next(entity for entity, text in self.messages() if (person, n) in serials("i", text))
-            await self.until(
-                lambda: any(r.entity == entity and isinstance(r.event, e.Assigned) for r in self.records),
-                "their conversation was assigned",
-            )
-            self._asked[person] = entity
-        return self._asked[person]
+        """The conversation with a person, with the kit's desk; they write first where only so many may follow."""
+        if person in self._asked and not self.can.replies:
+            return self._asked[person]
+        n = self.say(person)
+        await self.until(lambda: n in self.heard(person), f"a text of {self.far.people[person]} came in")
+        entity = next(entity for entity, text in self.messages() if (person, n) in serials("i", text))
+        await self.until(
+            lambda: any(r.entity == entity and isinstance(r.event, e.Assigned) for r in self.records),
+            "their conversation was assigned",
+        )
+        self._asked[person] = entity
+        return entity
 
     def _next(self, way: Way, person: int) -> int:
         self._counts[way, person] += 1

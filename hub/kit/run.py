@@ -16,7 +16,7 @@ from hub.kit import arriving, conduct, leaving
 from hub.kit.bench import Bench
 from hub.kit.checks import CHECKS, Check
 from hub.kit.subject import Subject
-from hub.kit.watch import Lines, listening
+from hub.kit.watch import FENCE, Lines, listening
 
 AT_ONCE = 4
 LIMIT_S = 90.0
@@ -44,7 +44,7 @@ async def run(subject: Subject, only: Collection[str] = ()) -> list[Result]:
         raise HubError(f"no check is called {', '.join(sorted(unknown))}: {', '.join(check.id for check in CHECKS)}")
     places = asyncio.Semaphore(AT_ONCE)
     chosen = [check for check in CHECKS if not only or check.id in only]
-    with listening() as lines:
+    with listening() as lines, FENCE.standing():
         together = (_result(check, subject, places, lines) for check in chosen if not check.alone)
         results = {result.id: result for result in await asyncio.gather(*together)}
         for check in chosen:

@@ -74,20 +74,20 @@ class Fence:
 
     def __init__(self) -> None:
         self.called: list[str] = []
-        self.stands = False
+        self._stands = False
         sys.addaudithook(self._audit)  # it can never be taken away again
 
     @contextlib.contextmanager
-    def standing(self) -> Generator[list[str], None, None]:
-        """Put it up; gives the list of those that are tried meanwhile."""
-        self.called, before, self.stands = [], self.stands, True
+    def standing(self) -> Generator[None, None, None]:
+        """Put it up until the block ends."""
+        self._stands = True
         try:
-            yield self.called
+            yield
         finally:
-            self.stands = before
+            self._stands = False
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.stands or event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        if not self._stands or event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
             return
         host = args[0]
         if event != "socket.getaddrinfo":
