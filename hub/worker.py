@@ -50,7 +50,7 @@ from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
 from hub.engine.spool import Spool
 from hub.engine.stalls import Stalls
-from hub.errors import HubError, SettingsError
+from hub.errors import HubError
 from hub.gateway.addresses import Addresses
 from hub.gateway.sessions import Sessions
 from hub.gateway.socket import socket_class
@@ -151,8 +151,9 @@ class Worker:
         return ids.new_conversation_id(self.partitions.home, secrets.token_bytes(16))
 
     def allows(self, origin: str, own: str) -> bool:
-        """Whether some channel lets this page's origin in."""
-        return any(connector.allows(origin, own) for connector in self.connectors.values() if connector.can.socket)
+        """Whether this page's origin is the hub's own, or some channel lets it in; what is no page has none."""
+        channels = (connector for connector in self.connectors.values() if connector.can.socket)
+        return origin in ("", own) or any(connector.allows(origin, own) for connector in channels)
 
     def health(self) -> Health:
         """What is wrong here."""
@@ -208,15 +209,13 @@ class Worker:
     def needs(self) -> Needs:
         """What the API uses of this worker."""
         visitors = next((c for c in self.connectors.values() if c.can.socket and c.can.role == "visitor"), None)
-        if visitors is None:
-            raise SettingsError("config/hub.yaml: no channel for visitors' pages is on; add `h5:` under `channels:`")
         return Needs(
             calls=self.router,
             tokens=self.tokens,
             connectors=self.connectors,
             is_admin=self._shared.is_admin,
             new_conversation_id=self._new_conversation_id,
-            profile=visitors.profile,
+            profile=visitors.profile if visitors else None,
             allows=self.allows,
             agent_id=self.roster.agent_id,
             take=self.ingest.take,
