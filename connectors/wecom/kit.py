@@ -76,8 +76,8 @@ class WeComFarSide:
     def say(self, who: str, text: str, kind: str = "") -> None:
         self._wecom.say(who, kind or "text", text.encode(errors="replace").decode())  # its XML is UTF-8
 
-    def garble(self) -> None:
-        self._wecom.callbacks.post(self.people[0], "garbled", "<xml><MsgType>text</MsgType><CreateTime>soon</xml>")
+    async def garble(self) -> None:
+        await self._wecom.callbacks.post(self.people[0], "garbled", "<xml><MsgType>text</MsgType></xml")
 
     async def forge(self) -> None:
         account = self._wecom.account

@@ -164,7 +164,7 @@ def _more_traces(bench: Bench, before: int) -> bool:
 @check("poison", "A callback that makes no sense is kept as it is, and what follows goes on", hears)
 async def _poison(bench: Bench) -> int:
     bench.say(0)
-    bench.far.garble()
+    await bench.far.garble()
     bench.say(0)
     bench.say(1)
     await bench.heard_all((0, 1))

@@ -66,7 +66,7 @@ class Bench:
     """`async with Bench(subject, folder)`: a hub, and `far` with the wires `out` to it and `in_` from it."""
 
     def __init__(self, subject: Subject, folder: Path, lines: Lines) -> None:
-        self.subject, can = subject, subject.connector.can
+        self.subject, can = subject, subject.can
         self.can = dataclasses.replace(can, fold_ms=min(can.fold_ms, FOLD_MS))
         self.steps, self.calls, self.records = Steps(), list[Call](), list[Record]()
         self.lines = lines
@@ -130,8 +130,7 @@ class Bench:
 
     async def _begin(self) -> None:
         place = Place(self._nats_url, self._folder, self.subject.name, self.teams, self.clock, self.steps, self.calls)
-        settings = self.far.settings(self.out.url)
-        connector = self.subject.connector(self.subject.connector.Settings.model_validate(settings))
+        connector = self.subject.connect(self.far, self.out.url)
         connector.can = self.can
         self.engine = Engine(place, connector)
         await self.engine.start()

@@ -69,12 +69,12 @@ def delivers(subject: Subject) -> Reason:
 
 def recognises(subject: Subject) -> Reason:
     """The platform knows a repeat."""
-    return "" if subject.connector.can.recognises_s else "the platform cannot tell a repeat: the hub repeats nothing"
+    return "" if subject.can.recognises_s else "the platform cannot tell a repeat: the hub repeats nothing"
 
 
 def takes_long(subject: Subject) -> Reason:
     """A text can be too long, and is cut."""
-    return "" if subject.connector.can.max_text <= LONGEST else f"it takes texts of more than {LONGEST}"
+    return "" if subject.can.max_text <= LONGEST else f"it takes texts of more than {LONGEST}"
 
 
 def has_routes(subject: Subject) -> Reason:
@@ -83,4 +83,4 @@ def has_routes(subject: Subject) -> Reason:
 
 
 def _platform(subject: Subject) -> bool:
-    return not subject.connector.can.socket
+    return not subject.can.socket

@@ -24,8 +24,8 @@ MISHAPS: tuple[Mishap, ...] = (*BEFORE, *AFTER, "answer", "answer")
 NONSENSE = {
     "nothing": b"",
     "no text": bytes(range(256)),
-    "deep JSON": b"[" * 20_000,
-    "deep XML": b"<a>" * 20_000,
+    "deep JSON": b"[" * 200_000,
+    "deep XML": b"<a>" * 80_000,
     "an XML bomb": b'<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><a>&b;&b;</a>',
     "an outside entity": b'<!DOCTYPE a [<!ENTITY x SYSTEM "http://192.0.2.1/x">]><a>&x;</a>',
     "a big number": b"9" * 50_000,
@@ -113,7 +113,7 @@ def _around(text: str, secret: str) -> str:
 async def _faults(bench: Bench) -> None:
     """Each way of going wrong once; whether the hub copes with it is for other checks to say."""
     bench.say(0)
-    bench.far.garble()
+    await bench.far.garble()
     if not bench.far.brings:
         await bench.far.forge()
     persons = range(len(MISHAPS))

@@ -64,7 +64,7 @@ class FarSide(Protocol):
         """Its base URL while it runs."""
 
     def settings(self, base_url: str) -> dict[str, Any]:
-        """The channel's settings in config/hub.yaml, with the platform at `base_url`."""
+        """The channel's settings in config/hub.yaml, with the platform at `base_url`; asked before it runs, too."""
 
     def secrets(self) -> Sequence[str]:
         """What must be in no log line and no event: keys from the settings, tokens that were handed out."""
@@ -75,7 +75,7 @@ class FarSide(Protocol):
     def say(self, who: str, text: str, kind: str = "") -> None:
         """Somebody sends a text, or something of a strange `kind`; the hub is told of it in the background."""
 
-    def garble(self) -> None:
+    async def garble(self) -> None:
         """The platform tells the hub something that is signed as it should be, and makes no sense."""
 
     async def forge(self) -> None:
@@ -119,7 +119,7 @@ class Nobody:
     def say(self, who: str, text: str, kind: str = "") -> None:
         """Nobody says anything."""
 
-    def garble(self) -> None:
+    async def garble(self) -> None:
         """Nor this."""
 
     async def forge(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
-from hub.contract import Connector
+from hub.contract import Capabilities, Connector
 from hub.errors import HubError
 from hub.kit.far_side import FarSide, Nobody
+
+NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +23,15 @@ class Subject:
     connector: type[Connector]
     far_side: Callable[[], FarSide]
     exempt: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def connect(self, far: FarSide, base_url: str) -> Connector:
+        """A new connector with the settings of that far side, which is reached at `base_url`."""
+        return self.connector(self.connector.Settings.model_validate(far.settings(base_url)))
+
+    @functools.cached_property
+    def can(self) -> Capabilities:
+        """What it can do with its stand-in's settings."""
+        return self.connect(self.far_side(), NOWHERE).can
 
 
 def find(channel: str) -> Subject:

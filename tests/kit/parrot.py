@@ -87,7 +87,7 @@ class Parrot:
     def say(self, who: str, text: str, kind: str = "") -> None:
         self._tell(who, self._item(who, text, kind))
 
-    def garble(self) -> None:
+    async def garble(self) -> None:
         self._tell(self.people[0], {"id": next(self._ids), "from": ["no", "bird"], "kind": {}})
 
     async def forge(self) -> None:
