@@ -90,6 +90,4 @@ class ShopFarSide:
 
 
 FAR_SIDE = ShopFarSide
-EXEMPT = {
-    "clocks": "the shop signs the time, and what is far off might be played again: its clock must be right"
-}
+EXEMPT = {"clocks": "the shop signs the time, and what is far off might be played again: its clock must be right"}

@@ -72,7 +72,7 @@ def inbound(text: str = "在吗", outside_id: str = "m1", **more: Any) -> Inboun
     return Inbound(**{"identity": "zhang", "outside_id": outside_id, "text": text, "sent_at_ms": NOW, **more})
 
 
-@pytest.mark.parametrize("channel, identity", [("parrot", "zhang"), ("phone", "WangFang")])
+@pytest.mark.parametrize(("channel", "identity"), [("parrot", "zhang"), ("phone", "WangFang")])
 async def test_half_a_surrogate_pair_is_replaced_wherever_it_stands(channel: str, identity: str) -> None:
     rig = Rig()
     await rig.take(inbound("a\ud83d", "m\ud83d", identity=identity, name="n\ud83d", address="b\ud83d"), channel=channel)

@@ -298,7 +298,7 @@ class SendsLater(Called):
 
     async def _send_on(self) -> None:
         while True:
-            await asyncio.sleep(PAUSE_S / 2)
+            await asyncio.sleep(PAUSE_S)
             while self.later:
                 with contextlib.suppress(httpx.HTTPError):
                     delivery = self.later[0]
