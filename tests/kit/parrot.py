@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx
 from litestar import Litestar, Request, Response, get, post
+from litestar.params import FromQuery
 
 from connectors.tencent.server import serving
 from hub.domain.text import SIZES
@@ -151,7 +152,7 @@ class Parrot:
 
     def _route_heard(self) -> Any:
         @get("/heard")
-        async def heard(after: int, wait: float = 0) -> Response[Any]:
+        async def heard(after: FromQuery[int], wait: FromQuery[float] = 0) -> Response[Any]:
             ends_at = time.monotonic() + wait
             while len(self.items) <= after and time.monotonic() < ends_at:
                 await asyncio.sleep(0.02)
