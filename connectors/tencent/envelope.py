@@ -14,6 +14,9 @@ from wechatpy.crypto import PrpCrypto  # type: ignore[import-untyped]
 from wechatpy.exceptions import InvalidAppIdException  # type: ignore[import-untyped]
 from wechatpy.utils import WeChatSigner  # type: ignore[import-untyped]
 
+MOST_TAGS = 100
+"""Of an envelope: it has three elements, or a few more."""
+
 
 class NotGenuine(Exception):
     """The envelope does not prove that it is for us: wrong signature, or another receiver. Holds no secret."""
@@ -71,6 +74,8 @@ class Envelope:
 
 def encrypted_part(body: bytes) -> str:
     """The <Encrypt> of a callback's outer XML; NotGenuine when there is none. Entities and DTDs are refused."""
+    if body.count(b"<") > MOST_TAGS:  # anybody may send this, and a deep tree takes a second to be built
+        raise NotGenuine("the body is not an XML envelope with <Encrypt>")
     try:
         encrypted = xmltodict.parse(body)["xml"]["Encrypt"]
     except Exception:  # whoever sends rubbish has not proved to be Tencent: one answer for every way to fail

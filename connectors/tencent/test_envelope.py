@@ -110,6 +110,7 @@ def test_encrypted_part_is_found_wherever_it_stands() -> None:
         b"<xml/>",
         b"<xml><Encrypt/></xml>",
         b"<xml><Encrypt>a</Encrypt><Encrypt>b</Encrypt></xml>",
+        b"<xml><Encrypt>a</Encrypt>" + b"<a>" * 200 + b"</a>" * 200 + b"</xml>",
         b'<!DOCTYPE x [<!ENTITY a "b">]><xml><Encrypt>&a;</Encrypt></xml>',
         b'<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd"><xml><Encrypt>&a;</Encrypt></xml>',
     ],

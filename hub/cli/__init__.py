@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
+from hub.cli.connectors import connectors
 from hub.cli.deliveries import deliveries
 from hub.cli.demo import demo
 from hub.cli.doctor import doctor
@@ -31,6 +32,7 @@ app.command(rules)
 app.command(deliveries)
 app.command(unparsed)
 app.command(trace)
+app.command(connectors)
 app.command(version)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -33,6 +33,8 @@ logger = structlog.get_logger("ingest")
 
 _UNKEPT = frozenset({"authorization", "cookie"})
 """Headers that may hold a secret of somebody in between, and say nothing of what came."""
+
+Part = TypeVar("Part", Inbound, Receipt)
 
 
 class Addressed(NamedTuple):
@@ -98,14 +100,16 @@ class Ingest:
             if len(kept) * max(1, len(parsed.inbounds) + len(parsed.receipts)) > RAW_IN_LOG:
                 intake, _ = self._roster.unparsed(channel, "", "")
                 kept = APART + await self._files.keep_raw(intake, kept)
-            commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]
-            commands += [_receipt(channel, receipt, kept) for receipt in parsed.receipts]
+            commands = [await self._from(channel, _storable(inbound), kept, raw) for inbound in parsed.inbounds]
+            commands += [_receipt(channel, _storable(receipt), kept) for receipt in parsed.receipts]
         except Rubbish as fault:
             self.stumble(channel)
             logger.error("connector made rubbish of a request", channel=channel, because=str(fault))
-            return [Addressed(*self._roster.unparsed(channel, f"the connector made rubbish of it: {fault}", kept))]
+            return [
+                Addressed(*self._roster.unparsed(channel, _utf8(f"the connector made rubbish of it: {fault}"), kept))
+            ]
         if parsed.unparsed:
-            commands.append(Addressed(*self._roster.unparsed(channel, parsed.unparsed, kept)))
+            commands.append(Addressed(*self._roster.unparsed(channel, _utf8(parsed.unparsed), kept)))
         return [command for command in commands if command is not None]
 
     async def _from(self, channel: str, inbound: Inbound, raw: str, came: Raw) -> Addressed | None:
@@ -167,9 +171,19 @@ def _receipt(channel: str, receipt: Receipt, raw: str) -> Addressed:
     return Addressed(_own(channel, receipt.conversation), command)
 
 
+def _utf8(text: str) -> str:
+    """The text without halves of surrogate pairs, which JSON brings and no log can hold."""
+    return text.encode(errors="replace").decode()
+
+
+def _storable(parsed: Part) -> Part:
+    """The same with `_utf8` of all its texts."""
+    texts: dict[str, Any] = {name: _utf8(value) for name, value in vars(parsed).items() if isinstance(value, str)}
+    return dataclasses.replace(parsed, **texts)
+
+
 def _shortened(text: str) -> tuple[str, list[File]]:
     """A text that fits the log, and the whole as a file where it does not."""
-    text = text.encode(errors="replace").decode()  # lone surrogates are no text
     if len(text.encode()) <= MOST_TEXT:
         return text, []
     return cut(text, MOST_TEXT)[0] + CUT, [File("message.txt", "text/plain", text.encode())]

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -69,6 +70,15 @@ class Rig:
 
 def inbound(text: str = "在吗", outside_id: str = "m1", **more: Any) -> Inbound:
     return Inbound(**{"identity": "zhang", "outside_id": outside_id, "text": text, "sent_at_ms": NOW, **more})
+
+
+@pytest.mark.parametrize(("channel", "identity"), [("parrot", "zhang"), ("phone", "WangFang")])
+async def test_half_a_surrogate_pair_is_replaced_wherever_it_stands(channel: str, identity: str) -> None:
+    rig = Rig()
+    await rig.take(inbound("a\ud83d", "m\ud83d", identity=identity, name="n\ud83d", address="b\ud83d"), channel=channel)
+    await rig.ingest.take(channel, Parsed(unparsed="what is \ud83d?"), RAW)
+    for _, command in rig.taken:
+        assert "\ud83d" not in msgspec.json.encode(command).decode()
 
 
 async def test_a_visitors_message_says_who_they_are_and_where_they_are_reached() -> None:

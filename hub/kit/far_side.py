@@ -1,0 +1,133 @@
+"""What the kit needs of a stand-in: connectors/<channel>/kit.py, FAR_SIDE.
+
+Faults of the network are none of its business, the kit puts a wire (wire.py) on either side of the hub. It answers
+only for what nobody but the platform knows: how its messages look, what its answers mean, what people saw in the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """An HTTP answer of the platform's, given in its place."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Sequence[tuple[str, str]] = (("content-type", "application/json"),)
+
+
+class Shown(Protocol):
+    """A text that the platform accepted for somebody."""
+
+    @property
+    def who(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def fresh(self) -> bool:
+        """Whether they saw it; False: the platform knew it for a repeat, and showed nothing."""
+
+
+class FarSide(Protocol):
+    """A platform for one account of ours, with people on it; `async with` runs it on a loopback port."""
+
+    people: Sequence[str]
+    """Identities that exist there: 20 of them at least."""
+    sends: str
+    """The path of the call that delivers."""
+    brings: str
+    """The path that `pull` asks; empty where the platform calls us."""
+    strange: Sequence[str]
+    """Kinds of messages that the connector does not know, or cannot show."""
+    busy: Reply
+    """How the platform answers a delivery when there have been too many."""
+    refusal: Reply
+    """How it answers a delivery with a code that nobody has heard of …"""
+    refusal_text: str
+    """… and the words that it uses."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def url(self) -> str:
+        """Its base URL while it runs."""
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        """The channel's settings in config/hub.yaml, with the platform at `base_url`; asked before it runs, too."""
+
+    def secrets(self) -> Sequence[str]:
+        """What must be in no log line and no event: keys from the settings, tokens that were handed out."""
+
+    async def join(self, callback_url: str) -> None:
+        """Our account gets this callback URL; nothing to do where the platform is asked."""
+
+    def say(self, who: str, text: str, kind: str = "") -> None:
+        """Somebody sends a text, or something of a strange `kind`; the hub is told of it in the background."""
+
+    async def garble(self) -> None:
+        """The platform tells the hub something that is signed as it should be, and makes no sense."""
+
+    async def forge(self) -> None:
+        """Somebody who is not the platform calls the hub: without its signature, and as for another account."""
+
+    def step(self, seconds: float) -> None:
+        """The platform's clock is set forward, or back."""
+
+    def shown(self) -> Sequence[Shown]:
+        """What the platform accepted so far, in its order."""
+
+
+class Nobody:
+    """The far side of a socket channel: its clients speak the hub's own protocol, and are tested with it."""
+
+    people: Sequence[str] = ()
+    sends = brings = refusal_text = ""
+    strange: Sequence[str] = ()
+    busy = refusal = Reply()
+    url = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        """None are needed."""
+        return {}
+
+    def secrets(self) -> Sequence[str]:
+        """None."""
+        return ()
+
+    async def join(self, callback_url: str) -> None:
+        """Nobody calls."""
+
+    def say(self, who: str, text: str, kind: str = "") -> None:
+        """Nobody says anything."""
+
+    async def garble(self) -> None:
+        """Nor this."""
+
+    async def forge(self) -> None:
+        """Nor this."""
+
+    def step(self, seconds: float) -> None:
+        """It has no clock."""
+
+    def shown(self) -> Sequence[Shown]:
+        """Nothing."""
+        return ()

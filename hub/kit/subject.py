@@ -1,0 +1,55 @@
+"""What is tested: a connector with its stand-in, and what its author has to say in its defence."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from types import ModuleType
+
+from hub.contract import Capabilities, Connector
+from hub.errors import HubError
+from hub.kit.far_side import FarSide, Nobody
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A channel. `exempt`: why a check, named by its id, does not count for it."""
+
+    name: str
+    connector: type[Connector]
+    far_side: Callable[[], FarSide]
+    exempt: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def connect(self, far: FarSide, base_url: str) -> Connector:
+        """A new connector with the settings of that far side, which is reached at `base_url`."""
+        return self.connector(self.connector.Settings.model_validate(far.settings(base_url)))
+
+    @functools.cached_property
+    def can(self) -> Capabilities:
+        """What it can do with its stand-in's settings."""
+        return self.connect(self.far_side(), NOWHERE).can
+
+
+def find(channel: str) -> Subject:
+    """The channel connectors/<channel>/, by its connector.py and kit.py; a socket channel needs only the first.
+
+    Raises HubError, saying what is missing.
+    """
+    connector = _module(f"connectors.{channel}.connector").CONNECTOR
+    if connector.can.socket:
+        return Subject(channel, connector, Nobody)
+    kit = _module(f"connectors.{channel}.kit")
+    return Subject(channel, connector, kit.FAR_SIDE, getattr(kit, "EXEMPT", {}))
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        raise HubError(f"there is no {error.name}: `hub connectors test` needs it, and finds it by its name") from None

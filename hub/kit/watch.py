@@ -1,0 +1,169 @@
+"""What is watched while the kit runs: log lines, addresses that are called, and the event loops of the workers."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import ipaddress
+import logging
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from hub.contract import Connector
+from hub.kit.engine import Engine
+from hub.logs import hide_secrets
+
+LONGEST_S = 0.05
+BEAT_S = 0.005
+LOOKS, TIMES = 5, 2
+"""So many looks in a row must find the loop in the same function of the connector, and that so many times: the machine
+may be busy with others."""
+TALKATIVE = ("httpx", "httpcore", "uvicorn", "uvicorn.error", "litestar")
+"""Loggers that are kept quiet elsewhere."""
+
+
+class Lines(logging.Handler):
+    """Every log line as the hub would write it at its most talkative, with what it hides hidden."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.lines.append(str(hide_secrets(None, "", {"event": self.format(record)})["event"]))
+
+
+@contextlib.contextmanager
+def listening() -> Generator[Lines, None, None]:
+    """Hear all that is logged, by structlog or logging, and keep it off the terminal."""
+    root, lines, before = logging.getLogger(), Lines(), structlog.get_config()
+    level, handlers = root.level, root.handlers[:]
+    talkative = {name: logging.getLogger(name).level for name in TALKATIVE}
+    structlog.configure(
+        processors=[structlog.stdlib.PositionalArgumentsFormatter(), structlog.processors.format_exc_info, hide_secrets,
+                    structlog.processors.KeyValueRenderer(key_order=["event"])],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )  # fmt: skip
+    root.handlers[:] = [lines]
+    root.setLevel(logging.DEBUG)
+    for name in talkative:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for name, known in talkative.items():
+            logging.getLogger(name).setLevel(known)
+        structlog.configure(**before)
+
+
+class Fence:
+    """No socket of this process reaches anything but loopback while the fence stands; `called` is who was tried."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self._stands = False
+        sys.addaudithook(self._audit)  # it can never be taken away again
+
+    @contextlib.contextmanager
+    def standing(self) -> Generator[None, None, None]:
+        """Put it up until the block ends."""
+        self._stands = True
+        try:
+            yield
+        finally:
+            self._stands = False
+
+    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self._stands or event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+            return
+        host = args[0]
+        if event != "socket.getaddrinfo":
+            host = args[1][0] if isinstance(args[1], tuple) else None  # else a path in the file system
+        if host is not None and not _is_loopback(host):
+            self.called.append(str(host))
+            raise PermissionError(f"{host} is not this machine: a connector under test calls its stand-in only")
+
+
+def _is_loopback(host: str | bytes) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+FENCE = Fence()
+
+
+class Pauses:
+    """Looks at a worker's loop from outside; `found` says where the connector's code held it for more than 50 ms."""
+
+    def __init__(self, connector: type[Connector]) -> None:
+        self._times = Counter[str]()
+        self._folders = tuple(
+            str(Path(inspect.getfile(one)).parent)
+            for one in connector.__mro__
+            if issubclass(one, Connector) and one is not Connector
+        )
+        self._engine: Engine | None = None
+        self._beat = 0.0
+        self._over = threading.Event()
+
+    def attend(self, engine: Engine) -> None:
+        """Look at this worker from now on, and no more at the one before."""
+
+        def beat() -> None:
+            if self._engine is engine and not self._over.is_set():
+                self._beat = time.monotonic()
+                engine.loop.call_later(BEAT_S, beat)
+
+        self._engine, self._beat = engine, time.monotonic()
+        engine.loop.call_soon_threadsafe(beat)
+
+    @contextlib.contextmanager
+    def looking(self) -> Generator[None, None, None]:
+        """Look until the block ends."""
+        looker = threading.Thread(target=self._look, daemon=True)
+        looker.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            looker.join()
+
+    @property
+    def found(self) -> list[str]:
+        """The functions in which it stood still."""
+        return sorted(place for place, times in self._times.items() if times >= TIMES)
+
+    def _look(self) -> None:
+        looks = 0
+        while not self._over.wait(BEAT_S):
+            place = self._place() if time.monotonic() - self._beat > LONGEST_S else ""
+            looks = looks + 1 if place else 0
+            if looks == LOOKS:
+                self._times[place] += 1
+
+    def _place(self) -> str:
+        """Where the loop is at this moment in the connector's own code; empty: it is not."""
+        frame: FrameType | None = None
+        if self._engine is not None and self._engine.loop.is_running():
+            frame = sys._current_frames().get(self._engine.thread)
+        while frame is not None:
+            if frame.f_code.co_filename.startswith(self._folders):
+                return f"{Path(frame.f_code.co_filename).name}, {frame.f_code.co_qualname}"
+            frame = frame.f_back
+        return ""

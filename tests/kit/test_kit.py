@@ -1,0 +1,84 @@
+"""The kit lets what is right pass, and names what is wrong."""
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from hub.contract import Connector
+from hub.kit.checks import CHECKS
+from hub.kit.run import run
+from hub.kit.subject import Subject
+from hub.kit.suite import ConnectorKit
+from tests.kit import broken
+from tests.kit.connectors import Asking, Called, Forgetful, Staff
+from tests.kit.parrot import AskedParrot, Parrot
+
+
+def parrot(connector: type[Connector]) -> Subject:
+    return Subject("parrot", connector, AskedParrot if issubclass(connector, Asking) else Parrot)
+
+
+class TestParrotThatCalls(ConnectorKit):
+    subject = parrot(Called)
+
+
+class TestParrotThatIsAsked(ConnectorKit):
+    subject = parrot(Asking)
+
+
+class TestParrotThatForgets(ConnectorKit):
+    subject = parrot(Forgetful)
+
+
+class TestParrotsThatAnswer(ConnectorKit):
+    subject = parrot(Staff)
+
+
+FAULTS: dict[type[Connector], set[str]] = {
+    broken.KeepsItsOwnQueue: {"restart-in"},
+    broken.DropsQuickPairs: {"equal-texts"},
+    broken.RemembersBySecond: {"equal-texts"},
+    broken.NumbersThemItself: {"repeats", "reordered", "lost-answers", "restart-in"},
+    broken.ConfirmsAtOnce: {"restart-in"},
+    broken.SwallowsUnknownKinds: {"unknown-kinds"},
+    broken.ForgivesGarbage: {"poison"},
+    broken.TrustsAnybody: {"forged"},
+    broken.IgnoresOldCallbacks: {"clocks"},
+    broken.SpeaksThreeByteUtf8: {"traps-in"},
+    broken.CollapsesSpaces: {"arrives", "delivers"},
+    broken.StopsFloods: {"bursts"},
+    broken.NumbersByPage: {"lost-cursor"},
+    broken.ReadsBeforeItChecks: {"nonsense"},
+    broken.GivesUpAtOnce: {"unsent", "retry-order", "parts"},
+    broken.GivesUpWhenAway: {"dead"},
+    broken.WritesThreeByteUtf8: {"traps-out", "long-texts", "parts"},
+    broken.CutsItself: {"parts", "lost-verdicts", "restart-out", "in-time"},
+    broken.CutsInside: {"long-texts", "parts"},
+    broken.SendsWhatItCannotRead: {"unknown-code"},
+    broken.GivesUpWhenBusy: {"busy"},
+    broken.KeysAnew: {"parts", "lost-verdicts", "restart-out", "in-time"},
+    broken.SendsLater: {"retry-order", "parts"},
+    broken.OneAtATime: {"slow"},
+    broken.WaitsForEver: {"in-time"},
+    broken.ShowsItsSecret: {"secrets"},
+    broken.Blocks: {"loop"},
+    broken.CallsHome: {"home"},
+}
+
+
+@pytest.mark.parametrize("connector", FAULTS, ids=lambda connector: connector.__name__)
+def test_a_broken_connector_fails_the_checks_that_are_meant_for_it_and_no_other(connector: type[Connector]) -> None:
+    results = asyncio.run(run(parrot(connector)))
+    failed = {result.id: result.because for result in results if result.outcome == "failed"}
+    assert failed.keys() == FAULTS[connector], failed
+
+
+def test_each_check_has_a_broken_connector_that_it_finds() -> None:
+    assert set[str]().union(*FAULTS.values()) == {check.id for check in CHECKS}
+
+
+async def test_an_exemption_is_shown_with_its_reason_and_nothing_is_tried() -> None:
+    subject = dataclasses.replace(parrot(Called), exempt={"arrives": "it is deaf"})
+    (result,) = await run(subject, ["arrives"])
+    assert (result.outcome, result.tried, result.because) == ("exempt", 0, "it is deaf")
