@@ -12,22 +12,21 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import socket
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import msgspec
-import uvicorn
 from litestar import Litestar, Request, Response, get, patch, post
 from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath, JSONBody
 
 from connectors.webhook.shop import KEY_S, MOST_TEXT, PER_SECOND, REPLY_SECRET, TELL_SECRET, Reply, Shop, signed
+from hub.kit.serving import serving
 
 ATTEMPTS = 3
 ANSWER_S = 5.0
@@ -253,27 +252,6 @@ class ShopSandbox:
 
 
 SANDBOX = ShopSandbox
-
-
-@contextlib.asynccontextmanager
-async def serving(app: Litestar, port: int = 0) -> AsyncGenerator[str, None]:
-    """Serve `app` on loopback until the block ends; gives its base URL. Port 0: a free one. OSError: it is taken."""
-    listener = socket.create_server(("127.0.0.1", port))
-    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals belong to whoever runs the loop."""
-        yield
 
 
 def _app(sandbox: ShopSandbox) -> Litestar:

@@ -12,7 +12,7 @@ from litestar.response import Redirect, Stream
 
 from connectors.webhook import connector as module
 from connectors.webhook.connector import Webhook
-from connectors.webhook.sandbox import ShopSandbox, serving
+from connectors.webhook.sandbox import ShopSandbox
 from connectors.webhook.settings import WebhookSettings
 from connectors.webhook.shop import MOST_TEXT, PER_SECOND
 from hub.contract import (
@@ -29,6 +29,7 @@ from hub.contract import (
     Unknown,
     Verdict,
 )
+from hub.kit.serving import serving
 
 
 class NoTokens:

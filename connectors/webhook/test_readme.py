@@ -12,9 +12,10 @@ from litestar import Litestar, Request, Response, post
 
 from connectors.webhook import shop as shop_side
 from connectors.webhook.connector import Webhook
-from connectors.webhook.sandbox import Faults, ShopSandbox, serving
+from connectors.webhook.sandbox import Faults, ShopSandbox
 from connectors.webhook.settings import In, Limits, Out, Signature, WebhookSettings
 from hub.contract import Forbidden, Raw
+from hub.kit.serving import serving
 
 PAGE = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
 COMMANDS_IN, COMMANDS_OUT = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

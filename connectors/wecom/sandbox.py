@@ -20,11 +20,11 @@ from typing import Any, Self
 
 import msgspec
 
-from connectors.tencent.server import serving
 from connectors.wecom.callbacks import Callbacks, CheckFailed, Faults, event_xml, media_xml, other_xml, text_xml
 from connectors.wecom.far_side import Account, Bubble, FarSide, NoMember, Phone, refusal
 from connectors.wecom.far_side_media import LIMITS, Media
 from connectors.wecom.sandbox_http import LONGEST_WAIT_S, Chat, Ledger, Typed, Unavailable, build_app
+from hub.kit.serving import serving
 
 
 class WeComSandbox:

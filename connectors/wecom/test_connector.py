@@ -11,13 +11,13 @@ import pytest
 from litestar import HttpMethod, Litestar, Request, Response, route
 
 from connectors.tencent import client
-from connectors.tencent.server import serving
 from connectors.wecom.callbacks import CheckFailed
 from connectors.wecom.conftest import Clock, SharedTokens, started
 from connectors.wecom.connector import CONNECTOR, WeCom, WeComSettings
 from connectors.wecom.far_side import DUPLICATE_LONGEST_S, PER_MINUTE
 from connectors.wecom.sandbox import WeComSandbox
 from hub.contract import Delivery, Forbidden, Inbound, Raw, Refused, Retry, Sent, Surroundings, Unknown, Verdict
+from hub.kit.serving import serving
 
 
 async def deliver(wecom: WeCom, text: str = "【#12·57 张三】\n在吗", to: str = "WangFang") -> Verdict:

@@ -34,13 +34,16 @@ from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
+from hub.engine.replay import Replay
 from hub.engine.roster import Roster, limits_of
 from hub.engine.router import Router
 from hub.engine.spool import Spool
 from hub.gateway.tokens import Tokens
+from hub.history import database
+from hub.history.queries import History
 from hub.kit.steps import Steps
 from hub.kit.wire import HOST
-from hub.settings import Media
+from hub.settings import Media, Settings
 from hub.worker import Server, listening_socket
 
 PARTITIONS = 2
@@ -164,7 +167,7 @@ class Engine:
         await self._announce()
         self._pulls = Pulls(connection, connectors, partitions.leases, ingest)
         self._pulls.start()
-        await self._listen(self._needs(connectors, ingest, roster, attachments))
+        await self._listen(self._needs(connectors, ingest, roster, files, attachments))
 
     async def _announce(self) -> None:
         """Everybody is on duty."""
@@ -173,7 +176,12 @@ class Engine:
             await _submitted(self._router, agent.id, SetDuty(agent.id, on=True))
 
     def _needs(
-        self, connectors: Mapping[str, Connector], ingest: Ingest, roster: Roster, attachments: StreamAttachments
+        self,
+        connectors: Mapping[str, Connector],
+        ingest: Ingest,
+        roster: Roster,
+        files: Files,
+        attachments: StreamAttachments,
     ) -> Needs:
         return Needs(
             calls=self._router,
@@ -185,6 +193,8 @@ class Engine:
             allows=self.connector.allows,
             agent_id=roster.agent_id,
             take=ingest.take,
+            history=History(database.url(Settings(data=self._place.data))),
+            replay=Replay(connectors, ingest.prepare, files, self._router, NoHistory().knows).run,
             health=lambda: Health(self.name),
             stumbled=ingest.stumble,
             attachments=attachments,

@@ -15,9 +15,9 @@ import httpx
 from litestar import Litestar, Request, Response, get, post
 from litestar.params import FromQuery
 
-from connectors.tencent.server import serving
 from hub.domain.text import SIZES
 from hub.kit.far_side import Reply
+from hub.kit.serving import serving
 
 MOST = 300
 """UTF-16 units of a text."""

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from litestar import Litestar, Request, Response, post
 
-from connectors.tencent.server import serving
 from hub.kit.far_side import Reply
+from hub.kit.serving import serving
 from hub.kit.wire import AFTER, BEFORE, Mishap, Wire, port_of
 
 
