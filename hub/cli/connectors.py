@@ -1,11 +1,27 @@
-"""`hub connectors`: put a channel's connector to the test."""
+"""`hub connectors`: begin a channel's connector, and put it to the test."""
 
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
 
-connectors = cyclopts.App(name="connectors", help="Put a channel's connector to the test.")
+connectors = cyclopts.App(name="connectors", help="Begin a channel's connector, and put it to the test.")
+
+
+@connectors.command
+def new(channel: str, /) -> None:
+    """Write connectors/CHANNEL/: a small platform's connector with its stand-in, which passes every test as it is.
+
+    Parameters
+    ----------
+    channel
+        Its name: a word of a-z, 0-9 and _.
+    """
+    from hub.kit.generate import generate
+
+    for file in generate(channel, Path("connectors")):
+        print(file)
+    print(f"\nnow: hub connectors test {channel}, then docs/writing-a-connector.md")
 
 
 @connectors.command(name="test")

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 
 import pytest
 
@@ -68,8 +69,10 @@ FAULTS: dict[type[Connector], set[str]] = {
 
 
 @pytest.mark.parametrize("connector", FAULTS, ids=lambda connector: connector.__name__)
-def test_a_broken_connector_fails_the_checks_that_are_meant_for_it_and_no_other(connector: type[Connector]) -> None:
-    results = asyncio.run(run(parrot(connector)))
+def test_a_broken_connector_fails_the_checks_that_are_meant_for_it(connector: type[Connector]) -> None:
+    """With KIT=whole all checks are run, a quarter of an hour for all connectors: no other one may fail."""
+    only = () if os.environ.get("KIT") == "whole" else sorted(FAULTS[connector])
+    results = asyncio.run(run(parrot(connector), only))
     failed = {result.id: result.because for result in results if result.outcome == "failed"}
     assert failed.keys() == FAULTS[connector], failed
 
