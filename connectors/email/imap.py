@@ -182,9 +182,9 @@ class ImapConnection:
 
     # --- the protocol ------------------------------------------------------------------------------------------------
 
-    async def _command(self, command: bytes, patience_s: float = ANSWER_S) -> list[Line]:
-        """The untagged answers. Raises CommandRefused."""
-        return await self._answer(self._send(command), patience_s)
+    async def _command(self, command: bytes, patience_s: float = 0) -> list[Line]:
+        """The untagged answers; without `patience_s` within ANSWER_S. Raises CommandRefused."""
+        return await self._answer(self._send(command), patience_s or ANSWER_S)
 
     def _send(self, command: bytes) -> bytes:
         self._tags += 1

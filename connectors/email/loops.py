@@ -15,7 +15,7 @@ class Budget:
 
     def has_room(self, address: str, now_s: float) -> bool:
         """Whether one more may go out now."""
-        times = self._sent.get(address.casefold(), ())
+        times = self._sent.get(address.casefold()) or deque[float]()
         return len(times) < MOST or times[0] <= now_s - WITHIN_S
 
     def note(self, address: str, now_s: float) -> None:

@@ -102,19 +102,24 @@ async def _address(smtp: SMTP, mail: Outgoing) -> None:
 
 async def _hand_over(smtp: SMTP, mail: Outgoing, server: Smtp, deadline: float) -> Verdict:
     transport = cast(asyncio.Transport, smtp.transport)
+    sending = asyncio.create_task(smtp.data(mail.content))
     try:
-        async with asyncio.timeout_at(deadline):
-            await smtp.data(mail.content)
-    except SMTPResponseException as refusal:
-        return verdict(refusal.code, refusal.message)
-    except (SMTPException, OSError) as error:
-        unsent = transport.get_write_buffer_size()
-        transport.abort()  # a mere close would go on sending
-        if unsent:
+        await asyncio.wait({sending}, timeout=deadline - asyncio.get_running_loop().time())
+        if not sending.done() and transport.get_write_buffer_size():  # its end has not left: it cannot be taken
             return Refused(
                 f"a mail of {len(mail.content):,} bytes does not get to {server.host} within 10 s: send less"
             )
+        if not sending.done():
+            return Unknown(f"{_place(server)} has not said in time whether it took the mail")
+        await sending
+    except SMTPResponseException as refusal:
+        return verdict(refusal.code, refusal.message)
+    except (SMTPException, OSError) as error:
         return Unknown(f"{_place(server)} has not said whether it took the mail: {_said(error)}")
+    finally:
+        if not sending.done():
+            sending.cancel()
+            transport.abort()  # a mere close would go on sending
     transport.write(b"QUIT\r\n")
     return Sent()
 

@@ -1,0 +1,452 @@
+"""The mailbox: real IMAP servers for what they all do, the stand-in for what goes wrong."""
+
+import asyncio
+import contextlib
+import datetime
+import imaplib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.email import imap, inbox
+from connectors.email.imap import ImapFailed, SignInRefused
+from connectors.email.inbox import Arrived, Batch, Inbox
+from connectors.email.sandbox import MailSandbox
+from connectors.email.settings import Imap
+
+HOST = "127.0.0.1"
+TLS = ssl.create_default_context()
+NOBODY = "dovecot-box"
+
+Put = Callable[..., Any]
+
+
+def mail(n: int, text: str = "x") -> bytes:
+    return f"From: a@example.net\r\nMessage-ID: <{n}@example.net>\r\nSubject: {n}\r\n\r\n{text}\r\n".encode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """An IMAP server somewhere; `put` appends a mail to its INBOX as another client would."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+    def imap(self, **more: Any) -> Imap:
+        return Imap.model_validate({"host": HOST, "tls": "none"} | self.settings | more)
+
+    @contextlib.contextmanager
+    def _client(self) -> Any:
+        client = imaplib.IMAP4(HOST, self.settings["port"], timeout=10)
+        client.login(self.settings["user"], self.settings["password"])
+        yield client
+        client.logout()
+
+    def _append(self, data: bytes, days_old: int) -> None:
+        at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days_old)
+        with self._client() as client:
+            client.append("INBOX", "", at, data)
+
+    async def put(self, data: bytes, days_old: int = 0) -> None:
+        await asyncio.to_thread(self._append, data, days_old)
+
+    def _listed(self, folder: str, what: str) -> list[bytes]:
+        with self._client() as client:
+            client.select(folder, readonly=True)
+            found: list[bytes] = client.search(None, what)[1][0].split()
+            return found
+
+    async def listed(self, folder: str = "INBOX", what: str = "ALL") -> int:
+        return len(await asyncio.to_thread(self._listed, folder, what))
+
+    def _create(self, folder: str) -> None:
+        with self._client() as client:
+            client.create(folder)
+
+    async def create(self, folder: str) -> None:
+        await asyncio.to_thread(self._create, folder)
+
+
+async def listening(port: int) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(HOST, port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def pymap() -> AsyncIterator[Server]:
+    """Pure Python; in memory."""
+    port = free_port()
+    program = Path(sys.executable).with_name("pymap")
+    running = await asyncio.create_subprocess_exec(
+        program, "--host", HOST, "--port", str(port), "--no-tls", "dict", "--demo-data",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await listening(port)
+        server = Server({"port": port, "user": "demouser", "password": "demopass"})
+        with server._client() as client:  # it comes with mail
+            client.select("INBOX")
+            client.store("1:*", "+FLAGS", r"\Deleted")
+            client.expunge()
+        yield server
+    finally:
+        running.terminate()
+        await running.wait()
+
+
+@contextlib.asynccontextmanager
+async def dovecot(folder: Path) -> AsyncIterator[Server]:
+    """Debian's; its processes give up root, and need a user who is not."""
+    program = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None or os.geteuid() != 0:
+        if os.environ.get("CI"):
+            pytest.fail("dovecot-imapd is not installed, or this is not root")
+        pytest.skip("needs dovecot-imapd, and root")
+    nobody, port = pwd.getpwnam("dovenull"), free_port()
+    base = Path("/run") / f"kefu-dovecot-{port}"  # Unix sockets: paths of pytest are too long for them
+    for path in (folder, *list(folder.parents)[:-2]):
+        path.chmod(path.stat().st_mode | 0o011)
+    (folder / "mail").mkdir()
+    os.chown(folder / "mail", nobody.pw_uid, nobody.pw_gid)
+    (folder / "users").write_text("box:{PLAIN}pw\n")
+    config = folder / "dovecot.conf"
+    config.write_text(f"""
+base_dir = {base}
+state_dir = {folder}/state
+log_path = {folder}/log
+protocols = imap
+listen = {HOST}
+ssl = no
+disable_plaintext_auth = no
+first_valid_uid = 1
+mail_location = maildir:{folder}/mail
+service imap-login {{
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={nobody.pw_uid} gid={nobody.pw_gid} home={folder}/mail
+}}
+""")
+    running = await asyncio.create_subprocess_exec(program, "-F", "-c", str(config))
+    try:
+        await listening(port)
+        yield Server({"port": port, "user": "box", "password": "pw"})
+    finally:
+        running.send_signal(signal.SIGTERM)
+        await running.wait()
+        shutil.rmtree(base, ignore_errors=True)
+
+
+class StandIn(Server):
+    def __init__(self, mail: MailSandbox) -> None:
+        super().__init__(mail.settings()["imap"])
+        self.mail = mail
+
+    async def put(self, data: bytes, days_old: int = 0) -> None:
+        self.mail.office.put(data, datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days_old))
+
+    async def listed(self, folder: str = "INBOX", what: str = "ALL") -> int:
+        kept = self.mail.office.folders.get(folder, [])
+        return sum(what == "ALL" or "\\Seen" in one.flags for one in kept)
+
+    async def create(self, folder: str) -> None:
+        pass
+
+
+@contextlib.asynccontextmanager
+async def stand_in() -> AsyncIterator[StandIn]:
+    async with MailSandbox() as mail:
+        yield StandIn(mail)
+
+
+@pytest.fixture(params=["pymap", "dovecot", "stand-in"])
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    kinds = {"pymap": pymap, "dovecot": lambda: dovecot(tmp_path), "stand-in": stand_in}
+    async with kinds[request.param]() as running:
+        yield running
+
+
+@pytest.fixture
+async def ours() -> AsyncIterator[StandIn]:
+    async with stand_in() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "WAIT_S", 0.5)
+    monkeypatch.setattr(inbox, "QUIET_S", 0.0)
+    monkeypatch.setattr(imap, "ANSWER_S", 3.0)
+
+
+def numbers(batch: Batch) -> list[int]:
+    return [int(one.data.partition(b"Subject: ")[2].partition(b"\r\n")[0]) for one in batch.mails]
+
+
+# --- what all servers do -------------------------------------------------------------------------------------------
+
+
+async def test_mail_comes_in_its_order_and_once(server: Server) -> None:
+    box = Inbox(server.imap(), TLS)
+    empty = await box.pull("")
+    assert empty.mails == []
+    for n in (1, 2, 3):
+        await server.put(mail(n, "在吗 " * n))
+    batch = await box.pull(empty.cursor)
+    assert numbers(batch) == [1, 2, 3]
+    assert batch.mails[2].data == mail(3, "在吗 " * 3)
+    assert batch.mails[2].size == len(mail(3, "在吗 " * 3))
+    await server.put(mail(4))
+    following = await box.pull(batch.cursor)
+    assert numbers(following) == [4]
+    assert (await box.pull(following.cursor)) == Batch(following.cursor, [])
+    assert numbers(await box.pull(batch.cursor)) == [4], "an older cursor brings it again"
+    assert box.trouble == ""
+    box.close()
+
+
+async def test_another_worker_goes_on_at_the_cursor(server: Server) -> None:
+    one, two = Inbox(server.imap(), TLS), Inbox(server.imap(), TLS)
+    await server.put(mail(1))
+    batch = await one.pull("")
+    await server.put(mail(2))
+    assert numbers(await two.pull(batch.cursor)) == [2]
+    one.close()
+    two.close()
+
+
+async def test_a_mail_that_arrives_meanwhile_ends_the_wait(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "WAIT_S", 60.0)
+    monkeypatch.setattr(imap, "POLL_S", 0.5)
+    box = Inbox(server.imap(), TLS)
+    await server.put(mail(1))
+    first = await box.pull("")
+    pulling = asyncio.create_task(box.pull(first.cursor))
+    await asyncio.sleep(0.3)
+    assert not pulling.done()
+    await server.put(mail(2))
+    async with asyncio.timeout(10):
+        assert numbers(await pulling) == [2]
+    box.close()
+
+
+async def test_at_the_first_start_only_the_last_days_are_read(server: Server) -> None:
+    await server.put(mail(1), days_old=40)
+    await server.put(mail(2), days_old=3)
+    await server.put(mail(3))
+    await server.put(mail(4), days_old=40)
+    box = Inbox(server.imap(), TLS)
+    batch = await box.pull("")
+    assert numbers(batch) == [2, 3]
+    assert (await box.pull(batch.cursor)).mails == [], "an old mail with a later number does not come either"
+    box.close()
+
+
+async def test_many_mails_come_in_batches(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MOST_MAILS", 4)
+    for n in range(10):
+        await server.put(mail(n))
+    box, cursor, got = Inbox(server.imap(), TLS), "", list[list[int]]()
+    for _ in range(3):
+        batch = await box.pull(cursor)
+        cursor = batch.cursor
+        got.append(numbers(batch))
+    assert got == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    box.close()
+
+
+async def test_a_long_mail_is_read_at_its_beginning_and_harms_no_other(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MOST_BYTES", 1000)
+    monkeypatch.setattr(inbox, "BEGINNING", 200)
+    for n, text in enumerate(["a" * 600, "b" * 600, "c" * 5000, "d"]):
+        await server.put(mail(n, text))
+    box, cursor, got = Inbox(server.imap(), TLS), "", list[Arrived]()
+    while len(got) < 4:
+        batch = await box.pull(cursor)
+        cursor = batch.cursor
+        got += batch.mails
+    assert [(one.size, len(one.data)) for one in got] == [
+        (len(mail(0, "a" * 600)),) * 2, (len(mail(1, "b" * 600)),) * 2, (len(mail(2, "c" * 5000)), 200),
+        (len(mail(3, "d")),) * 2,
+    ]  # fmt: skip
+    assert got[2].data == mail(2, "c" * 5000)[:200]
+    box.close()
+
+
+@pytest.mark.parametrize("after", ["seen", "Done & 已处理"])
+async def test_what_the_hub_has_is_put_away_and_no_sooner(server: Server, after: str) -> None:
+    if after != "seen":
+        await server.create(imap._quoted(imap._mailbox(after)).decode())
+    box = Inbox(server.imap(after=after), TLS)
+    await server.put(mail(1))
+    await server.put(mail(2))
+    batch = await box.pull("")
+    assert (await server.listed(), await server.listed(what="SEEN")) == (2, 0)
+    await server.put(mail(3))
+    assert numbers(await box.pull(batch.cursor)) == [3]
+    if after == "seen":
+        assert (await server.listed(), await server.listed(what="SEEN")) == (3, 2)
+    else:
+        folder = after if isinstance(server, StandIn) else imap._quoted(imap._mailbox(after)).decode()
+        assert await server.listed(folder) == 2
+        assert await server.listed(what="UNDELETED") == 1 or isinstance(server, StandIn)
+    box.close()
+
+
+async def test_a_folder_that_does_not_exist_is_named_and_stops_nothing(server: Server) -> None:
+    if isinstance(server, StandIn):
+        pytest.skip("it makes folders")
+    box = Inbox(server.imap(after="Nowhere"), TLS)
+    await server.put(mail(1))
+    batch = await box.pull("")
+    await server.put(mail(2))
+    assert numbers(await box.pull(batch.cursor)) == [2]
+    assert "check channels.email.imap.after" in box.trouble
+    box.close()
+
+
+async def test_a_wrong_password_is_tried_once_and_said(server: Server) -> None:
+    box = Inbox(server.imap(password="wrong"), TLS)
+    for _ in range(2):
+        with pytest.raises(SignInRefused, match="check channels"):
+            await box.pull("")
+    assert "refuses the user or the authorisation code" in box.trouble
+    assert "wrong" not in box.trouble
+
+
+async def test_a_cancelled_pull_leaves_nothing_open(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "WAIT_S", 60.0)
+    box = Inbox(server.imap(), TLS)
+    await server.put(mail(1))
+    batch = await box.pull("")
+    pulling = asyncio.create_task(box.pull(batch.cursor))
+    await asyncio.sleep(0.3)
+    pulling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pulling
+    assert box._connection is None
+    await server.put(mail(2))
+    assert numbers(await box.pull(batch.cursor)) == [2]
+    box.close()
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("drop", "has broken off"), ("bye", "good-bye: [UNAVAILABLE]"), ("silent", "has not answered")]
+)
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_a_lost_line_is_noticed_and_opened_anew(
+    ours: StandIn, monkeypatch: pytest.MonkeyPatch, fault: str, said: str, waiting: bool
+) -> None:
+    monkeypatch.setattr(imap, "ANSWER_S", 0.5)
+    box = Inbox(ours.imap(), TLS)
+    await ours.put(mail(1))
+    batch = await box.pull("")
+    pulling = asyncio.create_task(box.pull(batch.cursor))
+    if waiting:
+        await asyncio.sleep(0.1)
+    with ours.mail.faulty(imap=fault):
+        if waiting and fault != "silent":
+            await ours.put(mail(2))  # it looks at its faults when something happens
+        with pytest.raises(ImapFailed) as raised:
+            await pulling
+        assert said in str(raised.value)
+        assert said in box.trouble
+        assert "(since " in box.trouble
+    await ours.put(mail(3))
+    assert 3 in numbers(await box.pull(batch.cursor))
+    assert box.trouble == ""
+    box.close()
+
+
+async def test_a_server_that_is_away_is_said_with_its_place() -> None:
+    async with stand_in() as gone:
+        settings = gone.imap()
+    box = Inbox(settings, TLS)
+    with pytest.raises(ImapFailed, match=rf"the IMAP server 127\.0\.0\.1:{settings.port} cannot be reached"):
+        await box.pull("")
+
+
+async def test_new_numbers_bring_the_last_days_again(ours: StandIn) -> None:
+    box = Inbox(ours.imap(), TLS)
+    for n in (1, 2):
+        await ours.put(mail(n))
+    batch = await box.pull("")
+    ours.mail.office.renumber()
+    box.close()
+    again = await box.pull(batch.cursor)
+    assert numbers(again) == [1, 2]
+    assert again.cursor.partition(".")[0] != batch.cursor.partition(".")[0]
+    box.close()
+
+
+async def test_a_mail_that_the_server_does_not_give_is_kept_as_such_and_stops_no_other(ours: StandIn) -> None:
+    box = Inbox(ours.imap(), TLS)
+    for n in (1, 2):
+        await ours.put(mail(n))
+    with ours.mail.faulty(imap="no"):
+        for _ in range(2):
+            with pytest.raises(ImapFailed, match="SERVERBUG"):
+                await box.pull("")
+        given_up = await box.pull("")
+    assert [(one.uid, one.data) for one in given_up.mails] == [(1, b"")]
+    assert "the IMAP server does not give the mail 1 of" in given_up.mails[0].because
+    assert numbers(await box.pull(given_up.cursor)) == [2]
+    box.close()
+
+
+async def test_a_cursor_that_is_none_counts_as_lost(ours: StandIn) -> None:
+    box = Inbox(ours.imap(), TLS)
+    await ours.put(mail(1))
+    for cursor in ("x", "1.2.3", "7"):
+        assert numbers(await box.pull(cursor)) == [1]
+    box.close()
+
+
+async def test_a_server_that_rings_for_nothing_is_not_asked_as_fast_as_it_can(
+    ours: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "QUIET_S", 0.2)
+    box = Inbox(ours.imap(), TLS)
+    batch = await box.pull("")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    pulling = asyncio.create_task(box.pull(batch.cursor))
+    await asyncio.sleep(0.05)
+    ours.mail.office.news.set()
+    await pulling
+    assert loop.time() - began >= 0.2
+    box.close()
