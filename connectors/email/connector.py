@@ -95,7 +95,7 @@ class Email(Connector):
             return Refused(
                 f"{total:,} bytes of files are too many for one mail, {MOST_FILES:,} fit: send them in several"
             )
-        if delivery.automatic and not self._budget.has_room(delivery.address, time.monotonic()):
+        if delivery.automatic and not self._budget.take(delivery.address, time.monotonic()):
             hours = WITHIN_S / 3600
             return Refused(f"{delivery.address} had {MOST} automatic answers in {hours:.0f} hours: a program, it seems")
         files = [
@@ -108,8 +108,8 @@ class Email(Connector):
         verdict = await send(
             Outgoing(content, senders, delivery.address), self._email.smtp, self._tls, self._email.domain
         )
-        if delivery.automatic and isinstance(verdict, Sent | Unknown):
-            self._budget.note(delivery.address, time.monotonic())
+        if delivery.automatic and not isinstance(verdict, Sent | Unknown):
+            self._budget.give_back(delivery.address)
         self._outage = verdict.because if isinstance(verdict, Retry) and verdict.everyone else ""
         return Sent(id_of(delivery, self._email, self._key)) if isinstance(verdict, Sent) else verdict
 

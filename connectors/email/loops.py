@@ -13,15 +13,19 @@ class Budget:
     def __init__(self) -> None:
         self._sent: dict[str, deque[float]] = {}
 
-    def has_room(self, address: str, now_s: float) -> bool:
-        """Whether one more may go out now."""
-        times = self._sent.get(address.casefold()) or deque[float]()
-        return len(times) < MOST or times[0] <= now_s - WITHIN_S
-
-    def note(self, address: str, now_s: float) -> None:
-        """One has gone out."""
-        times = self._sent.pop(address.casefold(), deque(maxlen=MOST))
-        self._sent[address.casefold()] = times  # now the last to be forgotten
-        times.append(now_s)
+    def take(self, address: str, now_s: float) -> bool:
+        """Whether one more may go out now; if so it counts, unless it is given back."""
+        address = address.casefold()
+        times = self._sent.pop(address, deque(maxlen=MOST))
+        self._sent[address] = times  # now the last to be forgotten
         if len(self._sent) > MOST_ADDRESSES:
             del self._sent[next(iter(self._sent))]
+        if len(times) == MOST and times[0] > now_s - WITHIN_S:
+            return False
+        times.append(now_s)
+        return True
+
+    def give_back(self, address: str) -> None:
+        """What was taken last did not go out."""
+        if times := self._sent.get(address.casefold()):
+            times.pop()

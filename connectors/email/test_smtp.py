@@ -82,7 +82,7 @@ async def test_greylisting_is_waited_for(mail: MailSandbox) -> None:
 
 
 async def test_a_mail_that_is_too_large_for_the_server_is_refused(mail: MailSandbox) -> None:
-    verdict = await sent(mail, Outgoing(b"x" * (21 << 20), MAIL.senders, TO))
+    verdict = await sent(mail, Outgoing(b"x" * (21 << 20) + b"\r\n", MAIL.senders, TO))
     assert isinstance(verdict, Refused)
     assert "552" in verdict.because
 
@@ -101,7 +101,7 @@ async def test_an_answer_that_does_not_come_in_time_is_unknown(
     with mail.faulty(slow_s=30):
         verdict = await sent(mail)
     assert isinstance(verdict, Unknown)
-    assert "has not said in time" in verdict.because
+    assert "has not said whether it took the mail" in verdict.because
 
 
 async def test_a_mail_that_did_not_get_through_in_time_is_refused_and_not_sent_on(
@@ -121,12 +121,13 @@ async def test_a_mail_that_did_not_get_through_in_time_is_refused_and_not_sent_o
         await reader.readline()
         writer.write(b"354 go on\r\n")
         await asyncio.sleep(1)
-        while chunk := await reader.read(1 << 20):
-            read += len(chunk)
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(1 << 20):
+                read += len(chunk)
         writer.close()
         ended.set()
 
-    content = b"x" * (30 << 20)
+    content = b"x" * (30 << 20) + b"\r\n"
     async with await asyncio.start_server(slow, HOST, 0, limit=1 << 16) as server:
         settings = Smtp(host=HOST, port=server.sockets[0].getsockname()[1], tls="none")
         verdict = await send(Outgoing(content, MAIL.senders, TO), settings, ssl.create_default_context(), "example.com")
