@@ -1,7 +1,8 @@
 """The channels that are on: their connectors found by name, looked over, and made with their settings checked.
 
 A connector is the folder connectors/<name>/ of this checkout, or another package's entry point in the group
-`kefu_hub.connectors`, whose name is the channel's.
+`kefu_hub.connectors`. Its name is the channel's, unless the channel's settings name another `connector`: so two
+accounts on one platform are two channels.
 """
 
 from __future__ import annotations
@@ -38,9 +39,13 @@ def load_connectors(settings: Settings) -> dict[str, Connector]:
     for name, values in settings.channels.items():
         where = sources.where(("channels", name), key=True)
         try:
-            connector = connector_class(name, where)
-            made = connector(connector.Settings.model_validate(values, extra="forbid"))
+            kind = str(values.get("connector", name))
+            connector = connector_class(kind, where)
+            own = {key: value for key, value in values.items() if key != "connector"}
+            made = connector(connector.Settings.model_validate(own, extra="forbid"))
             findings += [f"{where}: channels.{name}: {fault}" for fault in faults(name, made)]
+            if kind != name and made.static:
+                findings.append(f"{where}: channels.{name}: {kind} has pages at /{kind}/, and can have no other name")
             connectors[name] = made
         except SettingsError as error:
             findings.append(str(error))
@@ -133,6 +138,10 @@ def _faults_of(can: Capabilities) -> Iterator[str]:
         yield 'a visitor may get the same text twice on purpose: recognises must be "key"'
 
 
+MOST_BODY = 32 << 20
+"""Of a request of a platform's: it is held in memory until it is in the log."""
+
+
 def _route_faults(routes: list[Route]) -> Iterator[str]:
     names = [route.name for route in routes]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -140,3 +149,5 @@ def _route_faults(routes: list[Route]) -> Iterator[str]:
     for route in routes:
         if not route.methods or set(route.methods) - {"GET", "POST"}:
             yield f"the route {route.name!r} takes {route.methods}: only GET and POST are called back"
+        if route.body_limit > MOST_BODY:
+            yield f"the route {route.name!r} takes {route.body_limit} bytes: the hub takes {MOST_BODY}"

@@ -18,11 +18,7 @@ from hub.domain.messages import FileLimit, Profile
 from hub.domain.text import Unit
 from hub.domain.verdicts import Refused, Retry, Sent, Unknown, Verdict
 
-__all__ = [
-    "VERSION", "Answer", "Capabilities", "Connector", "Delivery", "Enclosed", "File", "FileLimit", "Forbidden",
-    "Inbound", "NoSettings", "Parsed", "Profile", "Pulled", "Raw", "Receipt", "Refused", "Retry", "Route", "Sent",
-    "Surroundings", "Token", "Tokens", "Unit", "Unknown", "Verdict",
-]  # fmt: skip
+__all__ = ["FileLimit", "Profile", "Refused", "Retry", "Sent", "Unit", "Unknown", "Verdict"]
 
 VERSION = 1
 """Of this contract; raised when a connector written for the old one would not work."""
@@ -69,10 +65,7 @@ class Capabilities:
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-    """Something as it came in. Of a webhook: `query` is decoded, header names are lower case; of a pull: `body` only.
-
-    A webhook's body is at most as long as its route allows.
-    """
+    """As it came in. Of a webhook: `query` is decoded, header names are lower case; of a pull: `body` only."""
 
     method: str
     query: Mapping[str, str]
@@ -154,20 +147,18 @@ class Parsed:
 
 @dataclasses.dataclass(frozen=True)
 class Pulled:
-    """What `pull` brought, in the platform's order; each with the bytes it was made of.
-
-    When all of it is committed, `cursor` is stored, and given to the next `pull`.
-    """
+    """What `pull` brought, in order, each with its bytes. When all is committed, the next one gets `cursor`."""
 
     cursor: str
     items: Sequence[tuple[bytes, Parsed]] = ()
 
 
 class Forbidden(Exception):
-    """The request does not prove that it comes from the platform: answered 403, logged, nothing stored.
+    """Not provably the platform's: answered 403, nothing stored. The message says why, and never holds a secret."""
 
-    The message names what was wrong and never holds a secret.
-    """
+
+class NotThere(Exception):
+    """Raised by `fetch`: the file will never be had; the message says why. All else that is raised is tried again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,7 +222,6 @@ class Tokens(Protocol):
 
         Raises what `fetch` raises; then nobody fetches `name` again for a pause that grows.
         """
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,10 +261,7 @@ class Connector:
         return origin == own
 
     def profile(self, body: bytes, user_agent: str) -> Profile:
-        """Of a socket channel: what is known of the visitor who asks for a token with this body.
-
-        Raises ValueError with a sentence for whoever wrote the page.
-        """
+        """Of a socket channel: what is known of a visitor by the body of their token request. Raises ValueError."""
         raise NotImplementedError(f"{type(self).__name__} is no socket channel")
 
     async def start(self, surroundings: Surroundings) -> None:
@@ -303,7 +290,7 @@ class Connector:
         raise NotImplementedError(f"{type(self).__name__} declares that it pulls and does not")
 
     def fetch(self, source: str) -> AsyncIterator[bytes]:
-        """The content of a file that came in by its `source`."""
+        """The content of a file that came in by its `source`. Raises NotThere."""
         raise NotImplementedError(f"{type(self).__name__} gives files a source and does not fetch them")
 
     async def deliver(self, delivery: Delivery) -> Verdict:

@@ -45,12 +45,12 @@ from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
-from hub.engine.roster import Roster, teams_of
+from hub.engine.roster import Roster, limits_of, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
 from hub.engine.spool import Spool
 from hub.engine.stalls import Stalls
-from hub.errors import HubError, SettingsError
+from hub.errors import HubError
 from hub.gateway.addresses import Addresses
 from hub.gateway.sessions import Sessions
 from hub.gateway.socket import socket_class
@@ -91,7 +91,7 @@ class Worker:
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
-        self.pipeline = Pipeline(self.rule_files.current)
+        self.pipeline = Pipeline(self.rule_files.current, {n: limits_of(c.can) for n, c in self.connectors.items()})
         self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
         self.history = History(database.url(self.settings))
         name = self.config.name(os.getpid())
@@ -151,8 +151,9 @@ class Worker:
         return ids.new_conversation_id(self.partitions.home, secrets.token_bytes(16))
 
     def allows(self, origin: str, own: str) -> bool:
-        """Whether some channel lets this page's origin in."""
-        return any(connector.allows(origin, own) for connector in self.connectors.values() if connector.can.socket)
+        """Whether this page's origin is the hub's own, or some channel lets it in; what is no page has none."""
+        channels = (connector for connector in self.connectors.values() if connector.can.socket)
+        return origin in ("", own) or any(connector.allows(origin, own) for connector in channels)
 
     def health(self) -> Health:
         """What is wrong here."""
@@ -208,15 +209,13 @@ class Worker:
     def needs(self) -> Needs:
         """What the API uses of this worker."""
         visitors = next((c for c in self.connectors.values() if c.can.socket and c.can.role == "visitor"), None)
-        if visitors is None:
-            raise SettingsError("config/hub.yaml: no channel for visitors' pages is on; add `h5:` under `channels:`")
         return Needs(
             calls=self.router,
             tokens=self.tokens,
             connectors=self.connectors,
             is_admin=self._shared.is_admin,
             new_conversation_id=self._new_conversation_id,
-            profile=visitors.profile,
+            profile=visitors.profile if visitors else None,
             allows=self.allows,
             agent_id=self.roster.agent_id,
             take=self.ingest.take,

@@ -100,6 +100,22 @@ def test_what_a_connector_does_not_take_is_named(file: Path, text: str, environ:
 
 
 @pytest.mark.usefixtures("pigeon")
+def test_two_accounts_on_one_platform_are_two_channels(file: Path) -> None:
+    text = (
+        "channels:\n  north: {connector: pigeon, loft: {name: n}, secret: s}\n  pigeon: {loft: {name: s}, secret: s}\n"
+    )
+    found = load_connectors(load_text(file, text))
+    assert {name: connector.settings.loft.name for name, connector in found.items()} == {"north": "n", "pigeon": "s"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("pigeon")
+def test_what_a_channel_of_another_name_does_not_take_is_named_too(file: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_connectors(load_text(file, "channels:\n  north:\n    connector: pigeon\n    loft: {name: n}\n"))
+    assert str(refused.value) == "hub.yaml:2: channels.north.secret: must be set"
+
+
+@pytest.mark.usefixtures("pigeon")
 def test_settings_from_another_process_still_load_connectors() -> None:
     with pytest.raises(SettingsError, match=r"channels\.pigeon\.secret: must be set"):
         load_connectors(Settings(channels={"pigeon": {"loft": {"name": "a"}}}))
@@ -132,6 +148,8 @@ def with_(**attributes: Any) -> Connector:
         ({"pulls": True}, ["Odd declares that it pulls and has no pull"]),
         ({"routes": (Route("in", ("POST",)), Route("in", ("GET",))), "parse": lambda *_: None},
          ["the route 'in' is declared twice"]),
+        ({"routes": (Route("in", ("POST",), 1 << 30),), "parse": lambda *_: None},
+         ["the route 'in' takes 1073741824 bytes: the hub takes 33554432"]),
         ({"routes": (Route("in", ("PUT",)),), "parse": lambda *_: None},
          ["the route 'in' takes ('PUT',): only GET and POST are called back"]),
     ],

@@ -12,15 +12,13 @@ from hub.api.problems import problem
 from hub.contract import Answer, Connector, Forbidden, Parsed, Raw, Route
 from hub.errors import SpoolFull
 
-MAX_BODY_BYTES = 262_144
-
 logger = structlog.get_logger("api")
 
 
 @route(
     ["/callbacks/{channel:str}", "/callbacks/{channel:str}/{rest:path}"],
     http_method=["GET", "POST"],
-    request_max_body_size=MAX_BODY_BYTES,
+    request_max_body_size=None,
     include_in_schema=False,
     status_code=200,
 )
@@ -62,8 +60,10 @@ def _find(needs: Needs, channel: str, name: str, method: str) -> tuple[Connector
 
 async def _read(request: Request[Any, Any, Any], declared: Route, needs: Needs) -> Raw:
     """The request as the connector gets it; raises 413 for one that is too long."""
-    body = await request.body()
-    if len(body) > declared.body_limit:
-        raise problem(413, f"A body of {len(body)} bytes exceeds the limit of {declared.body_limit}.", "too_big")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > declared.body_limit:
+            raise problem(413, f"The body exceeds the limit of {declared.body_limit} bytes.", "too_big")
     query = dict(request.query_params.multi_items())
-    return Raw(request.method, query, dict(request.headers), body, int(needs.now_s() * 1000))
+    return Raw(request.method, query, dict(request.headers), bytes(body), int(needs.now_s() * 1000))

@@ -23,8 +23,11 @@ class Needs:
     is_admin: Callable[[str], bool]
     """Whether this is the admin token; takes the same time for any wrong one."""
     new_conversation_id: Callable[[], str]
-    profile: Callable[[bytes, str], Profile]
-    """What is known of a visitor, from the body of the mint request and the User-Agent; ValueError: what is wrong."""
+    profile: Callable[[bytes, str], Profile] | None
+    """What is known of a visitor, from the body of the mint request and the User-Agent; ValueError: what is wrong.
+
+    None: no channel for visitors' pages is on.
+    """
     allows: Callable[[str, str], bool]
     """Whether a page of this Origin may talk to the hub, whose own origin is the second one."""
     agent_id: Callable[[str], str | None]

@@ -41,6 +41,8 @@ class VisitorController(Controller):
         """A new conversation and the token for it; the body says what the page knows of the visitor."""
         _check_origin(request, needs)
         rate.check(request)
+        if needs.profile is None:
+            raise problem(404, "No channel for visitors' pages is on: add `h5:` under `channels:`.", "no_pages")
         try:
             profile = needs.profile(await request.body(), request.headers.get("user-agent", ""))
         except ValueError as error:

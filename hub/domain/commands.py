@@ -264,12 +264,6 @@ class RecordReceipt(Command, frozen=True):
     raw: str = ""
 
 
-class SetReach(Command, frozen=True):
-    """The visitor's channel has other limits than the conversation knows."""
-
-    reach: Reach
-
-
 class RetryDelivery(Command, frozen=True):
     """Send the dead letter of that attempt again."""
 
@@ -298,5 +292,5 @@ AnyCommand = (
     Tick | PostMessage | ReceiveMessage | AnswerMessage | Assign | TellWaiting | CloseConversation
     | TransferConversation | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue
     | Leave | SetDuty | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | TellUndelivered
-    | RecordVerdict | RecordReceipt | SetReach | RetryDelivery | DropDelivery | KeepUnparsed
+    | RecordVerdict | RecordReceipt | RetryDelivery | DropDelivery | KeepUnparsed
 )  # fmt: skip

@@ -12,6 +12,7 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Judgement, Profile
 from hub.domain.origins import seen
+from hub.domain.outside import Seen
 from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Repeated, UnknownTab
 
 __all__ = ["Conversation", "decide", "evolve", "new", "next_due", "reactions", "resume"]
@@ -51,7 +52,7 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
         case c.RejectMessage(seq=seq, by=by):
             _held_text(state, seq)
             return [e.MessageRejected(seq, by)]
-        case c.Tick() | c.RecordVerdict() | c.RecordReceipt() | c.SetReach() | c.RetryDelivery() | c.DropDelivery():
+        case c.Tick() | c.RecordVerdict() | c.RecordReceipt() | c.RetryDelivery() | c.DropDelivery():
             return deliver(state, command, now_ms)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
@@ -81,7 +82,7 @@ def receive(state: Conversation, command: c.ReceiveMessage, judged: Judgement) -
     if state.outbox is None or state.outbox.reach != command.reach:
         before.append(e.Reached(command.reach))
     to, no, name = _shown_to(state, command.profile, judged)
-    edited = outside.find(state.outside, command.edits) if command.edits else None
+    edited = _came_before(state, command.edits) if command.edits else None
     if edited is not None:
         return [*before, e.MessageEdited(
             edited.seq, judged.text, command.outside_id, judged.status, judged.original, judged.because, judged.rules,
@@ -154,8 +155,12 @@ def check_number(state: Conversation, tab: str, n: int) -> None:
 
 def check_outside(state: Conversation, outside_id: str) -> None:
     """Raise Repeated when what the platform calls so has come before."""
-    if before := outside.find(state.outside, outside_id):
+    if before := _came_before(state, outside_id):
         raise Repeated(before.seq)
+
+
+def _came_before(state: Conversation, outside_id: str) -> Seen | None:
+    return None if state.outbox is None else outside.find(state.outbox.outside, outside_id)
 
 
 def _answer(state: Conversation, command: c.AnswerMessage, relayed: bool) -> list[AnyEvent]:
@@ -293,8 +298,6 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
             outcome = outbox.verdict(box, command, now_ms)
         case c.RecordReceipt():
             outcome = outbox.receipt(box, command)
-        case c.SetReach(reach=reach):
-            outcome = e.Reached(reach) if reach != box.reach else None
         case c.RetryDelivery(attempt=number, by=by):
             outbox.check_letter(box, number)
             outcome = e.DeliveryRetried(number, by)

@@ -13,7 +13,6 @@ from hub.domain.events import Record
 from hub.domain.messages import Profile
 from hub.domain.origins import Origins, note
 from hub.domain.outbox import Outbox, Waiting
-from hub.domain.outside import OutsideIds
 from hub.domain.views import visitor_may_see
 
 WINDOW = 64
@@ -69,9 +68,6 @@ class Conversation(msgspec.Struct, gc=False):
     origins: Origins = {}
     outbox: Outbox | None = None
     """What leaves for a visitor on a platform; None: they have a socket."""
-    outside: OutsideIds = {}
-    automatic: bool = False
-    """A machine wrote last: nothing is answered to it by itself."""
 
 
 def evolve(state: Conversation, record: Record, origin: Origin | None = None) -> None:
@@ -124,8 +120,7 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
 def _change_message(state: Conversation, record: Record) -> None:
     """A message that was there is to be read in another way."""
     match record.event:
-        case e.MessageEdited(outside_id=outside_id, text=text, status=status):
-            outside.note(state.outside, outside_id, record.at_ms, record.seq)
+        case e.MessageEdited(text=text, status=status):
             if not status:
                 state.backlog.add(record.seq, notes.edited(text))
         case e.MessageReleased(ref=ref, text=text):
@@ -142,17 +137,17 @@ def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
     language = state.profile.language if state.profile else ""
     match event:
         case e.MessagePosted(outside_id=outside_id, automatic=automatic):
-            outside.note(state.outside, outside_id, at_ms, seq)
-            outbox.wrote(box, outside_id, at_ms)
-            state.automatic = automatic
+            outbox.wrote(box, outside_id, seq, at_ms, automatic)
+        case e.MessageEdited(outside_id=outside_id):
+            outside.note(box.outside, outside_id, at_ms, seq)
         case e.AnswerPosted(text=text, files=files, display=display):
             box.waiting.append(Waiting(seq, at_ms, text, files, by=display))
         case e.AutoReplied(text=text, choices=choices):
             box.waiting.append(Waiting(seq, at_ms, text, (), choices, automatic=True))
-        case e.WaitTold(position=position, on_duty=on_duty) if box.reach.limits.notices and not state.automatic:
+        case e.WaitTold(position=position, on_duty=on_duty) if box.reach.limits.notices and not box.automatic:
             text = notes.waiting(position, on_duty, language)
             box.waiting.append(Waiting(seq, at_ms, text, automatic=True))
-        case e.Closed() if box.reach.limits.notices and not state.automatic:
+        case e.Closed() if box.reach.limits.notices and not box.automatic:
             box.waiting.append(Waiting(seq, at_ms, notes.closed(language), automatic=True))
         case _:
             outbox.evolve(box, event, at_ms)

@@ -6,12 +6,13 @@ channel asks for it. A part that is not taken holds up those behind it until a p
 
 import msgspec
 
-from hub.domain import attempts
+from hub.domain import attempts, outside
 from hub.domain import events as e
 from hub.domain.attempts import UNCONFIRMED, Attempt, Failure, note_again, note_delay, note_try
 from hub.domain.commands import RecordReceipt, RecordVerdict
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Outgoing, Reach, Rest, takes
+from hub.domain.outside import OutsideIds
 from hub.domain.pace import earliest_repeat
 from hub.domain.refusals import NotFound
 from hub.domain.text import SIZES, cut
@@ -82,6 +83,10 @@ class Outbox(msgspec.Struct):
     """So many attempts were taken since then."""
     last_id: str = ""
     """The platform's id of the visitor's last message."""
+    automatic: bool = False
+    """A machine wrote that one: nothing is answered to it by itself."""
+    outside: OutsideIds = {}
+    """What the platform calls all that came."""
 
 
 # --- deciding ------------------------------------------------------------------------------------------------------
@@ -224,9 +229,10 @@ def _joined(taken: list[Waiting]) -> str:
 # --- evolving ------------------------------------------------------------------------------------------------------
 
 
-def wrote(box: Outbox, outside_id: str, at_ms: int) -> None:
+def wrote(box: Outbox, outside_id: str, seq: int, at_ms: int, automatic: bool) -> None:
     """The visitor has written: the window for answers begins anew."""
-    box.wrote_ms, box.last_id, box.answered = at_ms, outside_id, 0
+    outside.note(box.outside, outside_id, at_ms, seq)
+    box.wrote_ms, box.last_id, box.answered, box.automatic = at_ms, outside_id, 0, automatic
 
 
 def evolve(box: Outbox, event: AnyEvent, at_ms: int) -> None:

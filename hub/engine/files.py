@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import msgspec
 
 from hub.bus.attachments import Attachments
-from hub.contract import Connector, Enclosed, File
+from hub.contract import Connector, Enclosed, File, NotThere
 from hub.domain.commands import ReceiveMessage, ReceiveText
 from hub.domain.messages import Attachment
 from hub.errors import AttachmentTooBig
@@ -74,8 +74,11 @@ class Files:
         return Enclosed(file.name, file.type, file.size, self._link(file), read)
 
     async def _fetch(self, channel: str, entity: str, file: Attachment) -> Attachment:
-        async with asyncio.timeout(FETCH_S):
-            return await self._store(entity, file.name, self._connectors[channel].fetch(file.source))
+        try:
+            async with asyncio.timeout(FETCH_S):
+                return await self._store(entity, file.name, self._connectors[channel].fetch(file.source))
+        except NotThere as why:
+            raise NotTaken(f"{file.name or 'file'}: {why}") from None
 
     async def _store(self, entity: str, name: str, chunks: AsyncIterator[bytes]) -> Attachment:
         head = bytearray()

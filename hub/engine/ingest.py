@@ -22,7 +22,8 @@ from hub.errors import SpoolFull
 MOST_TEXT = 32_768
 """UTF-8 bytes of a message; a longer text is kept whole as a file beside its beginning."""
 RAW_IN_LOG = 32_768
-"""A raw input up to so long rides in the log; a longer one is kept as an attachment, and named there."""
+"""A raw input rides in the log beside each message it brought, so long as all of that is no more than this; else it is
+kept as an attachment, and named there."""
 MOST_UNDER_WAY = 1_024
 """Requests of one channel in one worker: a channel that floods must leave room for the others."""
 CUT = "…"
@@ -92,7 +93,7 @@ class Ingest:
             check(parsed)
             if not (parsed.inbounds or parsed.receipts or parsed.unparsed):
                 return []
-            if len(kept) > RAW_IN_LOG:
+            if len(kept) * max(1, len(parsed.inbounds) + len(parsed.receipts)) > RAW_IN_LOG:
                 intake, _ = self._roster.unparsed(channel, "", "")
                 kept = f"attachment {await self._files.keep_raw(intake, kept)}"
             commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]

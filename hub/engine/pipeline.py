@@ -4,13 +4,18 @@ Only a text that will be stored is judged: repeats and jumps are refused first. 
 event, with the version of the rules, so replaying the log never runs a rule again.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
+
 from hub.domain import conversation
-from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage
+from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, Tick
 from hub.domain.conversation import Conversation
-from hub.domain.events import AnyEvent
-from hub.domain.messages import Judgement
+from hub.domain.events import AnyEvent, Reached
+from hub.domain.messages import Judgement, Limits, Reach
+
+NO_LIMITS: Mapping[str, Limits] = {}
 
 
 class Judge(Protocol):
@@ -21,10 +26,13 @@ class Judge(Protocol):
 
 
 class Pipeline:
-    """`decide` of the conversation with the rules in front. `rules` is swapped whole when the files change."""
+    """`decide` of the conversation with the rules in front. `rules` is swapped whole when the files change.
 
-    def __init__(self, rules: Judge) -> None:
-        self.rules = rules
+    `limits` are those of the channels as they are now: what waits for a visitor is cut to these.
+    """
+
+    def __init__(self, rules: Judge, limits: Mapping[str, Limits] = NO_LIMITS) -> None:
+        self.rules, self._limits = rules, limits
 
     def decide(self, state: Conversation, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
         """As hub.domain.conversation.decide."""
@@ -37,4 +45,14 @@ class Pipeline:
             conversation.check_outside(state, command.outside_id)
             text = conversation.shown_text(command)
             return conversation.receive(state, command, self.rules.judge(text, state.routed))
+        if isinstance(command, Tick) and (reach := self._new_reach(state)):
+            return [Reached(reach)]
         return conversation.decide(state, command, origin, now_ms)
+
+    def _new_reach(self, state: Conversation) -> Reach | None:
+        """Where the visitor is reached, with the channel's limits of now; None: those that the state knows."""
+        if state.outbox is None:
+            return None
+        reach = state.outbox.reach
+        limits = self._limits.get(reach.channel, reach.limits)
+        return msgspec.structs.replace(reach, limits=limits) if limits != reach.limits else None

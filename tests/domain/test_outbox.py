@@ -379,13 +379,6 @@ def test_a_receipt_that_comes_later_is_told() -> None:
         rig.do(c.RecordReceipt("read", receipt="r2"))
 
 
-def test_new_limits_are_in_force_for_what_waits() -> None:
-    rig = Rig(Limits(max_text=1000))
-    rig.answer("x" * 300)
-    rig.do(c.SetReach(Reach("telegram", "chat-1", Limits(max_text=200))))
-    assert [len(attempt.text) for attempt in rig.deliver_all()] == [200, 100]
-
-
 def test_a_verdict_that_was_had_before_changes_nothing() -> None:
     rig = Rig()
     rig.answer("one")

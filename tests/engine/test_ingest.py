@@ -175,6 +175,13 @@ async def test_a_long_raw_input_is_kept_beside_the_log_and_named_there() -> None
     assert decode_raw((rig.kept["i0-parrot.raw"].content or b"").decode()) == raw
 
 
+async def test_the_raw_input_of_many_messages_is_kept_once() -> None:
+    rig = Rig()
+    raw = Raw("POST", {}, {}, b"x" * 1000, NOW)
+    commands = await rig.take(*(inbound(outside_id=f"m{n}") for n in range(50)), raw=raw)
+    assert {command.raw for command in commands} == {"attachment i0-parrot.raw"}  # type: ignore[union-attr]
+
+
 async def test_lone_surrogates_are_no_text() -> None:
     (command,) = await Rig().take(inbound("a\ud800b"))
     assert isinstance(command, ReceiveMessage)

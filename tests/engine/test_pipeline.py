@@ -2,10 +2,11 @@
 
 import pytest
 
-from hub.domain.commands import Origin, PostMessage
+from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, Tick
 from hub.domain.conversation import evolve, new
-from hub.domain.events import MessagePosted, Record
-from hub.domain.messages import Judgement, Profile
+from hub.domain.conversation_state import Conversation
+from hub.domain.events import AnyEvent, Attempted, AutoReplied, MessagePosted, Reached, Record
+from hub.domain.messages import Judgement, Limits, Profile, Reach
 from hub.domain.refusals import Jumped, Repeated
 from hub.engine.pipeline import Pipeline
 
@@ -48,3 +49,40 @@ def test_a_judgement_that_came_with_the_text_stands() -> None:
     events = Pipeline(rules).decide(new("c7-abc"), command, None, 0)
     assert [event.flags for event in events if isinstance(event, MessagePosted)] == [("vip",)]
     assert rules.asked == []
+
+
+# --- visitors on platforms -------------------------------------------------------------------------------------------
+
+CHAT = "p7-telegram-k3v9"
+REACH = Reach("telegram", "chat-1", Limits(max_text=1000))
+
+
+def do(pipeline: Pipeline, state: Conversation, command: AnyCommand) -> list[AnyEvent]:
+    events = pipeline.decide(state, command, None, 1000)
+    for event in events:
+        evolve(state, Record(CHAT, state.seq + 1, state.visitor_seq, 1000, event))
+    return events
+
+
+def test_a_message_of_a_platform_is_judged_once() -> None:
+    state, rules = new(CHAT), Stars()
+    command = ReceiveMessage("m1", "你好", 0, Profile("telegram"), REACH, unsupported="location")
+    posted = do(Pipeline(rules), state, command)[2]
+    assert isinstance(posted, MessagePosted)
+    assert (posted.text, rules.asked) == ("*", ["你好\n[not supported: location]"])
+    with pytest.raises(Repeated):
+        do(Pipeline(rules), state, command)
+    assert len(rules.asked) == 1
+
+
+def test_what_waits_is_cut_to_what_the_channel_takes_now() -> None:
+    state = new(CHAT)
+    asked = Judgement("hi", reply="x" * 300)
+    command = ReceiveMessage("m1", "hi", 0, Profile("telegram"), REACH, judgement=asked)
+    assert isinstance(do(Pipeline(Stars()), state, command)[3], AutoReplied)
+    pipeline = Pipeline(Stars(), {"telegram": Limits(max_text=200)})
+    (reached,) = do(pipeline, state, Tick())
+    assert reached == Reached(Reach("telegram", "chat-1", Limits(max_text=200)))
+    (attempted,) = do(pipeline, state, Tick())
+    assert isinstance(attempted, Attempted)
+    assert len(attempted.text) == 200

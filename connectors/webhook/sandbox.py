@@ -1,0 +1,338 @@
+"""A stand-in for a platform that speaks JSON over HTTP: a shop's app whose customers chat, on loopback.
+
+    async with ShopSandbox() as shop:
+        settings = shop.settings()                      # channels.webhook in config/hub.yaml
+        shop.callback_url = "http://127.0.0.1:8080/callbacks/webhook"
+        shop.say("c-7", "hello")
+
+or `python -m connectors.webhook.sandbox`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import socket
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msgspec
+import uvicorn
+from litestar import Litestar, Request, Response, get, patch, post
+from litestar.exceptions import ClientException, NotFoundException
+from litestar.params import FromPath, JSONBody
+
+from connectors.webhook.shop import KEY_S, MOST_TEXT, PER_SECOND, REPLY_SECRET, TELL_SECRET, Reply, Shop, signed
+
+ATTEMPTS = 3
+ANSWER_S = 5.0
+OVERTAKEN_S = 0.3
+
+
+class Faults(msgspec.Struct):
+    """Switches; each is as good as the real thing until it is switched off again."""
+
+    slow_s: float = 0.0
+    """A reply waits so long before anything is done."""
+    status: int = 0
+    """A reply is answered with this HTTP status, and nothing is done."""
+    status_after_accepting: int = 0
+    no_answer_after_accepting: bool = False
+    """A reply is shown, and never answered."""
+    repeat_callbacks: bool = False
+    """The hub is told everything twice."""
+    reorder_callbacks: bool = False
+    """Every second message is overtaken by the one after it."""
+    wrong_signature: bool = False
+    """The hub is told with the signature of another secret."""
+
+
+class Told(msgspec.Struct):
+    """A customer's message on its way to the hub; `statuses` are the HTTP answers to each attempt, 0 for none."""
+
+    id: str
+    customer: str
+    statuses: list[int] = []
+    taken: bool | None = None
+    """Whether the hub took it; None as long as that is open."""
+
+
+class Ledger(msgspec.Struct):
+    """All that the shop knows: what the tests compare the hub with."""
+
+    replies: list[Reply]
+    told: list[Told]
+
+
+class Message(msgspec.Struct):
+    """What a robot lets a customer write; `file` names one of the shop's files, `replaces` an earlier message."""
+
+    text: str = ""
+    kind: str = ""
+    file: str = ""
+    replaces: str = ""
+
+
+class ShopSandbox:
+    """A shop's app. `url` is its base URL while it runs, `callback_url` where it tells the hub.
+
+    `retry_after_s` is the pause before a second and third attempt to tell the hub; `now` is its clock, in seconds.
+    """
+
+    def __init__(self, *, port: int = 0, now: Callable[[], float] = time.time, retry_after_s: float = 1.0) -> None:
+        self.shop = Shop()
+        self.faults = Faults()
+        self.files: dict[str, bytes] = {}
+        """What customers can send, by name."""
+        self.url = self.callback_url = ""
+        self._port, self._now, self._retry_after_s = port, now, retry_after_s
+        self._told: list[Told] = []
+        # ids above those of any earlier run, or the hub would take new messages for old ones
+        self._ids = itertools.count(time.time_ns() // 1000)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._http = httpx.AsyncClient(timeout=ANSWER_S, trust_env=False)
+        self._server = serving(_app(self), self._port)
+        self.url = await self._server.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.__aexit__(kind, error, trace)
+        await self._http.aclose()
+
+    def settings(self) -> dict[str, Any]:
+        """What belongs under channels.webhook in config/hub.yaml to use this stand-in."""
+        return {
+            "in": {
+                "secret": TELL_SECRET,
+                "signature": {
+                    "header": "X-Shop-Signature", "prefix": "sha256=", "timestamp_header": "X-Shop-Time",
+                },
+                "messages": "messages",
+                "identity": "customer.id",
+                "name": "customer.name",
+                "outside_id": "id",
+                "text": "text",
+                "sent_at": "sent_at",
+                "sent_at_unit": "milliseconds",
+                "unsupported": "kind",
+                "edits": "replaces",
+                "files": "files[].{name: title, url: href}",
+                "files_from": [self.url.removeprefix("http://")],
+            },
+            "out": {
+                "url": f"{self.url}/replies",
+                "secret": REPLY_SECRET,
+                "signature": {
+                    "header": "X-Hub-Signature", "encoding": "base64", "timestamp_header": "X-Hub-Time",
+                },
+                "body": {
+                    "customer": "address",
+                    "text": "text",
+                    "from": "by",
+                    "answers_to": "in_reply_to",
+                    "buttons": "choices",
+                    "files": "files[].{title: name, href: url}",
+                },
+                "receipt": "id",
+                "error": "error",
+                "recognises_s": KEY_S,
+            },
+            "limits": {
+                "max_text": MOST_TEXT,
+                "choices": 3,
+                "per_second": PER_SECOND / 2,  # it spreads calls with a burst of one second's worth
+                "files": {"image/*": 1_000_000},
+            },
+        }  # fmt: skip
+
+    @contextlib.contextmanager
+    def faulty(self, **switches: Any) -> Generator[None, None, None]:
+        """`with shop.faulty(slow_s=2): …`, the names being those of Faults."""
+        before = {name: getattr(self.faults, name) for name in switches}
+        self.switch(switches)
+        try:
+            yield
+        finally:
+            self.switch(before)
+
+    def switch(self, switches: Mapping[str, Any]) -> None:
+        """Set some of Faults; ValueError for a name or value that is none."""
+        unknown = switches.keys() - set(Faults.__struct_fields__)
+        if unknown:
+            raise ValueError(f"no fault is called {', '.join(sorted(unknown))}: {', '.join(Faults.__struct_fields__)}")
+        checked = msgspec.convert({**msgspec.to_builtins(self.faults), **switches}, Faults)
+        for name in switches:
+            setattr(self.faults, name, getattr(checked, name))
+
+    def ledger(self) -> Ledger:
+        """What was shown, refused and told so far."""
+        return Ledger(self.shop.replies, self._told)
+
+    # --- what a customer does --------------------------------------------------------------------------------------
+
+    def say(self, identity: str, text: str = "", *, kind: str = "", file: str = "", replaces: str = "") -> str:
+        """A customer writes, and the hub is told, each customer's messages in their order. Gives the message's id."""
+        self.shop.customers.add(identity)
+        told = Told(f"m-{next(self._ids)}", identity)
+        message = {
+            "id": told.id,
+            "customer": {"id": identity, "name": f"Customer {identity}"},
+            "text": text,
+            "sent_at": int(self._now() * 1000),
+            "kind": kind,
+            "replaces": replaces,
+            "files": [{"title": file, "href": f"{self.url}/files/{file}"}] if file else [],
+        }
+        self._told.append(told)
+        overtaken = len(self._told) % 2 == 1
+        task = asyncio.create_task(self._tell(told, msgspec.json.encode({"messages": [message]}), overtaken))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return told.id
+
+    async def settled(self) -> None:
+        """Return when the hub has taken what customers wrote, or the shop has given up."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _tell(self, told: Told, body: bytes, overtaken: bool) -> None:
+        if self.faults.reorder_callbacks:
+            await asyncio.sleep(OVERTAKEN_S if overtaken else 0)
+        async with self._turns[told.customer]:
+            told.taken = await self._attempt(told, body)
+            if self.faults.repeat_callbacks:
+                await self._attempt(told, body)
+
+    async def _attempt(self, told: Told, body: bytes) -> bool:
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(self._retry_after_s)
+            headers = signed(body + b" " if self.faults.wrong_signature else body, self._now())
+            try:
+                answer = await self._http.post(self.callback_url, content=body, headers=headers)
+                told.statuses.append(answer.status_code)
+            except (httpx.HTTPError, httpx.InvalidURL):
+                told.statuses.append(0)
+            if told.statuses[-1] == 200:
+                return True
+        return False
+
+    # --- what the hub calls ----------------------------------------------------------------------------------------
+
+    async def reply(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """POST /replies, faults included: status, JSON, headers."""
+        await self._pause(self.faults.slow_s)
+        if self.faults.status:
+            return self.faults.status, {"error": "refused by a switch\nof the stand-in"}, {}
+        answered = self.shop.take(headers, body, self._now())
+        if self.faults.no_answer_after_accepting:
+            await self._pause(3600)
+        return self.faults.status_after_accepting or answered.status, answered.body, answered.headers
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than the server runs."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
+
+
+SANDBOX = ShopSandbox
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Litestar, port: int = 0) -> AsyncGenerator[str, None]:
+    """Serve `app` on loopback until the block ends; gives its base URL. Port 0: a free one. OSError: it is taken."""
+    listener = socket.create_server(("127.0.0.1", port))
+    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals belong to whoever runs the loop."""
+        yield
+
+
+def _app(sandbox: ShopSandbox) -> Litestar:
+    """The shop for the hub, and a console for robots."""
+
+    @post("/replies")
+    async def reply(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+        status, body, headers = await sandbox.reply(dict(request.headers), await request.body())
+        return Response(body, status_code=status, headers=headers)
+
+    @get("/files/{name:str}")
+    async def file(name: FromPath[str]) -> Response[bytes]:
+        if name not in sandbox.files:
+            raise NotFoundException(f"the shop has no file {name}")
+        return Response(sandbox.files[name], media_type="application/octet-stream")
+
+    @post("/customers/{identity:str}/say")
+    async def say(identity: FromPath[str], data: JSONBody[Message]) -> dict[str, str]:
+        return {"id": sandbox.say(identity, data.text, kind=data.kind, file=data.file, replaces=data.replaces)}
+
+    @get("/ledger")
+    async def ledger() -> Ledger:
+        return sandbox.ledger()
+
+    @patch("/faults")
+    async def switch(data: JSONBody[dict[str, Any]]) -> Faults:
+        try:
+            sandbox.switch(data)
+        except ValueError as error:
+            raise ClientException(str(error)) from error
+        return sandbox.faults
+
+    # Litestar's own logging would log for the whole process
+    return Litestar([reply, file, say, ledger, switch], openapi_config=None, logging_config=None)
+
+
+async def _run(port: int, callback_url: str) -> None:
+    async with ShopSandbox(port=port) as shop:
+        shop.callback_url = callback_url
+        print(f"A shop's app: {shop.url}   channels.webhook in config/hub.yaml:")
+        print(msgspec.json.format(msgspec.json.encode(shop.settings())).decode(), flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """`python -m connectors.webhook.sandbox`; Ctrl-C ends it."""
+    parser = argparse.ArgumentParser(prog="python -m connectors.webhook.sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=8098)
+    parser.add_argument(
+        "--callback", default="http://127.0.0.1:8080/callbacks/webhook", metavar="URL", help="the hub's"
+    )
+    chosen = parser.parse_args()
+    try:
+        asyncio.run(_run(chosen.port, chosen.callback))
+    except KeyboardInterrupt:
+        return
+    except OSError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
