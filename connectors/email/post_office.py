@@ -64,7 +64,7 @@ class PostOffice:
         """A mail arrives for us; its UID."""
         uid = next(self._uids)
         self.folders["INBOX"].append(Kept(uid, data, at or datetime.now(UTC)))
-        self._ring()
+        self.ring()
         return uid
 
     def renumber(self) -> None:
@@ -134,9 +134,9 @@ class PostOffice:
                 "auto-submitted" in mail, [part.get_filename() or "" for part in mail.iter_attachments()], time.time(),
             )
         )  # fmt: skip
-        self._ring()
+        self.ring()
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
         """Wake all who wait for news."""
         self.news.set()
         self.news = asyncio.Event()

@@ -74,6 +74,7 @@ class MailSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
+        self.office.ring()
         self._imap.close()
         self._smtp.close()
         for session in self._sessions:

@@ -26,9 +26,10 @@ class ImapSession:
         self._mail, self._reader, self._writer = mail, reader, writer
         self._signed_in = self._named = False
 
-    async def run(self) -> None:
-        """Serve until the client or a fault ends it."""
-        self._say(b"* OK stand-in ready")
+    async def run(self, *, greets: bool = True) -> None:
+        """Serve until the client or a fault ends it; no greeting where there was one before STARTTLS."""
+        if greets:
+            self._say(b"* OK stand-in ready")
         with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
             while line := await self._reader.readline():
                 tag, _, command = line.decode("latin-1").strip().partition(" ")

@@ -1,5 +1,6 @@
 """The stand-in's SMTP server: aiosmtpd with what can go wrong."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from connectors.email.sandbox import MailSandbox
 
 MOST_BYTES = 20 << 20
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own past at each sign-in
 
 
 def smtp_session(mail: "MailSandbox") -> SMTP:

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 
 from connectors.email import imap, inbox
+from connectors.email.conftest import Certified
 from connectors.email.imap import ImapFailed, SignInRefused
 from connectors.email.inbox import Arrived, Batch, Inbox
 from connectors.email.sandbox import MailSandbox
+from connectors.email.sandbox_imap import ImapSession
 from connectors.email.settings import Imap
 
 HOST = "127.0.0.1"
@@ -450,3 +452,46 @@ async def test_a_server_that_rings_for_nothing_is_not_asked_as_fast_as_it_can(
     await pulling
     assert loop.time() - began >= 0.2
     box.close()
+
+
+# --- TLS -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def encrypted(ours: StandIn, certified: Certified, tls: str) -> AsyncIterator[Imap]:
+    """The stand-in behind TLS, from the first byte or after STARTTLS."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if tls == "starttls":
+            writer.write(b"* OK in the open\r\n")
+            tag = (await reader.readline()).split()[0]
+            writer.write(tag + b" OK go on\r\n")
+            with contextlib.suppress(OSError):
+                await writer.start_tls(certified.server)
+        with contextlib.suppress(OSError):
+            await ImapSession(ours.mail, reader, writer).run(greets=tls == "tls")
+
+    server = await asyncio.start_server(serve, HOST, 0, ssl=certified.server if tls == "tls" else None)
+    settings = ours.settings | {"host": "localhost", "port": server.sockets[0].getsockname()[1], "tls": tls}
+    yield Imap.model_validate(settings)
+    server.close()
+
+
+@pytest.mark.parametrize("tls", ["tls", "starttls"])
+async def test_mail_is_read_over_tls_from_who_proves_who_they_are(
+    ours: StandIn, certified: Certified, tls: str
+) -> None:
+    await ours.put(mail(1))
+    async with encrypted(ours, certified, tls) as settings:
+        box = Inbox(settings, certified.client())
+        assert numbers(await box.pull("")) == [1]
+        box.close()
+        stranger = Inbox(settings, TLS)
+        with pytest.raises(ImapFailed, match="certificate verify failed"):
+            await stranger.pull("")
+
+
+async def test_without_starttls_no_password_is_sent(ours: StandIn) -> None:
+    box = Inbox(ours.imap(host="127.0.0.1", tls="starttls"), TLS)
+    with pytest.raises(ImapFailed, match="offers no STARTTLS"):
+        await box.pull("")

@@ -1,5 +1,6 @@
 """The stand-in: customers write and read over HTTP as robots and pages do, and its faults have names."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -40,8 +41,14 @@ async def test_a_robot_writes_reads_and_answers(mail: MailSandbox, http: httpx.A
     assert [one["message_id"] for one in (await http.get("/ledger")).json()[ZHANG]] == ["<9@example.com>"]
 
 
-async def test_who_asks_for_news_waits_for_it(mail: MailSandbox, http: httpx.AsyncClient) -> None:
-    assert (await http.get(f"/mailbox/{ZHANG}/letters", params={"wait": 0.05})).json() == []
+async def test_who_asks_for_news_waits_for_it_but_not_beyond_the_end() -> None:
+    async with MailSandbox() as mail, httpx.AsyncClient(base_url=mail.url, trust_env=False) as http:
+        box = f"/mailbox/{ZHANG}/letters"
+        assert (await http.get(box, params={"wait": 0.05})).json() == []
+        waiting = asyncio.create_task(http.get(box))
+        await asyncio.sleep(0.1)
+        await mail.__aexit__(None, None, None)
+        assert (await waiting).json() == []
 
 
 @pytest.mark.parametrize(
