@@ -140,12 +140,22 @@ def compose_answer(
         text=delivery.text,
         date=date,
         message_id=id_of(delivery, settings, key),
-        reply_to=reply_address(settings.base, delivery.conversation, key) if settings.plus_addressing else "",
+        reply_to=_reply_to(settings, delivery.conversation, key),
         in_reply_to=answered,
         references=list(dict.fromkeys(filter(None, (delivery.thread, answered)))),
         automatic=delivery.automatic,
         attachments=attachments,
     )
+
+
+def _reply_to(settings: EmailSettings, conversation: str, key: bytes) -> str:
+    """A signed address; empty where there can be none, as with a long name of the channel: the Message-ID must do."""
+    if not settings.plus_addressing:
+        return ""
+    try:
+        return reply_address(settings.base, conversation, key)
+    except ValueError:
+        return ""
 
 
 def _from_name(by: str, name: str) -> str:

@@ -222,6 +222,13 @@ def test_without_plus_addresses_the_message_id_alone_brings_it_back() -> None:
     assert inbound(mail(f"In-Reply-To: {sent.message_id}\r\n")).conversation == CHAT
 
 
+def test_a_channel_with_a_long_name_of_its_own_does_without_tags() -> None:
+    chat = "p1023-mail_of_the_shop_in_hangzhou-" + "k" * 26
+    sent = answer(Delivery("zhang@example.net", "x", "k", chat, 1))
+    assert sent.reply_to == ()
+    assert inbound(mail(f"In-Reply-To: {sent.message_id}\r\n")).conversation == chat
+
+
 def test_an_automatic_answer_says_so_and_carries_no_persons_name() -> None:
     sent = answer(Delivery("zhang@example.net", "x", "k", CHAT, 1, automatic=True))
     assert sent.kind == "automatic"

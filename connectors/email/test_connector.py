@@ -10,11 +10,10 @@ import pytest
 import uvloop
 
 from connectors.email import inbox
-from connectors.email.connector import CONNECTOR, MOST_FILES, Email
+from connectors.email.connector import MOST_FILES, Email
 from connectors.email.imap import SignInRefused
 from connectors.email.sandbox import MailSandbox
 from connectors.email.settings import EmailSettings
-from hub.channels import faults
 from hub.contract import Delivery, Enclosed, Refused, Retry, Sent, Surroundings, Token, Unknown
 
 ZHANG = "zhang@example.net"
@@ -187,10 +186,6 @@ async def test_what_was_left_out_is_counted(mail: MailSandbox) -> None:
 
 
 # --- promises ------------------------------------------------------------------------------------------------------
-
-
-async def test_the_hub_finds_nothing_wrong_with_it(mail: MailSandbox) -> None:
-    assert list(faults("email", CONNECTOR(EmailSettings.model_validate(mail.settings())))) == []
 
 
 async def test_the_time_in_which_answers_become_one_mail_is_as_set(mail: MailSandbox) -> None:

@@ -16,6 +16,7 @@ from hub.bus.connection import connect
 from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
 from hub.bus.tokens import SharedTokens
+from hub.channels import faults
 from hub.clock import Clock
 from hub.contract import Surroundings
 from hub.domain import commands as c
@@ -143,6 +144,10 @@ async def hub(nats: EmbeddedServer, tmp_path: Path) -> AsyncIterator[Hub]:
 
 def got(hub: Hub) -> list[str]:
     return [letter.text for letter in hub.mail.ledger().get(ZHANG, [])]
+
+
+async def test_the_hub_finds_nothing_wrong_with_the_connector(hub: Hub) -> None:
+    assert list(faults("email", hub.email)) == []
 
 
 async def test_a_mail_is_answered_by_mail_and_the_reply_comes_into_the_same_conversation(hub: Hub) -> None:
