@@ -53,6 +53,8 @@ class Email(Connector):
         super().__init__(settings)
         self.can = dataclasses.replace(type(self).can, fold_ms=settings.fold_s * 1000)
         self._email = settings
+        self._tls = ssl.create_default_context()
+        self._inbox = Inbox(settings.imap, self._tls)
         self._budget = Budget()
         self._ignored: Counter[Ignored] = Counter()
         self._outage = ""
@@ -60,8 +62,6 @@ class Email(Connector):
     async def start(self, surroundings: Surroundings) -> None:
         self._key = surroundings.key
         self._reader = Reader(self._email, surroundings.key)
-        self._tls = ssl.create_default_context()
-        self._inbox = Inbox(self._email.imap, self._tls)
 
     async def stop(self) -> None:
         self._inbox.close()

@@ -17,7 +17,8 @@ from connectors.email.settings import Imap
 
 ANSWER_S = 15.0
 """A server that is silent for so long is gone, whatever TCP believes."""
-FETCH_S = 75.0
+FETCH_S = 55.0
+"""For a whole mail; the hub gives a pull 90 s."""
 POLL_S = 15.0
 """Between two looks at a server without IDLE."""
 MOST_LITERAL = 64 << 20

@@ -27,8 +27,8 @@ QUIET_S = 0.5
 """After news that were none: a server that tells of the same mail over and over is not asked as fast as it can."""
 SIGN_IN_AGAIN_S = 600.0
 """After a refused sign-in: providers lock mailboxes on which wrong passwords are tried."""
-TRIES = 3
-"""So often a mail that the server does not give is asked for."""
+TRIES = 2
+"""So often a mail that the server does not give, or gives too slowly, is asked for; then as often its beginning."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -64,7 +64,7 @@ class Inbox:
         self._failing_since = ""
         self._signs_in_at = 0.0
         self._had = Batch("")
-        self._refused: Counter[int] = Counter()
+        self._tries: Counter[int] = Counter()
 
     async def pull(self, cursor: str) -> Batch:
         """What came after `cursor`; waits up to WAIT_S where there is nothing. Raises ImapFailed."""
@@ -129,10 +129,7 @@ class Inbox:
             uids = await connection.uids(f"SINCE {_day(self._server.since_days)}")
         chosen = uids[:MOST_MAILS]
         mails, done = await self._read(connection, chosen) if chosen else ([], 0)
-        if done == len(uids):
-            last = max(last, *uids) if uids else last
-        elif done:
-            last = chosen[done - 1]
+        last = max([last, *uids]) if done == len(uids) else chosen[done - 1]
         return Batch(f"{connection.uid_validity}.{last}", mails)
 
     async def _read(self, connection: ImapConnection, uids: Sequence[int]) -> tuple[list[Arrived], int]:
@@ -141,28 +138,30 @@ class Inbox:
         mails, total, ends_at = list[Arrived](), 0, time.monotonic() + READING_S
         for done, uid in enumerate(uids):
             size = sizes.get(uid, 0)
-            read = size if size <= MOST_BYTES else BEGINNING
-            if mails and (total + read > MOST_BYTES or time.monotonic() > ends_at):
+            if mails and (total + min(size, MOST_BYTES) > MOST_BYTES or time.monotonic() > ends_at):
                 return mails, done
             try:
-                data = await connection.mail(uid, 0 if read == size else BEGINNING)
-            except CommandRefused as error:
+                mail = await self._fetch(connection, uid, size)
+            except CommandRefused:
                 if mails:
                     return mails, done
-                mails.append(self._given_up(uid, size, error))
-                continue
-            if data is not None:
-                mails.append(Arrived(uid, data, size))
-                total += len(data)
+                raise
+            if mail is not None:
+                mails.append(mail)
+                total += len(mail.data)
         return mails, len(uids)
 
-    def _given_up(self, uid: int, size: int, error: CommandRefused) -> Arrived:
-        """Raise `error` again, until it has been too often: then the mails behind it shall wait no longer."""
-        self._refused[uid] += 1
-        if self._refused[uid] < TRIES:
-            raise error
-        del self._refused[uid]
-        return Arrived(uid, b"", size, f"the IMAP server does not give the mail {uid} of {size:,} bytes: {error}")
+    async def _fetch(self, connection: ImapConnection, uid: int, size: int) -> Arrived | None:
+        """One mail. Whatever a server has against it, after some tries those behind it shall wait no longer."""
+        self._tries[uid] += 1
+        tries = self._tries[uid]
+        if tries > 2 * TRIES:
+            del self._tries[uid]
+            because = f"the IMAP server has not given the mail {uid} of {size:,} bytes in {tries - 1} tries"
+            return Arrived(uid, b"", size, because)
+        data = await connection.mail(uid, BEGINNING if size > MOST_BYTES or tries > TRIES else 0)
+        del self._tries[uid]
+        return None if data is None else Arrived(uid, data, size)
 
 
 def _parse(cursor: str) -> tuple[int, int]:

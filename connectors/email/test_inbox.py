@@ -420,13 +420,26 @@ async def test_a_mail_that_the_server_does_not_give_is_kept_as_such_and_stops_no
     for n in (1, 2):
         await ours.put(mail(n))
     with ours.mail.faulty(imap="no"):
-        for _ in range(2):
+        for _ in range(2 * inbox.TRIES):
             with pytest.raises(ImapFailed, match="SERVERBUG"):
                 await box.pull("")
         given_up = await box.pull("")
     assert [(one.uid, one.data) for one in given_up.mails] == [(1, b"")]
-    assert "the IMAP server does not give the mail 1 of" in given_up.mails[0].because
+    assert "has not given the mail 1 of" in given_up.mails[0].because
     assert numbers(await box.pull(given_up.cursor)) == [2]
+    box.close()
+
+
+async def test_a_mail_that_comes_too_slowly_is_read_at_its_beginning(
+    ours: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "BEGINNING", 200)
+    box = Inbox(ours.imap(), TLS)
+    await ours.put(mail(1, "x" * 1000))
+    box._tries[1] = inbox.TRIES  # lines that break while it is on its way
+    (cut,) = (await box.pull("")).mails
+    assert (len(cut.data), cut.size) == (200, len(mail(1, "x" * 1000)))
+    assert box._tries == {}
     box.close()
 
 
