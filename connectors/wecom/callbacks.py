@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.tencent.envelope import Envelope
 from connectors.wecom.far_side import Account
+from connectors.wecom.far_side_media import Media
 
 ATTEMPTS = 3
 ANSWER_S, CHECK_S = 5.0, 1.0
@@ -33,6 +34,12 @@ class Faults(msgspec.Struct):
     """message/send has done its work and never answers."""
     errcode: int = 0
     """message/send answers this error code: -1, 45009, 60020 …"""
+    media_slow_s: float = 0.0
+    """media/upload and media/get wait so long before they do anything."""
+    media_502: bool = False
+    """media/upload and media/get answer HTTP 502."""
+    media_errcode: int = 0
+    """media/upload and media/get answer this error code."""
     duplicate_callbacks: bool = False
     """Every callback comes twice, sealed anew."""
     reordered_callbacks: bool = False
@@ -144,14 +151,17 @@ def _stamp() -> tuple[str, str]:
 # --- WeCom's plaintexts (documents 90239 and 90240) ------------------------------------------------------------------
 
 _SAMPLES = {
-    "image": {"PicUrl": "https://wework.qpic.cn/wwpic/stand-in", "MediaId": "stand-in-media"},
-    "voice": {"MediaId": "stand-in-media", "Format": "amr"},
-    "video": {"MediaId": "stand-in-media", "ThumbMediaId": "stand-in-thumb"},
     "location": {"Location_X": "23.134", "Location_Y": "113.358", "Scale": "20", "Label": "广州塔"},
     "link": {"Title": "订单", "Description": "8812", "Url": "https://example.com/8812", "PicUrl": ""},
 }
+_MEDIA = {
+    "image": {"PicUrl": "https://wework.qpic.cn/wwpic/stand-in"},
+    "voice": {"Format": "amr"},
+    "video": {"ThumbMediaId": "stand-in-thumb"},
+    "file": {},
+}
 KINDS = tuple(_SAMPLES)
-"""What a member can send besides text."""
+"""What a member can send besides texts and files."""
 
 
 def text_xml(account: Account, user: str, msgid: str, text: str, at_s: int) -> str:
@@ -159,10 +169,15 @@ def text_xml(account: Account, user: str, msgid: str, text: str, at_s: int) -> s
     return _message(account, user, "text", at_s, element("Content", cdata(text)) + element("MsgId", msgid))
 
 
+def media_xml(account: Account, user: str, msgid: str, media: Media, at_s: int) -> str:
+    """The callback of a picture, voice, video or file, that media/get gives."""
+    fields = {"MediaId": media.id, **_MEDIA[media.kind]}
+    return _message(account, user, media.kind, at_s, _elements(fields) + element("MsgId", msgid))
+
+
 def other_xml(account: Account, user: str, msgid: str, kind: str, at_s: int) -> str:
     """The callback of one of KINDS, with sample content."""
-    content = "".join(element(name, cdata(value)) for name, value in _SAMPLES[kind].items())
-    return _message(account, user, kind, at_s, content + element("MsgId", msgid))
+    return _message(account, user, kind, at_s, _elements(_SAMPLES[kind]) + element("MsgId", msgid))
 
 
 def event_xml(account: Account, user: str, event: str, key: str, at_s: int) -> str:
@@ -180,6 +195,10 @@ def _message(account: Account, user: str, kind: str, at_s: int, content: str) ->
         + content
         + element("AgentID", str(account.agent_id)),
     )
+
+
+def _elements(fields: dict[str, str]) -> str:
+    return "".join(element(name, cdata(value)) for name, value in fields.items())
 
 
 def element(name: str, content: str) -> str:

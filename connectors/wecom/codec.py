@@ -1,11 +1,12 @@
 """Bytes to values and back for a self-built WeCom app: callbacks in, message/send out, and what its answers mean.
 
 No I/O, no clock. Facts: developer.work.weixin.qq.com, documents 90238 to 90241 (callbacks), 90236 (message/send),
-90313 (error codes).
+90313 (error codes). Files: media.py.
 """
 
 import re
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 import msgspec
 from wechatpy.enterprise import parse_message  # type: ignore[import-untyped]
@@ -14,6 +15,7 @@ from connectors.tencent.envelope import Envelope, NotGenuine, Unreadable, encryp
 from hub.contract import (
     Answer,
     Delivery,
+    File,
     Forbidden,
     Inbound,
     Parsed,
@@ -33,8 +35,14 @@ SPENT_TOKEN = frozenset({40014, 42001})
 """The access token is invalid or has expired: fetch another and ask once more. 40001 is not among them: at WeCom it is
 a wrong secret, and asking again gets the hub's address banned for an hour."""
 
+MEDIA_GONE = 40007
+
 MENU = {"LIST": "列表", "ON": "上班", "OFF": "下班"}
 """The keys of the app's menu and the command that a click on each stands for."""
+
+Kind = Literal["image", "voice", "video", "file"]
+"""Of a file: the MsgType of the callback that brings it, the `type` of media/upload, the msgtype of message/send. A
+callback of type `file` is not among those documented, but is what others report."""
 
 _MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}")
 _ANCHOR = re.compile(r"<(?=\s*/?\s*a[\s>/])", re.IGNORECASE)
@@ -94,7 +102,7 @@ def _inbound(fields: Mapping[str, object]) -> Inbound | None:
     kind = str(fields["MsgType"]).lower()
     created = int(str(fields["CreateTime"]))
     event, key = str(fields.get("Event") or ""), str(fields.get("EventKey") or "")
-    text, unsupported = "", ""
+    text, unsupported, files = "", "", tuple[File, ...]()
     if kind == "event":
         if event.lower() != "click" or key not in MENU:
             return None
@@ -103,6 +111,10 @@ def _inbound(fields: Mapping[str, object]) -> Inbound | None:
         text = str(fields["Content"] or "")
         if not text:
             return None  # nothing but spaces
+    elif kind in get_args(Kind) and (media_id := str(fields.get("MediaId") or "")):
+        # it has no name of its own; the type of anything but a voice is only known when it has been fetched
+        type_ = "audio/amr" if str(fields.get("Format") or "").lower() == "amr" else ""
+        files = (File(kind, type_, source=media_id),)
     else:
         unsupported = kind
     member = fields.get("FromUserName")
@@ -110,7 +122,7 @@ def _inbound(fields: Mapping[str, object]) -> Inbound | None:
         raise ValueError(f"a {kind} without FromUserName")
     # an event has no MsgId, and two different clicks in one second are two events
     outside_id = str(fields.get("MsgId") or f"{member}:{created}:{event}:{key}")
-    return Inbound(str(member), outside_id, text, created * 1000, unsupported)
+    return Inbound(str(member), outside_id, text, created * 1000, unsupported, files)
 
 
 # --- message/send out ----------------------------------------------------------------------------------------------
@@ -121,17 +133,26 @@ def is_member(address: str) -> bool:
     return _MEMBER.fullmatch(address) is not None
 
 
-def compose_send(delivery: Delivery, agent_id: int) -> bytes:
-    """The request body; the same bytes for the same delivery, or the duplicate check would not know a repeat.
+def compose_text(delivery: Delivery, agent_id: int) -> bytes:
+    """The request body for a text; the same bytes for the same delivery, or the duplicate check would miss a repeat.
 
     WeCom makes links of <a href>: what a visitor typed must not, and no byte may be added to a text cut to size.
     """
+    return _compose(delivery.address, agent_id, "text", {"content": _ANCHOR.sub("(", delivery.text)})
+
+
+def compose_file(delivery: Delivery, agent_id: int, kind: Kind, media_id: str) -> bytes:
+    """The request body for a file that WeCom has already; the same bytes for the same media id."""
+    return _compose(delivery.address, agent_id, kind, {"media_id": media_id})
+
+
+def _compose(address: str, agent_id: int, kind: str, content: dict[str, str]) -> bytes:
     return msgspec.json.encode(
         {
-            "touser": delivery.address,
-            "msgtype": "text",
+            "touser": address,
+            "msgtype": kind,
             "agentid": agent_id,
-            "text": {"content": _ANCHOR.sub("(", delivery.text)},
+            kind: content,
             "enable_duplicate_check": 1,
             "duplicate_check_interval": DUPLICATE_CHECK_S,
         }
@@ -151,12 +172,13 @@ class Reply(msgspec.Struct, frozen=True):
     msgid: str = ""
     access_token: str = ""
     expires_in: int = 0
+    media_id: str = ""
 
 
-class TokenRefused(Exception):
-    """There is no access token: `verdict` says why and when to ask again."""
+class NotSent(Exception):
+    """Nothing has been sent, and why: `verdict`."""
 
-    def __init__(self, verdict: Retry) -> None:
+    def __init__(self, verdict: Retry | Refused) -> None:
         super().__init__(verdict.because)
         self.verdict = verdict
 
@@ -202,8 +224,14 @@ def is_token_spent(body: bytes) -> bool:
     return reply is not None and reply.errcode in SPENT_TOKEN
 
 
+def is_media_gone(body: bytes) -> bool:
+    """Whether WeCom sent nothing because it does not know the media id, or not any more."""
+    reply = parse_reply(body)
+    return reply is not None and reply.errcode == MEDIA_GONE
+
+
 def verdict(status: int, body: bytes, address: str) -> Verdict:
-    """What an answer to message/send means for the text to `address`. The HTTP status is 200 even for errors."""
+    """What an answer to message/send means for what was to go to `address`. The HTTP status is 200 even for errors."""
     if status >= 500:
         return Unknown(f"WeCom answered HTTP {status}")
     if status != 200:
@@ -212,7 +240,7 @@ def verdict(status: int, body: bytes, address: str) -> Verdict:
     if reply is None:
         return Unknown("the answer is not WeCom's: is there a proxy in between?")
     if reply.errcode:
-        return VERDICTS.get(reply.errcode) or Refused(_platform_text(reply))
+        return VERDICTS.get(reply.errcode) or Refused(platform_text(reply))
     # userids come back in lower case
     if address.casefold() in reply.invaliduser.casefold().split("|"):
         return Refused("WeCom does not know this member, or they may not use the app", unreachable=True)
@@ -222,17 +250,18 @@ def verdict(status: int, body: bytes, address: str) -> Verdict:
 
 
 def parse_token(status: int, body: bytes) -> Token:
-    """The access token in an answer to gettoken. Raises TokenRefused."""
+    """The access token in an answer to gettoken. Raises NotSent."""
     reply = parse_reply(body)
     if status != 200 or reply is None:
-        raise TokenRefused(Retry(f"no access token: HTTP {status} instead of WeCom's answer", 5))
+        raise NotSent(Retry(f"no access token: HTTP {status} instead of WeCom's answer", 5))
     if reply.errcode:
         known = VERDICTS.get(reply.errcode)
-        raise TokenRefused(known if isinstance(known, Retry) else Retry(_platform_text(reply), 60))
+        raise NotSent(known if isinstance(known, Retry) else Retry(platform_text(reply), 60))
     return Token(reply.access_token, reply.expires_in)
 
 
-def _platform_text(reply: Reply) -> str:
+def platform_text(reply: Reply) -> str:
+    """WeCom's own words for an error."""
     # what follows is a hint for Tencent's own support, with the caller's address
     said = reply.errmsg.split(", hint:")[0][:200]
     return f"WeCom refused it: {said} ({reply.errcode})"

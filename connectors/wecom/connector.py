@@ -1,32 +1,32 @@
-"""WeCom as a channel: callbacks of a self-built app in, its message/send out."""
+"""WeCom as a channel: callbacks of a self-built app in, its message/send out, files both ways."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pydantic
 
-from connectors.tencent.client import open_client
 from connectors.tencent.envelope import Envelope
-from connectors.wecom import codec
+from connectors.wecom import codec, media
+from connectors.wecom.api import Api
+from connectors.wecom.uploads import Uploads
 from hub.contract import (
     Capabilities,
     Connector,
     Delivery,
+    FileLimit,
     Parsed,
     Raw,
     Refused,
     Retry,
     Route,
     Surroundings,
-    Token,
     Unknown,
     Verdict,
 )
 
-TOKEN_S, DEADLINE_S = 4.0, 9.0
-"""For the access token, and for all of one delivery; the hub allows 10."""
-
-_JSON = {"content-type": "application/json; charset=utf-8"}
+DEADLINE_S = 9.0
+"""For all of one delivery; the hub allows 10."""
 
 
 class WeComSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -55,6 +55,7 @@ class WeCom(Connector):
     can = Capabilities(
         role="agent",
         max_text=2048,
+        files=(FileLimit("*/*", media.MOST_BYTES),),
         fold_ms=3000,
         # WeCom drops above 30 and 1,000 in silence
         per_minute=25,
@@ -75,55 +76,51 @@ class WeCom(Connector):
         self._base_url = settings.base_url
 
     async def start(self, surroundings: Surroundings) -> None:
-        self._tokens = surroundings.tokens
-        self._http = open_client(self._base_url)
+        self._api = Api(self._base_url, self._corp_id, self._agent_id, self._secret, surroundings.tokens)
+        self._uploads = Uploads(self._api)
 
     async def stop(self) -> None:
-        await self._http.aclose()
+        await self._uploads.close()
+        await self._api.close()
 
     async def upkeep(self) -> None:
-        await self._token()
+        await self._api.token()
 
     def parse(self, route: str, raw: Raw) -> Parsed:
         if raw.method == "GET":
             return codec.parse_check(raw, self._envelope)
         return codec.parse_callback(raw, self._envelope, self._agent_id)
 
+    def fetch(self, source: str) -> AsyncIterator[bytes]:
+        """The file of a callback, by its media id. Raises NotThere; also NotGiven, NotSent and httpx.HTTPError."""
+        return self._api.download(source)
+
     async def deliver(self, delivery: Delivery) -> Verdict:
         if not codec.is_member(delivery.address):
             return Refused(f"{delivery.address!r} is no WeCom userid: correct the address", unreachable=True)
-        body = codec.compose_send(delivery, self._agent_id)
+        was_uploaded = delivery.key in self._uploads
         try:
             async with asyncio.timeout(DEADLINE_S):
-                token = await self._token()
-                answer = await self._post(token, body)
-                if codec.is_token_spent(answer.content):
-                    answer = await self._post(await self._token(spent=token), body)
-        except codec.TokenRefused as refused:
-            return refused.verdict
+                answer = await self._api.send(await self._compose(delivery))
+        except codec.NotSent as not_sent:
+            return not_sent.verdict
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Retry(f"WeCom cannot be reached ({type(error).__name__})", 1)
         except (httpx.HTTPError, TimeoutError) as error:
             return Unknown(f"no answer from WeCom ({type(error).__name__})")
+        if was_uploaded and codec.is_media_gone(answer.content):  # of one just uploaded it is an answer for good
+            self._uploads.forget(delivery.key)
+            return Retry(f"WeCom does not know the file any more ({codec.MEDIA_GONE})", 1)
         return codec.verdict(answer.status_code, answer.content, delivery.address)
 
-    async def _post(self, token: str, body: bytes) -> httpx.Response:
-        return await self._http.post(
-            "/cgi-bin/message/send", params={"access_token": token}, content=body, headers=_JSON
-        )
-
-    async def _token(self, spent: str = "") -> str:
-        try:
-            async with asyncio.timeout(TOKEN_S):
-                return await self._tokens.get(f"wecom.{self._corp_id}.{self._agent_id}", self._fetch_token, spent=spent)
-        except codec.TokenRefused:
-            raise
-        except Exception as error:  # whatever kept the token away, nothing has been sent: the text waits
-            raise codec.TokenRefused(Retry(f"no access token from WeCom ({type(error).__name__})", 5)) from error
-
-    async def _fetch_token(self) -> Token:
-        answer = await self._http.get("/cgi-bin/gettoken", params={"corpid": self._corp_id, "corpsecret": self._secret})
-        return codec.parse_token(answer.status_code, answer.content)
+    async def _compose(self, delivery: Delivery) -> bytes:
+        """The body of message/send. A file, which comes alone (`can.files_with_text`), has been uploaded then."""
+        if not delivery.files:
+            return codec.compose_text(delivery, self._agent_id)
+        (file,) = delivery.files
+        media.check(file)
+        kind, media_id = await self._uploads.get(delivery.key, file)
+        return codec.compose_file(delivery, self._agent_id, kind, media_id)
 
 
 CONNECTOR = WeCom

@@ -21,8 +21,9 @@ from typing import Any, Self
 import msgspec
 
 from connectors.tencent.server import serving
-from connectors.wecom.callbacks import Callbacks, CheckFailed, Faults, event_xml, other_xml, text_xml
+from connectors.wecom.callbacks import Callbacks, CheckFailed, Faults, event_xml, media_xml, other_xml, text_xml
 from connectors.wecom.far_side import Account, Bubble, FarSide, NoMember, Phone, refusal
+from connectors.wecom.far_side_media import LIMITS, Media
 from connectors.wecom.sandbox_http import LONGEST_WAIT_S, Chat, Ledger, Typed, Unavailable, build_app
 
 
@@ -106,14 +107,22 @@ class WeComSandbox:
         """What the app has shown on the phone after place `after`; waits up to `wait_s` for the first of them."""
         return (await self.chat(user, after, wait_s, only_app=True)).bubbles
 
-    def say(self, user: str, kind: str, text: str) -> tuple[Typed, "asyncio.Task[bool]"]:
-        """The member sends something; the task ends when the hub has taken it (True) or WeCom gives up."""
-        phone, msgid, now = self.phone(user), self.far_side.next_id(), self._now()
+    def say(
+        self, user: str, kind: str, text: str = "", *, content: bytes = b"", name: str = ""
+    ) -> tuple[Typed, "asyncio.Task[bool]"]:
+        """The member sends something; the task ends when the hub has taken it (True) or WeCom gives up.
+
+        `kind`: text; image, voice, video or file, with their `content` and `name`; or another of KINDS.
+        """
+        phone, msgid, now, media = self.phone(user), self.far_side.next_id(), self._now(), None
         if kind == "text":
             plain = text_xml(self.account, phone.user, msgid, text, int(now))
+        elif kind in LIMITS:
+            media = self.far_side.media.keep(kind, name or kind, content, now)
+            plain = media_xml(self.account, phone.user, msgid, media, int(now))
         else:
             plain = other_xml(self.account, phone.user, msgid, kind, int(now))
-        bubble = phone.add("member", text or f"[{kind}]", msgid, now)
+        bubble = phone.add("member", "" if media else text or f"[{kind}]", msgid, now, media)
         self._ring(phone.user)
         return Typed(msgid, bubble.n), self._post(phone.user, msgid, plain)
 
@@ -194,6 +203,20 @@ class WeComSandbox:
         if self.faults.http_502_after_accepting:
             raise Unavailable
         return answer
+
+    async def upload(self, token: str, kind: str, name: str, content: bytes | None) -> dict[str, object]:
+        """media/upload's answer, faults included; Unavailable for an HTTP 502."""
+        return await self._media_fault() or self.far_side.upload(token, kind, name, content, self._now())
+
+    async def download(self, token: str, media_id: str) -> Media | dict[str, object]:
+        """media/get's answer, faults included; Unavailable for an HTTP 502."""
+        return await self._media_fault() or self.far_side.download(token, media_id, self._now())
+
+    async def _media_fault(self) -> dict[str, object] | None:
+        await self._pause(self.faults.media_slow_s)
+        if self.faults.media_502:
+            raise Unavailable
+        return refusal(self.faults.media_errcode) if self.faults.media_errcode else None
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the server runs."""

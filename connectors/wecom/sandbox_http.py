@@ -1,26 +1,32 @@
-"""The stand-in over HTTP: WeCom's two calls, the phones for pages and robots, and a console for what can go wrong."""
+"""The stand-in over HTTP: WeCom's calls, the phones for pages and robots, and a console for what can go wrong."""
 
 import html
+import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, get, patch, post
-from litestar.exceptions import ClientException
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ClientException, NotFoundException
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from connectors.wecom.callbacks import KINDS, Callback, CheckFailed, Faults
 from connectors.wecom.codec import MENU
 from connectors.wecom.far_side import Bubble, NoMember, Send
+from connectors.wecom.far_side_media import LIMITS, Media, kind_of
 
 if TYPE_CHECKING:
     from connectors.wecom.sandbox import WeComSandbox
 
 LONGEST_WAIT_S = 25.0
+MOST_BODY_BYTES = 32 << 20
+"""Of an upload: more than WeCom takes, so that it is the stand-in that refuses."""
 _PAGES = Path(__file__).parent / "phone"
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors http://127.0.0.1:* http://localhost:*"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors http://127.0.0.1:* http://localhost:*"
 )
 
 
@@ -110,7 +116,26 @@ def _wecom(wecom: "WeComSandbox") -> list[Any]:
     async def send(request: Request[Any, Any, Any], access_token: FromQuery[str] = "") -> dict[str, object]:
         return await wecom.send(access_token, await request.body())
 
-    return [get_token, send]
+    @post("/cgi-bin/media/upload", status_code=200, request_max_body_size=MOST_BODY_BYTES)
+    async def upload(
+        request: Request[Any, Any, Any],
+        access_token: FromQuery[str] = "",
+        kind: Annotated[str, QueryParameter(name="type")] = "",
+    ) -> dict[str, object]:
+        file = (await request.form()).get("media")
+        if not isinstance(file, UploadFile):
+            return await wecom.upload(access_token, kind, "", None)
+        return await wecom.upload(access_token, kind, file.filename, await file.read())
+
+    @get("/cgi-bin/media/get")
+    async def download(access_token: FromQuery[str] = "", media_id: FromQuery[str] = "") -> Response[Any]:
+        found = await wecom.download(access_token, media_id)
+        if not isinstance(found, Media):
+            return Response(found)
+        type_ = mimetypes.guess_type(found.name)[0] or found.type
+        return Response(found.content, media_type=type_, headers=_disposition("attachment", found.name))
+
+    return [get_token, send, upload, download]
 
 
 def _phones(wecom: "WeComSandbox") -> list[Any]:
@@ -133,6 +158,31 @@ def _phones(wecom: "WeComSandbox") -> list[Any]:
             typed.taken = await told
         return typed
 
+    @post("/phone/{user:str}/files", request_max_body_size=MOST_BODY_BYTES)
+    async def send_file(
+        request: Request[Any, Any, Any],
+        user: FromPath[str],
+        name: FromQuery[str] = "",
+        kind: FromQuery[str] = "",
+        wait: FromQuery[bool] = False,
+    ) -> Typed:
+        """The body is the content; without a `kind` it is sent as what it looks like."""
+        content = await request.body()
+        if not content or kind not in ("", *LIMITS):
+            raise ClientException(f"the bytes of a file, and its kind: {', '.join(LIMITS)}")
+        typed, told = wecom.say(user, kind or kind_of(content), content=content, name=name)
+        if wait:
+            typed.taken = await told
+        return typed
+
+    @get("/phone/{user:str}/files/{n:int}")
+    async def file(user: FromPath[str], n: FromPath[int]) -> Response[bytes]:
+        found = wecom.phone(user).files.get(n)
+        if found is None:
+            raise NotFoundException(f"there is no file at place {n} of this phone")
+        way = "inline" if found.kind == "image" else "attachment"
+        return _page(found.content, found.type, _disposition(way, found.name))
+
     @post("/phone/{user:str}/menu")
     async def menu(user: FromPath[str], data: JSONBody[Tap]) -> None:
         if data.key not in MENU:
@@ -143,7 +193,7 @@ def _phones(wecom: "WeComSandbox") -> list[Any]:
     async def enter(user: FromPath[str]) -> None:
         wecom.tell(user, "enter_agent", "")
 
-    return [chat, texts, type_text, menu, enter]
+    return [chat, texts, type_text, send_file, file, menu, enter]
 
 
 def _console(wecom: "WeComSandbox") -> list[Any]:
@@ -202,6 +252,10 @@ def _pages(wecom: "WeComSandbox") -> list[Any]:
     return [index, phone, style, script]
 
 
-def _page(content: bytes, media_type: str) -> Response[bytes]:
-    headers = {"content-security-policy": _CSP, "x-content-type-options": "nosniff", "cache-control": "no-cache"}
-    return Response(content, media_type=media_type, headers=headers)
+def _page(content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response[bytes]:
+    fixed = {"content-security-policy": _CSP, "x-content-type-options": "nosniff", "cache-control": "no-cache"}
+    return Response(content, media_type=media_type, headers=fixed | (headers or {}))
+
+
+def _disposition(way: str, name: str) -> dict[str, str]:
+    return {"content-disposition": f"{way}; filename*=UTF-8''{quote(name, safe='')}"}

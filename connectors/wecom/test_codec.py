@@ -12,6 +12,7 @@ from connectors.wecom import codec
 from hub.contract import (
     Answer,
     Delivery,
+    File,
     Forbidden,
     Inbound,
     Parsed,
@@ -46,7 +47,10 @@ def callback(plain: str, envelope: Envelope = ENVELOPE) -> Raw:
 def test_a_sample_becomes_what_stands_beside_it(sample: Path) -> None:
     expected = json.loads(sample.with_suffix(".json").read_text("utf-8"))
     parsed = codec.parse_callback(callback(sample.read_text("utf-8")), ENVELOPE, agent_id=1)
-    inbounds = [Inbound(**inbound) for inbound in expected.get("inbounds", [])]
+    inbounds = [
+        Inbound(**inbound | {"files": tuple(File(**file) for file in inbound.get("files", []))})
+        for inbound in expected.get("inbounds", [])
+    ]
     assert parsed == Parsed(Answer(200, ""), parsed.inbounds, unparsed=expected.get("unparsed", ""))
     assert list(parsed.inbounds) == inbounds
 
@@ -144,7 +148,7 @@ def test_any_genuine_plaintext_is_parsed_or_said_to_be_unparsed(plain: str) -> N
 
 
 def test_the_request_is_what_the_documentation_shows() -> None:
-    body = codec.compose_send(Delivery("zhangsan", "【#12·57 张三】\n在吗", "k"), agent_id=1)
+    body = codec.compose_text(Delivery("zhangsan", "【#12·57 张三】\n在吗", "k"), agent_id=1)
     assert json.loads(body) == {
         "touser": "zhangsan",
         "msgtype": "text",
@@ -156,7 +160,19 @@ def test_the_request_is_what_the_documentation_shows() -> None:
 
 
 def test_a_repeat_has_the_same_bytes() -> None:
-    assert len({codec.compose_send(Delivery("zhangsan", "在吗", "k"), 1) for _ in range(3)}) == 1
+    assert len({codec.compose_text(Delivery("zhangsan", "在吗", "k"), 1) for _ in range(3)}) == 1
+
+
+def test_a_file_is_shown_by_its_media_id() -> None:
+    body = codec.compose_file(Delivery("zhangsan", "", "k"), 1, "image", "m1")
+    assert json.loads(body) == {
+        "touser": "zhangsan",
+        "msgtype": "image",
+        "agentid": 1,
+        "image": {"media_id": "m1"},
+        "enable_duplicate_check": 1,
+        "duplicate_check_interval": 14400,
+    }
 
 
 @pytest.mark.parametrize(
@@ -168,7 +184,7 @@ def test_a_repeat_has_the_same_bytes() -> None:
     ],
 )
 def test_what_a_visitor_typed_makes_no_link(typed: str, shown: str) -> None:
-    content = json.loads(codec.compose_send(Delivery("zhangsan", typed, "k"), 1))["text"]["content"]
+    content = json.loads(codec.compose_text(Delivery("zhangsan", typed, "k"), 1))["text"]["content"]
     assert content == shown
     assert len(content.encode()) == len(typed.encode())
 
@@ -231,6 +247,13 @@ def test_an_answer_means(status: int, body: bytes, expected: Verdict) -> None:
     assert codec.verdict(status, body, "zhangsan") == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "gone"), [(answer(40007), True), (answer(0), False), (answer(-1), False), (b"", False)]
+)
+def test_only_one_answer_says_that_the_file_is_gone(body: bytes, gone: bool) -> None:
+    assert codec.is_media_gone(body) is gone
+
+
 @pytest.mark.parametrize("field", ["invaliduser", "unlicenseduser"])
 def test_an_accepted_text_for_an_invalid_member_is_refused_whatever_the_case(field: str) -> None:
     verdict = codec.verdict(200, answer(0, msgid="m1", **{field: "lisi|zhangsan"}), "ZhangSan")
@@ -248,8 +271,9 @@ def test_a_token_and_its_life_are_read() -> None:
     [(200, answer(40001), 600), (200, answer(60020), 60), (200, answer(50007), 60), (502, b"", 5), (200, b"x", 5)],
 )
 def test_without_a_token_the_text_waits(status: int, body: bytes, after_s: float) -> None:
-    with pytest.raises(codec.TokenRefused) as raised:
+    with pytest.raises(codec.NotSent) as raised:
         codec.parse_token(status, body)
+    assert isinstance(raised.value.verdict, Retry)
     assert raised.value.verdict.after_s == after_s
 
 

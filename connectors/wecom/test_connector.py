@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pydantic
@@ -13,58 +13,11 @@ from litestar import HttpMethod, Litestar, Request, Response, route
 from connectors.tencent import client
 from connectors.tencent.server import serving
 from connectors.wecom.callbacks import CheckFailed
+from connectors.wecom.conftest import Clock, SharedTokens, started
 from connectors.wecom.connector import CONNECTOR, WeCom, WeComSettings
 from connectors.wecom.far_side import DUPLICATE_LONGEST_S, PER_MINUTE
 from connectors.wecom.sandbox import WeComSandbox
-from hub.contract import Delivery, Forbidden, Inbound, Raw, Refused, Retry, Sent, Surroundings, Token, Unknown, Verdict
-
-
-class SharedTokens:
-    """What the hub lends: one fetch at a time, and a token that was not spent is kept."""
-
-    def __init__(self) -> None:
-        self.fetched = 0
-        self._live: dict[str, str] = {}
-        self._lock = asyncio.Lock()
-
-    async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], *, spent: str = "") -> str:
-        async with self._lock:
-            if self._live.get(name, spent) == spent:
-                self.fetched += 1
-                self._live[name] = (await fetch()).value
-            return self._live[name]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_764_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def sandbox(clock: Clock) -> AsyncIterator[WeComSandbox]:
-    async with WeComSandbox({"WangFang": "王芳", "lisi": "李四"}, now=clock, retry_after_s=0.01) as running:
-        yield running
-
-
-@pytest.fixture
-async def wecom(sandbox: WeComSandbox) -> AsyncIterator[WeCom]:
-    async for connector in started(sandbox.settings()):
-        yield connector
-
-
-async def started(settings: dict[str, Any]) -> AsyncIterator[WeCom]:
-    connector = WeCom(WeComSettings(**settings))
-    await connector.start(Surroundings(SharedTokens(), "http://127.0.0.1"))
-    yield connector
-    await connector.stop()
+from hub.contract import Delivery, Forbidden, Inbound, Raw, Refused, Retry, Sent, Surroundings, Unknown, Verdict
 
 
 async def deliver(wecom: WeCom, text: str = "【#12·57 张三】\n在吗", to: str = "WangFang") -> Verdict:
@@ -253,11 +206,11 @@ async def test_what_is_typed_on_the_phone_comes_in(sandbox: WeComSandbox, hub: H
     assert hub.inbounds == [Inbound("WangFang", typed.msgid, text, 1_764_000_000_000)]
 
 
-async def test_a_tap_and_a_picture_come_in(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_a_tap_and_a_place_come_in(sandbox: WeComSandbox, hub: Hub) -> None:
     sandbox.tap("WangFang", "LIST")
-    _, told = sandbox.say("WangFang", "image", "")
+    _, told = sandbox.say("WangFang", "location")
     assert await told
-    assert [(inbound.text, inbound.unsupported) for inbound in hub.inbounds] == [("列表", ""), ("", "image")]
+    assert [(inbound.text, inbound.unsupported) for inbound in hub.inbounds] == [("列表", ""), ("", "location")]
 
 
 async def test_a_refused_callback_comes_again_with_the_same_id(sandbox: WeComSandbox, hub: Hub) -> None:

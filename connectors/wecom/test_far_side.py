@@ -1,11 +1,23 @@
 """The stand-in refuses what the real WeCom refuses, drops what it drops, and cuts what it cuts."""
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
 
-from connectors.wecom.far_side import BAD_SECRETS, BAN_S, PER_HOUR, PER_MINUTE, TOKEN_S, Account, FarSide
+from connectors.wecom.far_side import (
+    BAD_SECRETS,
+    BAN_S,
+    PER_HOUR,
+    PER_MINUTE,
+    TOKEN_S,
+    Account,
+    FarSide,
+    ShownFile,
+    refusal,
+)
+from connectors.wecom.far_side_media import MEDIA_S, Media
 
 ACCOUNT = Account()
 NOON = 1_764_000_000.0
@@ -132,3 +144,89 @@ def test_without_the_duplicate_check_a_repeat_shows_twice(wecom: FarSide) -> Non
     send(wecom, body())
     send(wecom, body())
     assert shown(wecom) == ["在吗", "在吗"]
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+PNG, JPG, AMR = b"\x89PNG\r\n\x1a\n1234", b"\xff\xd8\xff\xe01234", b"#!AMR\n1234"
+MP4, PDF = b"\x00\x00\x00\x18ftypmp42", b"%PDF-1.7"
+MIB = 1 << 20
+
+
+def upload(wecom: FarSide, kind: str = "image", content: bytes | None = PNG, now: float = NOON) -> dict[str, object]:
+    return wecom.upload(token(wecom, now), kind, "照片.png", content, now)
+
+
+def file_body(kind: str, media_id: object, **fields: Any) -> bytes:
+    shown: dict[str, Any] = {kind: {"media_id": media_id}}
+    return body(msgtype=kind, **shown, **fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "errcode"),
+    [
+        ("image", PNG, 0),
+        ("image", JPG, 0),
+        ("voice", AMR, 0),
+        ("video", MP4, 0),
+        ("file", PDF, 0),
+        ("file", PNG, 0),
+        ("picture", PNG, 40004),
+        ("", PNG, 40004),
+        ("image", PDF, 40005),
+        ("voice", PNG, 40005),
+        ("video", AMR, 40005),
+        ("file", b"12345", 40006),
+        ("image", PNG.ljust(10 * MIB), 0),
+        ("image", PNG.ljust(10 * MIB + 1), 40006),
+        ("voice", AMR.ljust(2 * MIB + 1), 40006),
+        ("video", MP4.ljust(10 * MIB + 1), 40006),
+        ("file", PDF.ljust(20 * MIB), 0),
+        ("file", PDF.ljust(20 * MIB + 1), 40006),
+        ("image", None, 41005),
+    ],
+)
+def test_an_upload_is_answered(wecom: FarSide, kind: str, content: bytes | None, errcode: int) -> None:
+    assert upload(wecom, kind, content)["errcode"] == errcode
+
+
+def test_an_upload_needs_a_token(wecom: FarSide) -> None:
+    assert wecom.upload("", "image", "x.png", PNG, NOON)["errcode"] == 41001
+    assert wecom.download("made-up", "x", NOON) == refusal(40014)
+
+
+def test_equal_files_have_different_ids(wecom: FarSide) -> None:
+    assert upload(wecom)["media_id"] != upload(wecom)["media_id"]
+
+
+def test_a_file_is_kept_for_three_days(wecom: FarSide) -> None:
+    media_id = str(upload(wecom)["media_id"])
+    late = NOON + MEDIA_S
+    found = wecom.download(token(wecom, late - 1), media_id, late - 1)
+    assert isinstance(found, Media)
+    assert (found.content, found.name, found.type) == (PNG, "照片.png", "image/png")
+    assert wecom.download(token(wecom, late), media_id, late) == refusal(40007)
+    assert send(wecom, file_body("image", media_id), late)["errcode"] == 40007
+    assert wecom.download(token(wecom), "", NOON) == refusal(41006)
+
+
+def test_what_the_phone_shows_of_a_file_stays_when_wecom_keeps_it_no_more(wecom: FarSide) -> None:
+    send(wecom, file_body("image", upload(wecom)["media_id"]))
+    (bubble,) = wecom.phones["wangfang"].chat
+    assert bubble.file == ShownFile("image", "照片.png", len(PNG), hashlib.sha256(PNG).hexdigest())
+    assert (bubble.side, bubble.text) == ("app", "")
+    assert wecom.phones["wangfang"].files[1].content == PNG
+    assert wecom.sends[0].file == bubble.file
+
+
+@pytest.mark.parametrize("kind", ["voice", "file"])
+def test_a_file_is_sent_only_as_what_it_was_uploaded_as(wecom: FarSide, kind: str) -> None:
+    assert send(wecom, file_body(kind, upload(wecom)["media_id"]))["errcode"] == 40007
+    assert send(wecom, file_body(kind, "made-up"))["errcode"] == 40007
+
+
+def test_the_duplicate_check_knows_a_file_by_its_media_id(wecom: FarSide) -> None:
+    first, second = (str(upload(wecom)["media_id"]) for _ in range(2))
+    for media_id in (first, first, second):
+        send(wecom, file_body("image", media_id, enable_duplicate_check=1))
+    assert [sent.fate for sent in wecom.sends] == ["shown", "repeated", "shown"]

@@ -45,8 +45,11 @@ def may(*roles: Role) -> dict[str, Any]:
     return {"roles": roles}
 
 
-def check_rights(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The app's guard: lets a request pass, with `connection.auth` being its Caller, or raises 401 or 403."""
+async def check_rights(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The app's guard: lets a request pass, with `connection.auth` being its Caller, or raises 401 or 403.
+
+    It waits for nothing; but what is not `async` Litestar runs in a thread.
+    """
     if connection.scope["path_template"] in PUBLIC:
         return
     caller = identify(connection.app.state.needs, connection.headers.get("authorization", ""))

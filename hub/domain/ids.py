@@ -45,6 +45,7 @@ def new_conversation_id(partition: int, entropy: bytes) -> str:
     return f"{CONVERSATION}{partition}-{_name(entropy)}"
 
 
+@lru_cache(maxsize=16_384)
 def platform_conversation_id(partitions: int, channel: str, account: str, identity: str, thread: str) -> str:
     """The id of the one conversation with somebody on a platform, the same for whoever asks.
 

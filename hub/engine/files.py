@@ -103,10 +103,10 @@ class Files:
             raise NotTaken(f"{name} is longer than {self._media.max_bytes:,} bytes") from None
 
 
-def without_sources(command: Message, because: str) -> Message:
-    """The command without the files that nobody could fetch; its text says so."""
+def without_sources(command: Message) -> Message:
+    """The command without the files that nobody could fetch; its text says so, for both sides to read."""
     lost = [file.name or file.type or "file" for file in command.files if file.source]
-    lines = [command.text, *(f"[{name} could not be fetched: {because}]" for name in lost)]
+    lines = [command.text, *(f"[{name} could not be fetched]" for name in lost)]
     files = tuple(file for file in command.files if not file.source)
     return msgspec.structs.replace(command, files=files, text="\n".join(filter(None, lines)))
 

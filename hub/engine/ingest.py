@@ -196,8 +196,8 @@ def check(parsed: object) -> None:
 
 def encode_raw(raw: Raw) -> str:
     """The request as text, to be kept beside what was made of it, with its body in base64."""
-    kept = dataclasses.asdict(raw) | {"headers": {k: v for k, v in raw.headers.items() if k not in _UNKEPT}}
-    return msgspec.json.encode(kept).decode()
+    headers = {name: value for name, value in raw.headers.items() if name not in _UNKEPT}
+    return msgspec.json.encode(dataclasses.replace(raw, headers=headers)).decode()
 
 
 def decode_raw(kept: str) -> Raw:

@@ -192,7 +192,7 @@ class Spool:
                 logger.warning("file not fetched", channel=channel, entity=entity, because=because, tries=tries)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_MAX_S)
-        return without_sources(command, because)
+        return without_sources(command)
 
     async def _attempt(self, entity: str, command: AnyCommand) -> Denied | None:
         """Why it was not carried out; None when it was."""

@@ -21,7 +21,10 @@ from litestar.response import File
 from litestar.static_files import create_static_files_router
 
 STATIC = Path(__file__).parents[2] / "connectors" / "h5" / "static"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
+    "media-src 'self' blob:"
+)
 """As strict as it gets: the page has to work under it."""
 LOOKS = {"title": {"zh": "在线客服", "en": "Chat with us"}, "greeting": {"zh": "", "en": ""}, "colour": ""}
 

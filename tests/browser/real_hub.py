@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import threading
@@ -32,11 +33,17 @@ def _arrange(teams: dict[str, Any]) -> None:
 
 
 class Line:
-    """A network between a visitor and the hub, at `url`: `cut` breaks what is open, and what comes until `mend`."""
+    """A network between a visitor and the hub, at `url`: `cut` breaks what is open, and what comes until `mend`.
+
+    `stall_after`: a connection on which the visitor has sent so many bytes carries no more of theirs; `stalled` counts
+    those.
+    """
 
     def __init__(self, hub: RealHub) -> None:
         self._hub = hub
         self._target = hub.url.rpartition(":")[2]
+        self.stall_after: int | None = None
+        self.stalled = 0
         self._dead = False
         self._open: set[asyncio.StreamWriter] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -63,16 +70,21 @@ class Line:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(self._target))
         ends = {writer, far_writer}
         self._open |= ends
-        await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
+        await asyncio.gather(self._pipe(reader, far_writer, is_up=True), self._pipe(far_reader, writer))
         self._open -= ends
 
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_up: bool = False) -> None:
+        carried = 0
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                carried += len(data)
+                if is_up and self.stall_after is not None and carried > self.stall_after:
+                    self.stalled += 1
+                    break
+                writer.write(data)
+                await writer.drain()
+            else:
+                writer.close()
 
 
 class RealHub:
@@ -145,6 +157,13 @@ class RealHub:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.server_port}/"
             server.shutdown()
+
+    @property
+    def admin_token(self) -> str:
+        """As the hub has said it at its first start."""
+        found = re.search(r"admin token, shown only this once: ([\w.-]+)", self.stage.log.read_text(encoding="utf-8"))
+        assert found, self.stage.log_end()
+        return found[1]
 
     def phone_url(self, user: str) -> str:
         """The page that shows that member's phone."""

@@ -331,6 +331,20 @@ def test_it_speaks_english_when_asked(phone: Phone, hub_url: str) -> None:
     assert page.evaluate("document.documentElement.lang") == "en"
 
 
+def test_the_choices_of_a_reply_are_buttons_until_one_is_sent(chat: Page, hub: ProtocolServer) -> None:
+    write(chat, "我要退货")
+    expect_own(chat, ["我要退货"])
+    hub.tell("reply", text="请问是哪一种情况？", choices=["七天无理由", "收到时已损坏"])
+    expect(chat.get_by_role("button", name="七天无理由")).to_be_visible()
+    box = chat.get_by_role("button", name="收到时已损坏").bounding_box()
+    assert box
+    assert box["height"] >= 44
+    chat.get_by_role("button", name="收到时已损坏").click()
+    expect_own(chat, ["我要退货", "收到时已损坏"])
+    expect(chat.get_by_role("button", name="七天无理由")).to_have_count(0)
+    assert hub.texts() == ["我要退货", "收到时已损坏"]
+
+
 def test_typing_is_shown_and_told(chat: Page, hub: ProtocolServer) -> None:
     hub.signal(t="typing", on=True, by="agent")
     expect(chat.get_by_text("对方正在输入…")).to_be_visible()

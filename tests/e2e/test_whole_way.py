@@ -111,16 +111,16 @@ async def test_a_forged_callback_is_refused_and_leaves_nothing(
     assert "WangFang" not in (stage.folder / "hub.log").read_text(encoding="utf-8")
 
 
-async def test_a_picture_from_the_phone_is_named_to_both_sides(stage: Stage, visitors: Visitors) -> None:
+async def test_a_place_from_the_phone_is_named_to_both_sides(stage: Stage, visitors: Visitors) -> None:
     (visitor,) = await visitors.come(1)
     await type_on_phone(stage, WANG, "上班")
     visitor.say("这款有货吗？想买一件")
     await phone(stage, WANG, "这款有货吗？想买一件")
     await type_on_phone(stage, WANG, "#1 您好")
-    _, taken = stage.stand_in.say(WANG, "image", "")
+    _, taken = stage.stand_in.say(WANG, "location", "")
     assert await taken
-    await visitor.until(lambda: answers(visitor)[-1:] == ["[not supported yet: image]"])
-    await phone(stage, WANG, "[not supported yet: image]")
+    await visitor.until(lambda: answers(visitor)[-1:] == ["[not supported yet: location]"])
+    await phone(stage, WANG, "[not supported yet: location]")
 
 
 async def test_nobody_on_duty_is_said_and_the_first_who_comes_gets_it(stage: Stage, visitors: Visitors) -> None:

@@ -1,17 +1,36 @@
 // The visitor's connection: carries out what session.js decides, with real sockets, storage and timers.
 
-import { EMPTY, append, markRead, newTab, raise, readSeq, renumber, settle, wellFormed } from "./outbox.js";
+import { Links } from "./links.js";
+import {
+  EMPTY, append, claim, filesOf, markRead, newTab, raise, readSeq, refuse, renumber, reupload, settle, takeOut,
+  wellFormed,
+} from "./outbox.js";
 import { Session } from "./session.js";
 import { openStorage } from "./storage.js";
+import { Uploads, put } from "./uploads.js";
 
 const HTTP_WITHIN_MS = 10_000;
 const MINT_ALONE_MS = 3_000;
+const MAX_FILES = 9; // in one message, as the protocol has it
+const MAX_NAME = 255;
+
+/** How many bytes of files may wait for the hub: they take room on the visitor's own disk. */
+export const MAX_WAITING_BYTES = 50 * 2 ** 20;
+
+/** As much of a name as the hub takes, with its extension. */
+function shortened(name) {
+  return Array.from(wellFormed(name)).slice(-MAX_NAME).join("");
+}
+
+/** More files are waiting to be uploaded than a page may keep. */
+export class Full extends Error {}
 
 /** What the client needs of the browser; tests hand in their own. */
 function surroundings() {
   return {
     WebSocket: globalThis.WebSocket,
     fetch: globalThis.fetch?.bind(globalThis),
+    put,
     locks: globalThis.navigator?.locks,
     indexedDB: globalThis.indexedDB,
     channel: (name) => (globalThis.BroadcastChannel ? new BroadcastChannel(name) : null),
@@ -21,7 +40,8 @@ function surroundings() {
 }
 
 /**
- * One page's connection to the hub at `base` (a URL that ends in /). Fires "change" when anything to be shown changed.
+ * One page's connection to the hub at `base` (a URL that ends in /). Fires "change" when anything to be shown changed,
+ * and "progress" with {id, part} when so much (0 to 1) of a file is in the hub.
  * `profile` is what the hub is told of the visitor at the first start: {page, referrer, language, name}.
  */
 export class Client extends EventTarget {
@@ -40,13 +60,18 @@ export class Client extends EventTarget {
     this.name = `kefu-hub ${base}`;
     // Where there are no Web Locks (plain http, an old webview) pages do not share numbers: each has its own tab id.
     this.own = env.locks ? null : { tab: newTab(env.random), next: 1 };
+    this.uploads = new Uploads(this.#carrier(), env);
+    this.links = new Links((keys) => this.#askLinks(keys), env);
   }
 
   /** Opens what is stored. True: this visitor has been here before. Connects only when start() is called. */
   async load() {
     this.storage = await openStorage(this.name, this.env.indexedDB);
     this.others = this.env.channel(this.name);
-    this.others?.addEventListener("message", () => this.#readOutbox());
+    this.others?.addEventListener("message", ({ data }) => {
+      if (data === "outbox") this.#readOutbox();
+      else this.#progressed(data, () => this.uploads.elsewhere(data.id));
+    });
     const record = await this.#readOutbox();
     return record.visitor !== null;
   }
@@ -62,15 +87,52 @@ export class Client extends EventTarget {
 
   /** Stores the text, then sends it as soon as that is possible. Resolves when it is stored. */
   async send(text) {
+    await this.#append({ text: wellFormed(text) });
+    this.start();
+  }
+
+  /**
+   * Stores files as messages of up to nine, then uploads and sends them. Resolves when they are stored; rejects with
+   * Full where they are too many, and with the browser's error where one cannot be read.
+   */
+  async sendFiles(chosen) {
+    const waiting = [...filesOf(this.#record), ...chosen];
+    if (waiting.reduce((sum, { size }) => sum + size, 0) > MAX_WAITING_BYTES) throw new Full();
+    const { random } = this.env;
+    const files = chosen.map(({ name, type, size }) => ({ id: newTab(random), name: shortened(name), type, size }));
+    const bytes = await Promise.all(chosen.map((file) => file.arrayBuffer()));
+    for (let at = 0; at < files.length; at += MAX_FILES) {
+      const some = files.slice(at, at + MAX_FILES);
+      await this.#append({ text: "", files: some }, new Map(some.map(({ id }, each) => [id, bytes[at + each]])));
+    }
+    this.start();
+  }
+
+  async #append(message, bytes) {
     const { conversation, epoch, timeline } = this.session;
     const seen = { conversation, epoch, after: timeline.solid };
     const { random, now } = this.env;
     await this.#update((record) => {
-      const after = append(record, { text: wellFormed(text), at: now(), seen, random, own: this.own });
+      const after = append(record, { ...message, at: now(), seen, random, own: this.own });
       this.#mine.add(after.entries[after.entries.length - 1].place);
       return after;
-    });
-    this.start();
+    }, bytes);
+  }
+
+  /** Takes back a file that has not been sent yet. */
+  remove(id) {
+    this.#update((record) => takeOut(record, { id, random: this.env.random, own: this.own }));
+  }
+
+  /** Files that the hub does not take: {id, name, type, size, at, because}. */
+  get refusedFiles() {
+    return this.#record.refused;
+  }
+
+  /** Resolves to a file that was chosen in this browser and is not sent yet, as a Blob; null when it is not here. */
+  async localFile({ id, type }) {
+    const bytes = id && (await this.storage.file(id));
+    return bytes ? new Blob([bytes], { type }) : null;
   }
 
   typing(on) {
@@ -109,7 +171,13 @@ export class Client extends EventTarget {
       const wait = Math.max(0, due - this.env.now());
       this.#timer = setTimeout(() => this.#do(this.session.tick(this.env.now())), wait);
     }
+    this.#upload();
     this.dispatchEvent(new Event("change"));
+  }
+
+  #upload() {
+    const files = filesOf(this.#record).filter((file) => !file.claim);
+    this.uploads.show(files, ({ place }) => this.#mine.has(place), this.session.phase === "live");
   }
 
   #carryOut(effect) {
@@ -119,8 +187,11 @@ export class Client extends EventTarget {
     else if (effect.settle) this.#update((record) => settle(record, effect.settle));
     else if (effect.raise) this.#update((record) => raise(record, effect.raise));
     else if (effect.renumber) {
-      const { renumber: tab, dropped } = effect;
-      this.#update((record) => renumber(record, { tab, dropped, random: this.env.random, own: this.own }));
+      const { renumber: tab, from, dropped } = effect;
+      this.#update((record) => renumber(record, { tab, from, dropped, random: this.env.random, own: this.own }));
+    } else if (effect.reupload) {
+      const { reupload: place, tab, because } = effect;
+      this.#update((record) => reupload(record, { tab, place, because, random: this.env.random, own: this.own }));
     }
   }
 
@@ -213,22 +284,63 @@ export class Client extends EventTarget {
 
   /** The answer's JSON; null when the hub refuses (4xx). Throws when it cannot be reached or is in trouble. */
   async #post(path, body) {
+    const { status, body: answer } = await this.#request(path, body);
+    const isNoAnswer = status < 400 && !answer; // some other network's page
+    if (status >= 500 || status === 429 || isNoAnswer) throw new Error(`the hub answers ${status}`);
+    return status < 400 ? answer : null;
+  }
+
+  /** {status, body, retryAfter}, whatever the status. Throws when the hub cannot be reached. */
+  async #request(path, body, headers = {}) {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), HTTP_WITHIN_MS);
     try {
       const answer = await this.env.fetch(new URL(path, this.base), {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: { "Content-Type": "application/json", ...headers },
         body: JSON.stringify(body),
         credentials: "omit",
         signal: abort.signal,
       });
-      if (answer.ok) return await answer.json();
-      if (answer.status >= 500 || answer.status === 429) throw new Error(`the hub answers ${answer.status}`);
-      return null;
+      const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
+      return { status: answer.status, body: await answer.json().catch(() => null), retryAfter };
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  // --- files ---
+
+  #carrier() {
+    const { random } = this.env;
+    return {
+      ticket: ({ name, size }) => this.#askFiles("", { name, size }),
+      put: async (url, { id }, how) => {
+        const bytes = await this.storage.file(id);
+        if (!bytes) return { status: 415, body: { code: "unreadable", detail: "" } };
+        return this.env.put(new URL(url, this.base), bytes, how);
+      },
+      progress: ({ id }, part) => this.#progressed({ id, part }, () => this.others?.postMessage({ id, part })),
+      claimed: ({ id }, uploaded) => this.#update((record) => claim(record, id, uploaded)),
+      refused: ({ id }, because) => this.#update((record) => refuse(record, { id, because, random, own: this.own })),
+    };
+  }
+
+  #progressed(detail, tell) {
+    tell();
+    this.dispatchEvent(new CustomEvent("progress", { detail }));
+  }
+
+  async #askFiles(path, body) {
+    const { conversation, token } = this.visitor;
+    const headers = { Authorization: `Bearer ${token}` };
+    return this.#request(`api/v1/conversations/${conversation}/files${path}`, body, headers);
+  }
+
+  async #askLinks(keys) {
+    const { status, body } = await this.#askFiles("/links", { keys });
+    if (status !== 200) throw new Error(`the hub answers ${status}`);
+    return Object.fromEntries(Object.entries(body).map(([key, path]) => [key, new URL(path, this.base).href]));
   }
 
   // --- the outbox ---
@@ -239,13 +351,13 @@ export class Client extends EventTarget {
     return record;
   }
 
-  async #update(step) {
+  async #update(step, bytes) {
     let changed = false;
     const record = await this.storage.update((before) => {
       const after = step(before);
       changed = after !== before;
       return after;
-    });
+    }, bytes);
     if (!changed) return;
     this.others?.postMessage("outbox");
     this.#show(record);

@@ -1,6 +1,7 @@
 // The log of messages: rows drawn by key, so that nothing jumps when anything arrives.
 
 import { el, icon } from "./elements.js";
+import { FileViews } from "./files.js";
 import { linksIn } from "./rows.js";
 import { stamp } from "./texts.js";
 
@@ -11,10 +12,12 @@ export class Log {
   #rows = new Map(); // key → {node, drawn: what it was drawn from}
   #unseen = 0;
 
-  constructor({ texts, onOlder, onEdit }) {
+  constructor({ texts, client, onOlder, onEdit, onChoice, standsAlone }) {
     this.texts = texts;
     this.onOlder = onOlder;
     this.onEdit = onEdit;
+    this.onChoice = onChoice;
+    this.files = new FileViews({ client, texts, standsAlone });
     this.older = el("button", { class: "older", type: "button", hidden: true }, texts.older);
     this.older.addEventListener("click", onOlder);
     this.list = el("div", { class: "rows", role: "log", "aria-live": "polite", "aria-label": texts.log, "aria-busy": "true" });
@@ -77,6 +80,7 @@ export class Log {
       return [el("time", { datetime: new Date(row.at).toISOString() }, stamp(row.at, Date.now(), this.texts))];
     }
     if (row.kind === "notice") return [el("p", {}, this.#notice(row))];
+    if (row.kind === "choices") return row.choices.map((choice) => this.#choice(choice));
     return row.kind === "own" ? this.#own(row) : this.#other(row);
   }
 
@@ -85,13 +89,21 @@ export class Log {
     return typeof words === "function" ? words(position) : words;
   }
 
+  #choice(text) {
+    const button = el("button", { type: "button" }, text);
+    button.addEventListener("click", () => this.onChoice(text));
+    return button;
+  }
+
   #own(row) {
     const { texts } = this;
-    const bubble = el("div", { class: "bubble" }, el("span", { class: "unseen" }, `${texts.me}: `), ...linked(row.text));
-    const line = el("div", { class: "line" }, bubble);
+    const body = el("div", { class: "body" }, el("span", { class: "unseen" }, `${texts.me}: `), ...this.#said(row));
+    const line = el("div", { class: "line" }, body);
     if (row.pending) line.prepend(el("span", { class: "pending", role: "img", "aria-label": texts.sending }, icon("clock")));
     if (!row.note) return [line];
-    const note = el("p", { class: "note", "data-note": row.note }, texts[row.note]);
+    const [refused] = row.files ?? [];
+    const words = refused?.because ? this.files.refusal(refused) : texts[row.note];
+    const note = el("p", { class: "note", "data-note": row.note }, words);
     if (row.refused) {
       const edit = el("button", { type: "button" }, texts.edit);
       edit.addEventListener("click", () => this.onEdit(row.refused));
@@ -103,11 +115,16 @@ export class Log {
   #other(row) {
     const { texts } = this;
     const name = row.by || (row.automatic ? texts.automatic : texts.agent);
-    const bubble = el("div", { class: "bubble" }, ...linked(row.text));
     const spoken = el("p", { class: row.first ? "name" : "unseen" }, row.first ? name : `${name}: `);
     const face = el("span", { class: "face", "aria-hidden": "true", "data-automatic": row.automatic ?? false });
     if (row.first) face.append(row.by ? Array.from(row.by)[0] : icon("chat"));
-    return [face, el("div", { class: "said" }, spoken, bubble)];
+    return [face, el("div", { class: "said" }, spoken, ...this.#said(row))];
+  }
+
+  /** The text in its bubble, and the files below it. */
+  #said({ key, text, files = [] }) {
+    const said = text || !files.length ? [el("div", { class: "bubble" }, ...linked(text))] : [];
+    return files.length ? [...said, this.files.group(files, key)] : said;
   }
 
   // --- scrolling ---

@@ -6,12 +6,12 @@
 const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
 
 /**
- * What is stored: the visitor's token, the numbers of the shared tab id, the unacknowledged entries in order, and the
- * last seq that the person has looked at.
+ * What is stored: the visitor's token, the numbers of the shared tab id, the unacknowledged entries in order, the files
+ * that the hub has refused, and the last seq that the person has looked at.
  */
-export const EMPTY = Object.freeze({ visitor: null, tab: "", next: 1, place: 1, entries: [], read: null });
+export const EMPTY = Object.freeze({ visitor: null, tab: "", next: 1, place: 1, entries: [], refused: [], read: null });
 
-/** A tab id that nobody else has: 12 of a-z0-9. `random` yields numbers in [0, 1). */
+/** A name that nobody else has, for a tab or a file: 12 of a-z0-9. `random` yields numbers in [0, 1). */
 export function newTab(random) {
   return Array.from({ length: 12 }, () => LETTERS[Math.floor(random() * LETTERS.length)]).join("");
 }
@@ -19,11 +19,12 @@ export function newTab(random) {
 /**
  * Adds a text under the next number. `seen` is {conversation, epoch, after}: what the writer had seen, so that a later
  * comparison with the history knows where to start. `own` is a page's own {tab, next}, used where pages share none.
+ * `files` are {id, name, type, size}: the entry keeps its turn, but nobody sends it before each has its claim.
  */
-export function append(record, { text, at, seen, random, own = null }) {
+export function append(record, { text, files = [], at, seen, random, own = null }) {
   const shared = record.tab ? record : { ...record, tab: newTab(random), next: 1 };
   const { tab, next } = own ?? shared;
-  const entry = { place: record.place, tab, n: next, text, at, seen };
+  const entry = { place: record.place, tab, n: next, text, files, at, seen };
   const entries = [...record.entries, entry];
   if (own) {
     own.next += 1;
@@ -38,16 +39,76 @@ export function settle(record, places) {
 }
 
 /**
- * Moves the entries of a tab id that can no longer be used to a new one, in order. Those at `dropped` places are
- * forgotten. A second page that asks for the same finds nothing left to move.
+ * Moves the entries of a tab id whose numbers from `from` on can no longer be used to a new one, in order. Those at
+ * `dropped` places are forgotten. A second page that asks for the same finds nothing left to move.
  */
-export function renumber(record, { tab, dropped = [], random, own = null }) {
+export function renumber(record, { tab, from = 1, dropped = [], random, own = null }) {
   const left = settle(record, dropped);
   const fresh = newTab(random);
   let next = 1;
-  const entries = left.entries.map((entry) => (entry.tab === tab ? { ...entry, tab: fresh, n: next++ } : entry));
+  const entries = left.entries.map((entry) =>
+    entry.tab === tab && entry.n >= from ? { ...entry, tab: fresh, n: next++ } : entry,
+  );
   if (own?.tab === tab) Object.assign(own, { tab: fresh, next });
   return left.tab === tab ? { ...left, tab: fresh, next, entries } : { ...left, entries };
+}
+
+/** The file is in the hub: `uploaded` is what the upload was answered with, {attachment, claim}. */
+export function claim(record, id, { attachment, claim }) {
+  return withFiles(record, (file) => (file.id === id ? { ...file, ...attachment, claim } : file));
+}
+
+/**
+ * The hub takes the claims of this entry no more: its files are to be uploaded again, and it and those after it get
+ * other numbers. Claims that are refused right after that are no matter of time: then the files are `because`.
+ */
+export function reupload(record, { tab, place, because, random, own = null }) {
+  const entry = record.entries.find((each) => each.place === place && each.tab === tab);
+  if (!entry) return record; // another page was first
+  const unclaimed = (each) => ({ ...each, again: true, files: each.files.map(({ claim, ...file }) => file) });
+  const entries = record.entries.map((each) => (each === entry ? unclaimed(each) : each));
+  const moved = renumber({ ...record, entries }, { tab, from: entry.n, random, own });
+  if (!entry.again) return moved;
+  return entry.files.reduce((left, { id }) => refuse(left, { id, because, random, own }), moved);
+}
+
+/** The hub does not take this file, `because` {code, detail}: the rest of its message goes without it. */
+export function refuse(record, { id, because, random, own = null }) {
+  const entry = record.entries.find((each) => fileIn(each, id));
+  if (!entry || fileIn(entry, id).claim) return record;
+  const { name, type, size } = fileIn(entry, id);
+  const left = takeOut(record, { id, random, own });
+  return { ...left, refused: [...left.refused, { id, name, type, size, at: entry.at, because }] };
+}
+
+/** Forgets a file that the hub has refused or does not have yet, and its message where nothing is left of it. */
+export function takeOut(record, { id, random, own = null }) {
+  const entry = record.entries.find((each) => fileIn(each, id));
+  if (!entry) return discard(record, id);
+  if (fileIn(entry, id).claim) return record;
+  const files = entry.files.filter((file) => file.id !== id);
+  if (!files.length && !entry.text) {
+    return renumber(record, { tab: entry.tab, from: entry.n, dropped: [entry.place], random, own });
+  }
+  return { ...record, entries: record.entries.map((each) => (each === entry ? { ...each, files } : each)) };
+}
+
+function discard(record, id) {
+  const refused = record.refused.filter((file) => file.id !== id);
+  return refused.length < record.refused.length ? { ...record, refused } : record;
+}
+
+function withFiles(record, step) {
+  return { ...record, entries: record.entries.map((entry) => ({ ...entry, files: entry.files?.map(step) })) };
+}
+
+function fileIn(entry, id) {
+  return entry.files?.find((file) => file.id === id);
+}
+
+/** The files of messages that are not settled, in order, each with its message's place. */
+export function filesOf(record) {
+  return record.entries.flatMap(({ place, files = [] }) => files.map((file) => ({ ...file, place })));
 }
 
 /** After a welcome: numbers that the hub has are never given again, whatever became of this storage. */

@@ -1,40 +1,59 @@
 // What is shown, as data: the rows of the log and the line below the title. Pure, so that it is tested without a page.
 
+const RULINGS = ["released", "rejected"];
 const PAUSE_MS = 5 * 60_000; // a time stamp stands where nobody wrote for so long
 
 /**
  * The log's rows in order, each {key, kind, …}; a key stays the same as long as the row is the same thing.
- * Kinds: "time" {at}, "own" {text, note, pending, read}, "other" {text, by, automatic, first}, "notice" {notice}.
+ * Kinds: "time" {at}, "own" {text, files, note, pending, read}, "other" {text, files, by, automatic, first},
+ * "notice" {notice}, "choices" {choices}. `refusedFiles` are those that the hub does not take.
  */
-export function rowsOf(session) {
+export function rowsOf(session, refusedFiles = []) {
   const { events } = session.timeline;
-  const rulings = new Map(events.filter((event) => event.ref).map((event) => [event.ref, event.kind]));
+  const rulings = new Map(events.filter(({ kind }) => RULINGS.includes(kind)).map((event) => [event.ref, event.kind]));
   const waiting = lastWaiting(events);
   const rows = events.map((event) => rowOf(event, rulings, waiting)).filter(Boolean);
-  for (const entry of session.entries) {
-    rows.push({ key: `${entry.tab}.${entry.n}`, kind: "own", at: entry.at, text: entry.text, pending: !entry.stored });
+  for (const { tab, n, at, text, files = [], stored } of session.entries) {
+    rows.push({ key: `${tab}.${n}`, kind: "own", at, text, files: files.map(shown), pending: !stored });
+  }
+  for (const file of refusedFiles) {
+    rows.push({ key: `refused ${file.id}`, kind: "own", text: "", files: [file], note: "refused" });
   }
   session.refused.forEach((refused, index) => {
     rows.push({ key: `refused ${index}`, kind: "own", text: refused.text, note: "refused", refused });
   });
   markRead(rows, session.agentReadSeq);
+  const choices = choicesOf(session);
+  if (choices.length) rows.push({ key: "choices", kind: "choices", choices });
   return withTimes(rows);
 }
 
 function rowOf(event, rulings, waiting) {
   const { seq, at, kind, text = "", by } = event;
+  const files = (event.files ?? []).map(shown);
   const key = event.id && kind === "message" ? event.id : `seq ${seq}`;
   if (kind === "message") {
     const status = rulings.get(seq) ?? event.status ?? "";
-    return { key, kind: "own", seq, at, text, note: status === "released" ? "" : status };
+    return { key, kind: "own", seq, at, text, files, note: status === "released" ? "" : status };
   }
-  if (kind === "answer") return { key, kind: "other", seq, at, text, by: by ?? "" };
-  if (kind === "reply") return { key, kind: "other", seq, at, text, by: "", automatic: true };
+  if (kind === "answer") return { key, kind: "other", seq, at, text, files, by: by ?? "" };
+  if (kind === "reply") return { key, kind: "other", seq, at, text, files, by: "", automatic: true };
   if (kind === "waiting" && event === waiting) {
     return { key: "waiting", kind: "notice", at, notice: event.on_duty ? "waiting" : "nobody", position: event.position };
   }
   if (kind === "closed") return { key, kind: "notice", at, notice: "closed" };
   return null;
+}
+
+/** What of a file a row is drawn from. */
+function shown({ id, key, name, type, size }) {
+  return { id, key, name, type, size };
+}
+
+/** The answers that the last reply offers, as long as nobody has written since. */
+function choicesOf(session) {
+  const last = [...session.timeline.events].reverse().find(({ kind }) => ["message", "answer", "reply"].includes(kind));
+  return session.entries.length || last?.kind !== "reply" ? [] : (last.choices ?? []);
 }
 
 /** The notice that still holds: the last one, if nobody has answered since. */
@@ -105,6 +124,13 @@ export function linksIn(text) {
   }
   if (from < text.length) pieces.push({ text: text.slice(from) });
   return pieces;
+}
+
+/** A size for people: "3.4 MB". */
+export function sizeOf(bytes) {
+  const [unit, name] = bytes < 2 ** 20 ? [2 ** 10, "KB"] : [2 ** 20, "MB"];
+  const count = bytes / unit;
+  return `${count < 10 ? Math.max(0.1, count).toFixed(1) : Math.round(count)} ${name}`;
 }
 
 /** Black or white, whichever reads better on `colour` (#rrggbb): at least 4.5 to 1. */

@@ -6,7 +6,8 @@
 //   {frame: {…}}                       send
 //   {settle: [place, …]}               these entries are stored in the hub
 //   {raise: {tab: n, …}}               the numbers that the hub has
-//   {renumber: tab, dropped: [place]}  the tab id cannot be used any more
+//   {renumber: tab, from: n, dropped: [place]}  the tab id's numbers from n on cannot be used any more
+//   {reupload: place, tab, because}    the claims of this entry's files have run out
 // `due` is the moment at which tick() has something to do.
 
 import { Timeline } from "./timeline.js";
@@ -20,6 +21,7 @@ const OTHERS_MS = 5_000; // an entry that another page wrote is that page's to s
 const STEADY_MS = 5_000; // a connection that lived so long was a good one: waiting starts from the shortest again
 const TYPING_MS = 6_000;
 const FLOOD_PAUSE_MS = 5_000;
+const BAD_FIELD = 4115;
 
 /** Full jitter: a random wait that grows with the tries, from 0.5 to 30 s. */
 export function backoff(tries, random) {
@@ -99,13 +101,14 @@ export class Session {
     const before = new Map(this.entries.map((entry) => [entry.place, entry]));
     const present = entries.map((entry) => {
       const old = before.get(entry.place);
-      if (old && old.tab === entry.tab && old.n === entry.n) return old;
+      if (old && old.tab === entry.tab && old.n === entry.n) return Object.assign(old, { files: entry.files });
       const sendFrom = old || mine.has(entry.place) ? now : now + OTHERS_MS;
       return { ...entry, sentAt: null, sendFrom, first: Infinity, stored: 0 };
     });
     const places = new Set(entries.map((entry) => entry.place));
-    // Settled by another page: shown until the event itself arrives here.
-    const settled = this.entries.filter((entry) => !places.has(entry.place) && !this.timeline.ids.has(idOf(entry)));
+    // Settled by another page: shown until the event itself arrives here. What nobody could send has been withdrawn.
+    const gone = this.entries.filter((entry) => !places.has(entry.place));
+    const settled = gone.filter((entry) => isReady(entry) && !this.timeline.ids.has(idOf(entry)));
     for (const entry of settled) entry.stored ||= Infinity;
     this.entries = [...settled, ...present].sort((a, b) => a.place - b.place);
     this.#flush(now);
@@ -243,7 +246,7 @@ export class Session {
     const entry = this.entries.find((each) => idOf(each) === frame.id);
     if (entry && frame.prev !== undefined) {
       const { id, c, seq, prev, at, status = "", text = entry.text } = frame;
-      this.timeline.merge([{ t: "event", kind: "message", id, c, seq, prev, at, status, text }]);
+      this.timeline.merge([{ t: "event", kind: "message", id, c, seq, prev, at, status, text, files: entry.files }]);
     } else this.timeline.expect(frame.seq); // a repeat: its event is known, or will be fetched
     if (entry) {
       this.#settle([entry], frame.seq);
@@ -283,12 +286,20 @@ export class Session {
       this.#unsend(entry.tab, entry.n);
     } else if (frame.do === "resend") this.#resend(entry, frame.from, now);
     else if (frame.do === "new_tab") this.#resend(entry, 1, now); // its first text makes a tab id known
-    else if (frame.do === "drop") {
-      // Its number was not consumed, so those after it need other numbers.
-      this.refused.push({ text: entry.text, because: frame.message });
-      this.entries = this.entries.filter((each) => each !== entry);
-      this.#renumber(entry.tab, [entry.place]);
+    else if (frame.do === "drop") this.#refused(entry, frame);
+  }
+
+  /** The hub does not take this entry. Its number was not consumed, so those after it need other numbers. */
+  #refused(entry, { code, message }) {
+    const { tab, n, place } = entry;
+    if (code === BAD_FIELD && entry.files?.length) {
+      this.#halt(tab, n);
+      this.#emit({ reupload: place, tab, because: { code: "claim", detail: message } });
+      return;
     }
+    this.refused.push({ text: entry.text, because: message });
+    this.entries = this.entries.filter((each) => each !== entry);
+    this.#renumber(tab, n, [place]);
   }
 
   /** The hub wants `from` of this tab id first. */
@@ -319,13 +330,21 @@ export class Session {
 
   #unsend(tab, from) {
     for (const entry of this.#unsent(tab)) {
-      if (entry.n >= from) Object.assign(entry, { sentAt: null, sendFrom: 0 });
+      const isHalted = entry.sendFrom === Infinity; // it is about to get another number
+      if (entry.n >= from && !isHalted) Object.assign(entry, { sentAt: null, sendFrom: 0 });
     }
+  }
+
+  /** What may be sent: nothing overtakes a message whose files are still being uploaded. */
+  #sendable() {
+    const waiting = this.entries.filter((entry) => !entry.stored);
+    const unready = waiting.findIndex((entry) => !isReady(entry));
+    return unready < 0 ? waiting : waiting.slice(0, unready);
   }
 
   #sendDue() {
     if (this.comparing) return Infinity;
-    const waiting = this.entries.filter((entry) => !entry.stored);
+    const waiting = this.#sendable().filter(({ tab }, _, [first]) => tab === first.tab);
     const full = waiting.filter(isFlying).length >= this.window;
     return Math.min(...waiting.filter((entry) => isFlying(entry) || !full).map((entry) => this.#sendAt(entry)));
   }
@@ -336,17 +355,19 @@ export class Session {
 
   #flush(now) {
     if (this.phase !== "live" || this.comparing || now < this.pausedUntil) return;
-    const waiting = this.entries.filter((entry) => !entry.stored);
+    const waiting = this.#sendable();
     // One that is due takes along those before it: the hub accepts no hole, and repeats are free.
     const last = waiting.reduce((found, entry, at) => (this.#sendAt(entry) <= now ? at : found), -1);
     let flying = waiting.filter(isFlying).length;
     for (const entry of waiting.slice(0, last + 1)) {
+      if (entry.tab !== waiting[0].tab) break; // the hub keeps the order of one tab id only
       if (isFlying(entry) && now < entry.sentAt + AGAIN_MS) continue;
       if (!isFlying(entry) && flying >= this.window) break;
       if (!isFlying(entry)) flying += 1;
       entry.sentAt = now;
       entry.first = Math.min(entry.first, ...this.#unsent(entry.tab).map(({ n }) => n));
-      this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text } });
+      const files = entry.files?.map(({ claim }) => claim) ?? [];
+      this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text, ...(files.length ? { files } : {}) } });
     }
   }
 
@@ -356,10 +377,17 @@ export class Session {
     if (entries.length) this.#emit({ settle: entries.map((entry) => entry.place) });
   }
 
-  /** New numbers for a tab id's entries; until the outbox has given them, none of them is sent. */
-  #renumber(tab, dropped) {
-    for (const entry of this.#unsent(tab)) Object.assign(entry, { sentAt: null, sendFrom: Infinity });
-    this.#emit({ renumber: tab, dropped });
+  /** New numbers for a tab id's entries from number `from` on. */
+  #renumber(tab, from, dropped) {
+    this.#halt(tab, from);
+    this.#emit({ renumber: tab, from, dropped });
+  }
+
+  /** Until the outbox has given them new numbers, none of these is sent. */
+  #halt(tab, from) {
+    for (const entry of this.#unsent(tab)) {
+      if (entry.n >= from) Object.assign(entry, { sentAt: null, sendFrom: Infinity });
+    }
   }
 
   // --- the history ---
@@ -393,7 +421,7 @@ export class Session {
   #endComparing() {
     const { forgotten } = this.comparing;
     this.comparing = null;
-    if (forgotten) this.#renumber(forgotten, []); // what was found in the history is settled by now
+    if (forgotten) this.#renumber(forgotten, 1, []); // what was found in the history is settled by now
   }
 
   #isHere(seen) {
@@ -413,6 +441,11 @@ export class Session {
 
 function idOf(entry) {
   return `${entry.tab}.${entry.n}`;
+}
+
+/** Whether each of its files is in the hub. */
+function isReady({ files = [] }) {
+  return files.every(({ claim }) => claim);
 }
 
 function isFlying(entry) {

@@ -1,6 +1,7 @@
-// Where the record of outbox.js is kept: IndexedDB, shared by the pages of one browser; or this page's memory.
+// Where the record of outbox.js is kept, and the bytes of its files: IndexedDB, shared by the pages of one browser; or
+// this page's memory.
 
-import { EMPTY } from "./outbox.js";
+import { EMPTY, filesOf } from "./outbox.js";
 
 const OPEN_WITHIN_MS = 2000; // some webviews never answer the first open()
 
@@ -15,7 +16,10 @@ export async function openStorage(name, factory = globalThis.indexedDB) {
   }
 }
 
-/** One record in IndexedDB. Each update is one transaction, on disk when the promise resolves. */
+/**
+ * One record in IndexedDB, and beside it the bytes of its files. Each update is one transaction, on disk when the
+ * promise resolves. Bytes, because a Blob may stand for a file that has changed or is gone when it is read.
+ */
 class Durable {
   durable = true;
 
@@ -27,40 +31,56 @@ class Durable {
 
   /** The record as it is now. */
   read() {
-    return this.#transact("readonly");
+    return this.#transact("readonly", (records) => {
+      const whole = { record: EMPTY };
+      read(records, (record) => (whole.record = record));
+      return () => whole.record;
+    });
   }
 
-  /** Replaces the record by `step(record)`, which must be pure; resolves to the new record. */
-  update(step) {
-    return this.#transact("readwrite", step);
+  /**
+   * Replaces the record by `step(record)`, which must be pure; resolves to the new record. `bytes` are those of the
+   * files that it adds, by their id; those of files that it forgets are forgotten.
+   */
+  update(step, bytes = new Map()) {
+    return this.#transact("readwrite", (records) => {
+      const whole = { record: EMPTY };
+      read(records, (before) => {
+        whole.record = step(before);
+        if (whole.record === before) return;
+        records.put(whole.record, "outbox");
+        for (const [id, each] of bytes) records.put(each, fileKey(id));
+        for (const id of forgotten(before, whole.record)) records.delete(fileKey(id));
+      });
+      return () => whole.record;
+    });
   }
 
-  async #transact(mode, step) {
+  /** The bytes of a file, an ArrayBuffer; undefined when there are none. */
+  file(id) {
+    return this.#transact("readonly", (records) => {
+      const request = records.get(fileKey(id));
+      return () => request.result;
+    });
+  }
+
+  async #transact(mode, work) {
     try {
-      return await this.#once(mode, step);
+      return await this.#once(mode, work);
     } catch (error) {
       if (error?.name !== "InvalidStateError" && error?.name !== "UnknownError") throw error;
       this.database = null; // iOS drops the connection of a page that slept
-      return this.#once(mode, step);
+      return this.#once(mode, work);
     }
   }
 
-  async #once(mode, step) {
+  async #once(mode, work) {
     this.database ??= this.#open();
     const database = await this.database;
     return new Promise((resolve, reject) => {
       const transaction = database.transaction("records", mode, { durability: "strict" });
-      const records = transaction.objectStore("records");
-      const request = records.get("outbox");
-      let record = EMPTY;
-      request.onsuccess = () => {
-        record = request.result ?? EMPTY;
-        if (!step) return;
-        const before = record;
-        record = step(before);
-        if (record !== before) records.put(record, "outbox");
-      };
-      transaction.oncomplete = () => resolve(record);
+      const result = work(transaction.objectStore("records"));
+      transaction.oncomplete = () => resolve(result());
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
     });
   }
@@ -78,17 +98,41 @@ class Durable {
   }
 }
 
+function read(records, then) {
+  const request = records.get("outbox");
+  // What an older page has kept knows nothing of files.
+  request.onsuccess = () => then(request.result ? { ...EMPTY, ...request.result } : EMPTY);
+}
+
+function fileKey(id) {
+  return `file ${id}`;
+}
+
+/** The ids of the files that are in the one record and not in the other. */
+function forgotten(before, after) {
+  const left = new Set(filesOf(after).map(({ id }) => id));
+  return filesOf(before).map(({ id }) => id).filter((id) => !left.has(id));
+}
+
 /** The same, in memory. */
 export class Memory {
   durable = false;
   #record = EMPTY;
+  #files = new Map();
 
   async read() {
     return this.#record;
   }
 
-  async update(step) {
-    this.#record = step(this.#record);
+  async update(step, bytes = new Map()) {
+    const before = this.#record;
+    this.#record = step(before);
+    for (const [id, each] of bytes) this.#files.set(id, each);
+    for (const id of forgotten(before, this.#record)) this.#files.delete(id);
     return this.#record;
+  }
+
+  async file(id) {
+    return this.#files.get(id);
   }
 }

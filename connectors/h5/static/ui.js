@@ -1,9 +1,11 @@
 // The panel: title, log, composer. Draws what rows.js says and hands to the client what the person does.
 
+import { Full, MAX_WAITING_BYTES } from "./client.js";
+import { chooser, takeFiles } from "./chooser.js";
 import { el, icon } from "./elements.js";
 import { Log } from "./log.js";
 import { lengthOf } from "./outbox.js";
-import { lastAnswer, rowsOf, standingOf } from "./rows.js";
+import { lastAnswer, rowsOf, sizeOf, standingOf } from "./rows.js";
 
 const MAX_TEXT = 4000; // characters, as the protocol counts them
 const TYPING_EVERY_MS = 3000;
@@ -23,7 +25,14 @@ export class Panel extends EventTarget {
     this.texts = texts;
     this.title = texts.title;
     this.greeting = texts.greeting;
-    this.log = new Log({ texts, onOlder: () => client.loadOlder(), onEdit: (refused) => this.#edit(refused) });
+    this.log = new Log({
+      texts,
+      client,
+      onOlder: () => client.loadOlder(),
+      onEdit: (refused) => this.#edit(refused),
+      onChoice: (text) => this.#send(text),
+      standsAlone: !onClose,
+    });
     this.element = this.#build(onClose);
     client.addEventListener("change", () => this.#draw());
     document.addEventListener("visibilitychange", () => this.#draw());
@@ -68,10 +77,13 @@ export class Panel extends EventTarget {
     this.hint = el("p", { class: "hint", role: "status" });
     this.field = el("textarea", { rows: "1", "aria-label": texts.field, placeholder: texts.field });
     this.button = el("button", { class: "send", "aria-label": texts.send }, icon("send"));
-    const form = el("form", { class: "composer" }, this.field, this.button);
+    const choose = (files) => this.#sendFiles(files);
+    const form = el("form", { class: "composer" }, ...chooser(texts.attach, choose), this.field, this.button);
     this.#listen(form);
     this.field.value = readDraft();
-    return el("section", { class: "panel" }, head, this.log.element, this.hint, form);
+    const panel = el("section", { class: "panel", "data-drop": texts.drop }, head, this.log.element, this.hint, form);
+    takeFiles(panel, choose);
+    return panel;
   }
 
   #listen(form) {
@@ -97,19 +109,33 @@ export class Panel extends EventTarget {
     const text = this.field.value.trim();
     if (!text || lengthOf(text) > MAX_TEXT) return;
     this.#write("");
-    try {
-      await this.client.send(text);
-      this.log.toEnd();
-    } catch {
-      if (!this.field.value) this.#write(text);
-      this.problem = this.texts.unstored;
-      this.#draw();
-    }
+    if (!(await this.#send(text)) && !this.field.value) this.#write(text, this.problem);
   }
 
-  #typed() {
-    const text = this.field.value;
+  #send(text) {
+    return this.#keep(() => this.client.send(text), this.texts.unstored);
+  }
+
+  #sendFiles(files) {
+    return this.#keep(() => this.client.sendFiles(files), this.texts.unreadable);
+  }
+
+  /** Whether what is to be sent has been stored; if not, the person is told. */
+  async #keep(store, otherwise) {
     this.problem = "";
+    try {
+      await store();
+      this.log.toEnd();
+    } catch (error) {
+      this.problem = error instanceof Full ? this.texts.full(sizeOf(MAX_WAITING_BYTES)) : otherwise;
+    }
+    this.#draw();
+    return !this.problem;
+  }
+
+  #typed(problem = "") {
+    const text = this.field.value;
+    this.problem = problem;
     writeDraft(text);
     this.#grow();
     this.#tellTyping(text !== "");
@@ -124,9 +150,9 @@ export class Panel extends EventTarget {
     this.client.typing(on);
   }
 
-  #write(text) {
+  #write(text, problem) {
     this.field.value = text;
-    this.#typed();
+    this.#typed(problem);
   }
 
   #edit(refused) {
@@ -157,7 +183,7 @@ export class Panel extends EventTarget {
     const live = session.phase === "live";
     this.#greets ||= live;
     const older = session.timeline.older() !== null;
-    const rows = rowsOf(session);
+    const rows = rowsOf(session, this.client.refusedFiles);
     if (this.#greets && !older) {
       rows.unshift({ key: "greeting", kind: "other", text: this.greeting, by: "", first: true, automatic: true });
     }

@@ -1,10 +1,10 @@
 // Two pages of one browser against a hub, with cuts, killed pages, lost acks, refusals and forgotten tab ids between
-// any two steps: every text arrives once and in order, and both pages end with the hub's own history.
+// any two steps: every text and file arrives once and in order, and both pages end with the hub's own history.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { EMPTY, append, raise, renumber, settle } from "../static/outbox.js";
+import { EMPTY, append, claim, filesOf, raise, refuse, renumber, reupload, settle } from "../static/outbox.js";
 import { Session } from "../static/session.js";
 
 const C = "c1-x";
@@ -23,6 +23,8 @@ class Hub {
   lines = new Set();
   faulty = true;
   seq = 1;
+  names = []; // of the file that each claim, a number, is for
+  claimsFrom = 0; // older ones have run out
 
   constructor(random) {
     this.random = random;
@@ -69,7 +71,10 @@ class Hub {
     return { ...frame, t: "page", ...this.between(frame.after, frame.before) };
   }
 
-  send({ id, text }, line) {
+  send({ id, text, files = [] }, line) {
+    if (files.some((word) => word < this.claimsFrom)) {
+      return { t: "error", code: 4115, do: "drop", id, message: "`files`: one has run out" };
+    }
     const [tab, number] = id.split(".");
     const n = Number(number);
     const stored = this.tabs[tab] ?? 0;
@@ -78,7 +83,7 @@ class Hub {
     if (n <= stored) return { t: "ack", id, c: C, seq: this.events.find((event) => event.id === id)?.seq ?? 0 };
     if (n > stored + 1) return { t: "error", code: 4111, do: "resend", id, from: stored + 1, message: "" };
     this.tabs[tab] = n;
-    const event = this.add({ kind: "message", id, text, status: "" });
+    const event = this.add({ kind: "message", id, text: text || this.names[files[0]], status: "" });
     this.tell(event, line);
     return { t: "ack", id, c: C, seq: event.seq, prev: event.prev, at: event.at };
   }
@@ -101,7 +106,9 @@ class Page {
   write(text) {
     const seen = { conversation: C, epoch: 1, after: this.session.timeline.solid };
     const { world } = this;
-    this.change((record) => append(record, { text, at: world.now, seen, random: world.random }));
+    const isFile = text.startsWith("file");
+    const files = isFile ? [{ id: text, name: text, type: "", size: 1 }] : [];
+    this.change((record) => append(record, { text: isFile ? "" : text, files, at: world.now, seen, random: world.random }));
     this.mine.add(world.record.entries[world.record.entries.length - 1].place);
     this.show();
   }
@@ -113,13 +120,14 @@ class Page {
   }
 
   do(effects) {
-    for (const { open, close, frame, settle: places, raise: tabs, renumber: tab, dropped } of effects) {
+    for (const { open, close, frame, settle: places, raise: tabs, renumber: tab, from, dropped, reupload: place, ...more } of effects) {
       if (open) this.line = { up: [], down: [], isOpen: false };
       else if (close) this.cut(false);
       else if (frame) this.line?.up.push(frame);
       else if (places) this.change((record) => settle(record, places));
       else if (tabs) this.change((record) => raise(record, tabs));
-      else if (tab) this.change((record) => renumber(record, { tab, dropped, random: this.world.random }));
+      else if (tab) this.change((record) => renumber(record, { tab, from, dropped, random: this.world.random }));
+      else if (place) this.change((record) => reupload(record, { ...more, place, random: this.world.random }));
     }
   }
 
@@ -130,9 +138,21 @@ class Page {
     if (isNoticed) this.do(this.session.closed(1006, this.world.now));
   }
 
+  /** An upload ends: the hub has the file, or does not take it. */
+  upload(isTaken) {
+    const { world } = this;
+    const file = filesOf(world.record).find((each) => !each.claim);
+    if (!file) return;
+    if (isTaken) {
+      const word = world.hub.names.push(file.id) - 1;
+      this.change((record) => claim(record, file.id, { attachment: {}, claim: word }));
+    } else this.change((record) => refuse(record, { id: file.id, because: {}, random: world.random }));
+  }
+
   /** One thing that the network or the storage may do. */
   step(choice) {
     const { line, session, world } = this;
+    if (choice < 0.05) this.upload(!world.hub.faulty || world.random() < 0.8);
     if (this.stale && choice < 0.3) {
       this.stale = false;
       this.show();
@@ -153,6 +173,7 @@ class Page {
 class World {
   record = EMPTY;
   now = 1_000;
+  count = 0;
 
   constructor(random) {
     this.random = random;
@@ -170,7 +191,8 @@ class World {
     const { random, pages, hub } = this;
     const at = Math.floor(random() * 2);
     if (which < 0.25) {
-      this.written.push(`text ${this.written.length}`);
+      this.count += 1;
+      this.written.push(`${random() < 0.3 ? "file" : "text"} ${this.count}`);
       pages[at].write(this.written[this.written.length - 1]);
     } else if (which < 0.35) hub.tell(hub.add({ kind: "answer", id: "", text: "hi" }));
     else if (which < 0.4) hub.add({ kind: "answer", id: "", text: "the push of this is lost" });
@@ -180,7 +202,8 @@ class World {
       pages[at].cut(false);
       pages[at] = new Page(this); // the webview was killed and opened again
       this.introduce();
-    } else if (which < 0.55) {
+    } else if (which < 0.54) hub.claimsFrom = hub.names.length;
+    else if (which < 0.56) {
       for (const page of pages) if (page.line) page.cut();
       hub.forget(); // it takes 64 other tab ids: nothing of ours is under way any more
     }
@@ -201,13 +224,14 @@ class World {
   }
 }
 
-test("every text arrives once and in order, whatever happens in between", () => {
+test("every text and file arrives once and in order, whatever happens in between", () => {
   for (let seed = 1; seed <= RUNS; seed += 1) {
     const world = new World(randomFrom(seed * 7919));
     world.run();
     const { hub, pages, record, written } = world;
     const stored = hub.events.filter(({ kind }) => kind === "message").map(({ text }) => text);
-    assert.deepEqual(stored, written, `seed ${seed}: the hub has what was written`);
+    const refused = record.refused.map(({ id }) => id);
+    assert.deepEqual(stored, written.filter((text) => !refused.includes(text)), `seed ${seed}: the hub has what was written`);
     assert.deepEqual(record.entries, [], `seed ${seed}: the outbox is empty`);
     for (const { session } of pages) {
       const shown = session.timeline.events.map(({ seq }) => seq);

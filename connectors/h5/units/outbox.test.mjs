@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { EMPTY, append, lengthOf, markRead, newTab, raise, readSeq, renumber, settle, wellFormed } from "../static/outbox.js";
+import {
+  EMPTY, append, claim, filesOf, lengthOf, markRead, newTab, raise, readSeq, refuse, renumber, reupload, settle, takeOut,
+  wellFormed,
+} from "../static/outbox.js";
 import { Memory, openStorage } from "../static/storage.js";
 
 const seen = { conversation: "c1-x", epoch: 1, after: 0 };
@@ -77,4 +80,77 @@ test("without IndexedDB the record is kept in memory, and says so", async () => 
   assert.equal(storage.durable, false);
   await storage.update((record) => add(record, "a"));
   assert.equal((await storage.read()).entries.length, 1);
+});
+
+const files = (...ids) => ids.map((id) => ({ id, name: `${id}.jpg`, type: "image/jpeg", size: 9 }));
+const uploaded = (id) => ({ attachment: { key: `c1-x.${id}`, name: `${id}.png`, type: "image/png", size: 9 }, claim: `!${id}` });
+const because = { code: "type", detail: "no" };
+const random = Math.random;
+
+test("an uploaded file is what the hub calls it, with its claim, and keeps its id", () => {
+  const record = claim(add(EMPTY, "", { files: files("p", "q") }), "q", uploaded("q"));
+  assert.deepEqual(filesOf(record).map(({ id, name, claim: word }) => [id, name, word]), [
+    ["p", "p.jpg", undefined],
+    ["q", "q.png", "!q"],
+  ]);
+});
+
+test("a message goes without the file that the hub refuses", () => {
+  const before = add(add(EMPTY, "", { files: files("p", "q") }), "after");
+  const record = refuse(before, { id: "p", because, random });
+  assert.deepEqual(ids(record), ids(before));
+  assert.deepEqual(filesOf(record).map(({ id }) => id), ["q"]);
+  assert.deepEqual(record.refused, [{ ...files("p")[0], at: 5, because }]);
+});
+
+test("where nothing is left of a message, only those after it get new numbers", () => {
+  const before = add(add(add(EMPTY, "on its way"), "", { files: files("p") }), "after");
+  const record = refuse(before, { id: "p", because, random });
+  assert.deepEqual(record.entries.map(({ text }) => text), ["on its way", "after"]);
+  assert.deepEqual(ids(record), [`${before.tab}.1`, `${record.tab}.1`]);
+  assert.notEqual(record.tab, before.tab, "the hub has never had the refused number");
+  assert.deepEqual(ids(add(record, "next")).pop(), `${record.tab}.2`);
+});
+
+test("a file is refused once, and not after it has its claim", () => {
+  const once = refuse(add(EMPTY, "", { files: files("p") }), { id: "p", because, random });
+  assert.equal(refuse(once, { id: "p", because, random }), once);
+  const claimed = claim(add(EMPTY, "", { files: files("p") }), "p", uploaded("p"));
+  assert.equal(refuse(claimed, { id: "p", because, random }), claimed);
+  assert.equal(takeOut(claimed, { id: "p", random }), claimed);
+});
+
+test("a person removes a refused file, or one that is not in the hub yet", () => {
+  const record = refuse(add(EMPTY, "", { files: files("p", "q") }), { id: "p", because, random });
+  assert.deepEqual(takeOut(record, { id: "p", random }).refused, []);
+  assert.deepEqual(takeOut(record, { id: "q", random }).entries, []);
+});
+
+test("after its claims have run out a message is uploaded again, and it and those after it get new numbers", () => {
+  const first = add(add(add(EMPTY, "on its way"), "", { files: files("p") }), "after");
+  const { tab } = first;
+  const record = reupload(claim(first, "p", uploaded("p")), { tab, place: 2, because, random });
+  assert.deepEqual(ids(record), [`${tab}.1`, `${record.tab}.1`, `${record.tab}.2`]);
+  assert.deepEqual(filesOf(record).map(({ claim: word }) => word), [undefined]);
+  assert.equal(reupload(record, { tab, place: 2, because, random }), record, "another page that was told the same");
+});
+
+test("claims that are refused twice are no matter of time", () => {
+  let record = claim(add(EMPTY, "", { files: files("p") }), "p", uploaded("p"));
+  record = reupload(record, { tab: record.tab, place: 1, because, random });
+  record = claim(record, "p", uploaded("p"));
+  record = reupload(record, { tab: record.tab, place: 1, because, random });
+  assert.deepEqual(record.entries, []);
+  assert.deepEqual(record.refused.map(({ id }) => id), ["p"]);
+});
+
+test("the bytes of a file are kept until its message is settled", async () => {
+  const storage = new Memory();
+  const bytes = new Uint8Array([1, 2]).buffer;
+  await storage.update((record) => add(record, "", { files: files("p") }), new Map([["p", bytes]]));
+  assert.equal(await storage.file("p"), bytes);
+  await storage.update((record) => claim(record, "p", uploaded("p")));
+  assert.equal(await storage.file("p"), bytes, "its claim may run out");
+  await storage.update((record) => settle(record, [1]));
+  assert.equal(await storage.file("p"), undefined);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inkOn, linksIn, rowsOf, standingOf } from "../static/rows.js";
+import { inkOn, linksIn, rowsOf, sizeOf, standingOf } from "../static/rows.js";
 import { Session } from "../static/session.js";
 import { stamp, textsFor } from "../static/texts.js";
 
@@ -49,6 +49,43 @@ test("of the waiting notices only the last is shown, and none after an answer", 
   const answered = rowsOf(sessionWith([waiting(2), { kind: "answer", by: "小王", text: "a" }]));
   assert.deepEqual(kinds(answered), ["time", "other"]);
 });
+
+test("the choices of the last reply are offered until somebody writes", () => {
+  const reply = { kind: "reply", text: "哪一种？", choices: ["退货", "换货"] };
+  const choices = (events, entries) => rowsOf(sessionWith(events, entries)).find(({ kind }) => kind === "choices")?.choices;
+  assert.deepEqual(choices([reply]), ["退货", "换货"]);
+  assert.deepEqual(choices([reply, { kind: "waiting", position: 1, on_duty: true }]), ["退货", "换货"]);
+  assert.equal(choices([reply], [{ tab: "k", n: 1, text: "退货", at: NOW, stored: 0 }]), undefined);
+  assert.equal(choices([reply, { kind: "message", id: "k.1", text: "退货" }]), undefined);
+  assert.equal(choices([reply, { kind: "answer", by: "小王", text: "您好" }]), undefined);
+  assert.equal(choices([reply, { kind: "reply", text: "好的" }]), undefined);
+});
+
+test("a file keeps its row when it is uploaded and when its message is acknowledged", () => {
+  const file = { id: "p", name: "a.png", type: "image/png", size: 9 };
+  const sent = { ...file, key: "c1-x.k", claim: "!" };
+  const entry = (files) => [{ tab: "k", n: 1, text: "", files: [files], at: NOW, stored: 0 }];
+  const [chosen, uploaded] = [file, sent].map((each) => rowsOf(sessionWith([], entry(each)))[1]);
+  const [, stored] = rowsOf(sessionWith([{ kind: "message", id: "k.1", text: "", files: [sent] }]));
+  assert.deepEqual(new Set([chosen.key, uploaded.key, stored.key]), new Set(["k.1"]));
+  assert.deepEqual(stored.files, [{ ...file, key: "c1-x.k" }], "a claim is not to be drawn");
+});
+
+test("a file that the hub does not take stays in sight, below all else", () => {
+  const file = { id: "p", name: "a.png", type: "image/png", size: 9, because: { code: "type", detail: "" } };
+  const rows = rowsOf(sessionWith([{ kind: "message", id: "k.1", text: "a" }]), [file]);
+  assert.deepEqual(rows[rows.length - 1].files, [file]);
+  assert.equal(rows[rows.length - 1].note, "refused");
+});
+
+test("an edited message is no ruling on it", () => {
+  const [, row] = rowsOf(sessionWith([{ kind: "message", id: "k.1", text: "a" }, { kind: "edited", ref: 2, text: "b" }]));
+  assert.equal(row.note, "");
+});
+
+for (const [bytes, size] of [[0, "0.1 KB"], [29, "0.1 KB"], [3_500, "3.4 KB"], [482_133, "471 KB"], [20 * 2 ** 20, "20 MB"]]) {
+  test(`${bytes} bytes are ${size}`, () => assert.equal(sizeOf(bytes), size));
+}
 
 test("only the newest own text can say that it was read", () => {
   const session = sessionWith([{ kind: "message", id: "k.1", text: "a" }, { kind: "message", id: "k.2", text: "b" }]);

@@ -6,10 +6,12 @@ import { test } from "node:test";
 import { Session, backoff } from "../static/session.js";
 
 const C = "c7-x";
+const AGAIN_MS = 10_000;
 const seen = { conversation: C, epoch: 1, after: 0 };
 const entry = (place, tab = "k3v9", n = place) => ({ place, tab, n, text: `text ${place}`, at: 1, seen });
 const event = (seq, prev, more = {}) => ({ t: "event", c: C, kind: "answer", seq, prev, at: 1, id: "", text: "hi", ...more });
 const ack = (n, seq, prev, more = {}) => ({ t: "ack", id: `k3v9.${n}`, c: C, seq, prev, at: 9, ...more });
+const picture = (place, claim) => ({ ...entry(place), text: "", files: [{ id: "p", key: "c7-x.k", name: "a.png", claim }] });
 const frames = (effects) => effects.filter((effect) => effect.frame).map((effect) => effect.frame);
 const sentIds = (effects) => frames(effects).filter(({ t }) => t === "send").map(({ id }) => id);
 
@@ -109,7 +111,7 @@ test("the hub misses what had been settled when this was sent: the rest gets new
   const session = live();
   session.outbox(...mine(entry(8)), 0);
   const refusal = { t: "error", code: 4111, do: "resend", id: "k3v9.8", from: 7, message: "" };
-  assert.deepEqual(session.received(refusal, 5), [{ renumber: "k3v9", dropped: [] }]);
+  assert.deepEqual(session.received(refusal, 5), [{ renumber: "k3v9", from: 1, dropped: [] }]);
 });
 
 test("the hub missed what another page has had stored since: that is old news", () => {
@@ -157,7 +159,7 @@ test("a forgotten tab id: the history says what is stored, the rest is renumbere
   const found = event(69, 0, { kind: "message", id: "old.5" });
   const answer = { t: "page", c: C, after: 0, before: 70, events: [found], more: false };
   const effects = session.received(answer, 6);
-  assert.deepEqual(effects.filter((effect) => !effect.frame), [{ settle: [1] }, { renumber: "old", dropped: [] }]);
+  assert.deepEqual(effects.filter((effect) => !effect.frame), [{ settle: [1] }, { renumber: "old", from: 1, dropped: [] }]);
   assert.deepEqual(sentIds(effects), [], "not under the old id");
   assert.deepEqual(sentIds(session.outbox(...mine(entry(2, "new", 1)), 7)), ["new.1"]);
 });
@@ -167,14 +169,14 @@ test("a forgotten tab id: the history is read no further back than the writer ha
   const recent = { ...entry(1, "old", 5), seen: { conversation: C, epoch: 1, after: 69 } };
   session.outbox(...mine(recent), 0);
   const effects = session.received({ t: "error", code: 4112, do: "new_tab", id: "old.5", message: "" }, 5);
-  assert.deepEqual(effects, [{ renumber: "old", dropped: [] }]);
+  assert.deepEqual(effects, [{ renumber: "old", from: 1, dropped: [] }]);
 });
 
 test("a refused text is given back, and those after it get other numbers", () => {
   const session = live();
   session.outbox(...mine(entry(1), entry(2)), 0);
   const effects = session.received({ t: "error", code: 4113, do: "drop", id: "k3v9.1", message: "too long" }, 5);
-  assert.deepEqual(effects, [{ renumber: "k3v9", dropped: [1] }]);
+  assert.deepEqual(effects, [{ renumber: "k3v9", from: 1, dropped: [1] }]);
   assert.deepEqual(session.refused, [{ text: "text 1", because: "too long" }]);
 });
 
@@ -302,4 +304,55 @@ test("a socket that does not open or greet within 10 s is given up", () => {
   assert.equal(session.due, 10_000);
   assert.deepEqual(session.tick(10_000), [{ close: true }]);
   assert.equal(session.phase, "waiting");
+});
+
+test("nothing overtakes a message whose file is not in the hub yet", () => {
+  const session = live();
+  assert.deepEqual(sentIds(session.outbox(...mine(entry(1), picture(2), entry(3)), 0)), ["k3v9.1"]);
+  assert.equal(session.due, AGAIN_MS, "what waits for an upload is no reason to wake up");
+  const uploaded = session.outbox(...mine(entry(1), picture(2, "!p"), entry(3)), 1);
+  assert.deepEqual(frames(uploaded), [
+    { t: "send", id: "k3v9.2", text: "", files: ["!p"] },
+    { t: "send", id: "k3v9.3", text: "text 3" },
+  ]);
+});
+
+test("a sent file is shown as the hub has it", () => {
+  const session = live();
+  session.outbox(...mine(picture(1, "!p")), 0);
+  session.received(ack(1, 2, 0), 1);
+  assert.deepEqual(session.timeline.events[0].files.map(({ key, name }) => [key, name]), [["c7-x.k", "a.png"]]);
+});
+
+test("claims that have run out: a new upload, and nothing from there on is sent under the old numbers", () => {
+  const session = live();
+  session.outbox(...mine(picture(1, "!p"), entry(2)), 0);
+  const refusal = { t: "error", code: 4115, do: "drop", id: "k3v9.1", message: "`files`: it has run out" };
+  const because = { code: "claim", detail: refusal.message };
+  assert.deepEqual(session.received(refusal, 5), [{ reupload: 1, tab: "k3v9", because }]);
+  assert.deepEqual(session.received({ t: "error", code: 4111, do: "resend", id: "k3v9.2", from: 1, message: "" }, 6), []);
+  assert.deepEqual(session.tick(AGAIN_MS), []);
+  assert.equal(session.refused.length, 0);
+});
+
+test("a message that was withdrawn before anybody could send it is gone", () => {
+  const session = live();
+  session.outbox(...mine(picture(1)), 0);
+  session.outbox([], new Set(), 1);
+  assert.deepEqual(session.entries, []);
+});
+
+test("a refusal leaves those before it their numbers: they may be stored already", () => {
+  const session = live();
+  session.outbox(...mine(entry(1), entry(2), entry(3)), 0);
+  const effects = session.received({ t: "error", code: 4113, do: "drop", id: "k3v9.2", message: "too long" }, 5);
+  assert.deepEqual(effects, [{ renumber: "k3v9", from: 2, dropped: [2] }]);
+});
+
+test("what has another tab id waits for those before it: the hub keeps the order of one tab id only", () => {
+  const session = live();
+  const later = entry(2, "next", 1);
+  assert.deepEqual(sentIds(session.outbox(...mine(entry(1), later), 0)), ["k3v9.1"]);
+  assert.equal(session.due, AGAIN_MS);
+  assert.deepEqual(sentIds(session.received(ack(1, 2, 0), 1)), ["next.1"]);
 });

@@ -3,6 +3,7 @@
 const WORDS = {
   zh: {
     ON: "上班", LIST: "列表", OFF: "下班", send: "发送", input: "给客服台发消息", chat: "聊天记录",
+    attach: "图片或文件", notSent: (name) => `未发送：${name}`,
     newer: "↓ 新消息", empty: "还没有消息。点“上班”开始接待。",
     member: (name) => `${name} 的手机`,
     dropped: (n) => `已静默丢弃 ${n} 条（超出频率限制）`,
@@ -11,6 +12,7 @@ const WORDS = {
   },
   en: {
     ON: "On duty", LIST: "List", OFF: "Off duty", send: "Send", input: "Message the app", chat: "Messages",
+    attach: "Picture or file", notSent: (name) => `Not sent: ${name}`,
     newer: "↓ New messages", empty: "No messages yet. Tap “On duty” to begin.",
     member: (name) => `${name}’s phone`,
     dropped: (n) => `${n} silently dropped (over the limit)`,
@@ -22,8 +24,8 @@ const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"
 const words = WORDS[language];
 const user = new URLSearchParams(location.search).get("user") ?? "";
 const path = `/phone/${encodeURIComponent(user)}`;
-const [app, member, status, chat, newer, form, input, send, menu, row] = [
-  "app", "member", "status", "chat", "newer", "form", "input", "send", "menu", "row",
+const [app, member, status, chat, newer, form, attach, files, input, send, menu, row] = [
+  "app", "member", "status", "chat", "newer", "form", "attach", "files", "input", "send", "menu", "row",
 ].map((id) => document.getElementById(id));
 
 const STAMP_AFTER_MS = 5 * 60 * 1000;
@@ -32,6 +34,7 @@ let stampedAt = 0;
 let names = { app: "", member: "" };
 let counts = { dropped: 0, untold: 0 };
 let offline = false;
+let notSent = []; // the names of the files that could not be sent
 let unknown = false; // the member does not exist
 let pinned = true; // the newest message is in view, and is to stay there
 
@@ -65,7 +68,8 @@ function show(bubbles) {
     const item = row.content.cloneNode(true);
     item.querySelector(".row").classList.add(bubble.side);
     item.querySelector(".avatar").textContent = names[bubble.side].slice(0, 1);
-    item.querySelector(".bubble").textContent = bubble.text;
+    if (bubble.file) item.querySelector(".bubble").replaceWith(shownFile(bubble));
+    else item.querySelector(".bubble").textContent = bubble.text;
     added.append(item);
   }
   chat.querySelector(".empty")?.remove();
@@ -74,8 +78,49 @@ function show(bubbles) {
   else toBottom();
 }
 
-function showStatus(sentence = "") {
-  const parts = [sentence || (offline ? words.offline : "")];
+function shownFile({ n, file }) {
+  const link = document.createElement("a");
+  link.href = `${path}/files/${n}`;
+  link.target = "_blank";
+  link.rel = "noopener";
+  if (file.kind === "image") {
+    const picture = document.createElement("img");
+    picture.src = link.href;
+    picture.alt = file.name;
+    link.className = "picture";
+    link.append(picture);
+  } else {
+    link.className = "file";
+    link.append(fileCard(file));
+  }
+  return link;
+}
+
+function fileCard(file) {
+  const about = document.createElement("span");
+  about.className = "about";
+  const sign = document.createElement("span");
+  sign.className = "sign";
+  sign.ariaHidden = "true";
+  sign.textContent = /\.(\w{1,4})$/.exec(file.name)?.[1].toUpperCase() ?? "";
+  for (const [part, text] of [["name", file.name], ["size", size(file.size)]]) {
+    const line = document.createElement("span");
+    line.className = part;
+    line.textContent = text;
+    about.append(line);
+  }
+  const card = document.createDocumentFragment();
+  card.append(about, sign);
+  return card;
+}
+
+function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+}
+
+function showStatus() {
+  const parts = [offline ? words.offline : "", notSent.length ? words.notSent(notSent.join("、")) : ""];
   if (counts.dropped) parts.push(words.dropped(counts.dropped));
   if (counts.untold) parts.push(words.untold(counts.untold));
   const text = parts.filter(Boolean).join(" · ");
@@ -119,6 +164,18 @@ async function say() {
     input.value = input.value ? `${text}\n${input.value}` : text;
     fit();
   }
+}
+
+async function sendFiles(chosen) {
+  notSent = [];
+  for (const file of chosen) {
+    const asked = await attempt(async () => {
+      const answer = await fetch(`${path}/files?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+      if (!answer.ok) notSent.push(file.name);
+    });
+    if (!asked) notSent.push(file.name);
+  }
+  showStatus();
 }
 
 // --- news -----------------------------------------------------------------------------------------------------------
@@ -167,6 +224,7 @@ function begin() {
   input.placeholder = words.input;
   input.ariaLabel = words.input;
   chat.ariaLabel = words.chat;
+  attach.ariaLabel = attach.title = words.attach;
   send.textContent = words.send;
   newer.textContent = words.newer;
   for (const item of menu.children) item.textContent = words[item.dataset.key];
@@ -181,6 +239,16 @@ function begin() {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     say();
+  });
+  attach.addEventListener("click", () => files.click());
+  files.addEventListener("change", async () => {
+    await sendFiles([...files.files]);
+    files.value = "";
+  });
+  input.addEventListener("paste", (event) => {
+    if (!event.clipboardData.files.length) return;
+    event.preventDefault();
+    sendFiles([...event.clipboardData.files]);
   });
   menu.addEventListener("click", (event) => {
     const key = event.target.dataset?.key;
