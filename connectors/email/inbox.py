@@ -62,7 +62,7 @@ class Inbox:
         self._server, self._tls = server, tls
         self._connection: ImapConnection | None = None
         self._failing_since = ""
-        self._signs_in_at = 0.0
+        self._shut_out, self._signs_in_at = "", 0.0
         self._had = Batch("")
         self._tries: Counter[int] = Counter()
 
@@ -98,11 +98,11 @@ class Inbox:
     async def _connected(self) -> ImapConnection:
         if self._connection is None:
             if time.monotonic() < self._signs_in_at:
-                raise SignInRefused(f"{self.trouble.rpartition(' (since')[0]}; it is asked again ten minutes later")
+                raise SignInRefused(self._shut_out)
             try:
                 self._connection = await ImapConnection.open(self._server, self._tls)
-            except SignInRefused:
-                self._signs_in_at = time.monotonic() + SIGN_IN_AGAIN_S
+            except SignInRefused as error:
+                self._shut_out, self._signs_in_at = str(error), time.monotonic() + SIGN_IN_AGAIN_S
                 raise
         return self._connection
 

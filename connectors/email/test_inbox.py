@@ -195,10 +195,13 @@ async def test_a_folder_that_does_not_exist_is_named_and_stops_nothing(server: S
 
 async def test_a_wrong_password_is_tried_once_and_said(server: Server) -> None:
     box = Inbox(server.imap(password="wrong"), TLS)
-    for _ in range(2):
-        with pytest.raises(SignInRefused, match="check channels"):
+    said = []
+    for _ in range(3):
+        with pytest.raises(SignInRefused, match="refuses the user or the authorisation code"):
             await box.pull("")
-    assert "refuses the user or the authorisation code" in box.trouble
+        said.append(box.trouble)
+    assert said == [said[0]] * 3
+    assert "check channels.email.imap (since " in said[0]
     assert "wrong" not in box.trouble
 
 
