@@ -57,6 +57,8 @@ class MailSandbox:
         self.greylisted: set[str] = set()
         self.senders: list[str] = []
         """Of each mail that was taken, the envelope's sender."""
+        self.sign_ins = 0
+        """How often somebody has given a password to the IMAP server, right or wrong."""
         self.stopping = asyncio.Event()
         self.url = ""
         self._ports = port, imap_port, smtp_port

@@ -45,6 +45,7 @@ class ImapSession:
         name, _, rest = command.partition(" ")
         await self._silence()
         words = [quoted or plain for quoted, plain in _WORD.findall(rest)]
+        self._mail.sign_ins += name.upper() == "LOGIN"
         match name.upper():
             case "CAPABILITY":
                 self._say(b"* CAPABILITY " + _CAPABILITIES)

@@ -12,6 +12,7 @@ from connectors.email.connector import Email
 from connectors.email.sandbox import MailSandbox
 from connectors.email.settings import EmailSettings
 from hub.bus.attachment_folder import FolderAttachments
+from hub.bus.bucket import Bucket
 from hub.bus.connection import connect
 from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
@@ -32,7 +33,7 @@ from hub.engine.ingest import Ingest
 from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
-from hub.engine.pulls import Pulls
+from hub.engine.pulls import BUCKET, Pulls
 from hub.engine.roster import Roster
 from hub.engine.router import Router
 from hub.engine.spool import Spool
@@ -67,7 +68,13 @@ class Hub:
         self.mail = mail
         self._nats, self._folder = nats, folder
 
+    async def lose_cursor(self) -> None:
+        connection = await connect(self._nats.url, "test")
+        await Bucket(connection, BUCKET).put("email", b"")
+        await connection.close()
+
     async def start(self) -> None:
+        self.records.clear()
         connection = self._connection = await connect(self._nats.url, "email")
         email = self.email = Email(EmailSettings.model_validate(self.mail.settings()))
         await email.start(Surroundings(SharedTokens(connection), "http://127.0.0.1", b"k" * 32))
@@ -189,6 +196,20 @@ async def test_what_came_is_not_taken_again_when_the_mailbox_is_numbered_anew(hu
         await hub.until(lambda: hub._pulls.troubles)
     await hub.until(lambda: len(hub.events(e.MessagePosted)) == 2)
     assert {posted.text for posted in hub.events(e.MessagePosted)} == {"问题\n\n在吗", "别的\n\n你好"}
+
+
+async def test_a_worker_goes_on_where_another_ended_and_a_lost_cursor_doubles_nothing(hub: Hub) -> None:
+    hub.mail.say(ZHANG, "在吗", subject="问题")
+    await hub.until(lambda: got(hub) == [GREETING])
+    for cursor_is_lost in (False, True):
+        await hub.stop()
+        if cursor_is_lost:
+            await hub.lose_cursor()
+        hub.mail.say(ZHANG, "还在吗")
+        await hub.start()
+        await hub.until(lambda: len(hub.events(e.MessagePosted)) == len(hub.mail.office.folders["INBOX"]))
+    await hub.until(lambda: got(hub) == [GREETING] * 3)
+    assert [posted.text for posted in hub.events(e.MessagePosted)] == ["问题\n\n在吗", "还在吗", "还在吗"]
 
 
 async def test_an_answer_that_comes_back_is_told_in_its_conversation(hub: Hub) -> None:
