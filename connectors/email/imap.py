@@ -44,7 +44,11 @@ class SignInRefused(ImapFailed):
 
 
 class CommandRefused(ImapFailed):
-    """The server answered NO or BAD to one command; the connection is as good as before."""
+    """The server answered NO or BAD to one command; the connection is as good as before. `said`: its own words."""
+
+    def __init__(self, place: str, said: str) -> None:
+        super().__init__(f"{place} refuses a command: {said}")
+        self.said = said
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,17 @@ class ImapConnection:
         self._capabilities = frozenset(b" ".join(line.text for line in await self._command(b"CAPABILITY")).split())
         if b"ID" in self._capabilities:  # without it 163 and 126 refuse SELECT: "Unsafe Login"
             await self._command(_ID)
-        for line in await self._command(b"SELECT " + _quoted(_mailbox(self._server.folder))):
+        await self._select()
+
+    async def _select(self) -> None:
+        try:
+            lines = await self._command(b"SELECT " + _quoted(_mailbox(self._server.folder)))
+        except CommandRefused as error:
+            raise ImapFailed(
+                f"{_place(self._server)} does not open the folder {self._server.folder!r} ({error.said}):"
+                " check channels.email.imap.folder"
+            ) from error
+        for line in lines:
             if found := _VALIDITY.search(line.text):
                 self.uid_validity = int(found[1])
         if not self.uid_validity:
@@ -122,7 +136,7 @@ class ImapConnection:
             await self._command(b"LOGIN " + _quoted(user) + b" " + _quoted(password))
         except CommandRefused as error:
             raise SignInRefused(
-                f"{_place(self._server)} refuses the user or the authorisation code ({error}):"
+                f"{_place(self._server)} refuses the user or the authorisation code ({error.said}):"
                 " check channels.email.imap"
             ) from error
 
@@ -200,7 +214,7 @@ class ImapConnection:
                 lines.append(line)
         status, _, said = line.text.removeprefix(tag + b" ").partition(b" ")
         if status.upper() != b"OK":
-            raise CommandRefused(_said(status + b" " + said))
+            raise CommandRefused(_place(self._server), _said(status + b" " + said))
         return [*lines, line]
 
     async def _line(self) -> Line:

@@ -118,7 +118,7 @@ class Inbox:
             else:
                 await connection.move(uids, self._server.after)
         except CommandRefused as error:
-            connection.alert = f"mail cannot be put away ({error}): check channels.email.imap.after"
+            connection.alert = f"mail cannot be put away ({error.said}): check channels.email.imap.after"
 
     async def _next(self, connection: ImapConnection, cursor: str) -> Batch:
         validity, last = _parse(cursor)
