@@ -20,6 +20,7 @@ HubError
 │   ├── AttachmentTooBig   more bytes than are allowed
 │   ├── AttachmentDamaged  what is kept is not what the key says
 │   └── AttachmentsAway    the store cannot be reached or has no room
+├── HistoryAway          the history's database cannot be read at this moment
 ├── SpoolFull            a callback can be kept neither in the log nor on this worker's disk
 └── TokensPaused         a platform's token cannot be had just now
 
@@ -115,6 +116,10 @@ class AttachmentDamaged(AttachmentError):
 
 class AttachmentsAway(AttachmentError):
     """The store cannot be reached, or has no room: it may be tried again, and nothing is kept twice."""
+
+
+class HistoryAway(HubError):
+    """The history cannot be read at this moment: it is not made yet, locked, or its database is away."""
 
 
 class SpoolFull(HubError):

@@ -26,8 +26,8 @@ from hub.media.kinds import KINDS, TAKEN
 
 FILE = Path("config/hub.yaml")
 PREFIX = "HUB_"
-NO_SETTINGS = frozenset({"HUB_CONFIG"})
-"""Variables that are no settings: HUB_CONFIG names the file."""
+NO_SETTINGS = frozenset({"HUB_CONFIG", "HUB_ADMIN_TOKEN"})
+"""Variables that are no settings: HUB_CONFIG names the file, HUB_ADMIN_TOKEN is for commands that ask a hub."""
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -50,8 +50,9 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _url_of(data: dict[str, Any]) -> str:
-    host, port = split_address(data["listen"])
+def url_of(listen: str) -> str:
+    """Where a hub with this `listen` is reached from its own machine."""
+    host, port = split_address(listen)
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -140,7 +141,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """Folder of everything the hub keeps."""
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
     """Address and port for pages, API and sockets; port 0 takes a free one."""
-    public_url: Annotated[str, AfterValidator(_url)] = Field(default_factory=_url_of)
+    public_url: Annotated[str, AfterValidator(_url)] = Field(default_factory=lambda data: url_of(data["listen"]))
     """Where visitors and platforms reach the hub; without it: http:// and `listen`."""
     workers: int = Field(0, ge=0, le=256)
     """Worker processes; 0 takes one for each core."""

@@ -45,6 +45,7 @@ from hub.engine.kinds import kinds
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
+from hub.engine.replay import Replay
 from hub.engine.roster import Roster, limits_of, teams_of
 from hub.engine.router import Router
 from hub.engine.rule_files import RuleFiles
@@ -220,6 +221,8 @@ class Worker:
             agent_id=self.roster.agent_id,
             take=self.ingest.take,
             stumbled=self.ingest.stumble,
+            history=self.history,
+            replay=Replay(self.connectors, self.ingest.prepare, self.files, self.router, self.history.knows).run,
             health=self.health,
             attachments=self.attachments,
             signing_key=self._shared.signing_key,

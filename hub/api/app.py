@@ -18,12 +18,15 @@ from hub.api.auth import check_rights
 from hub.api.callbacks import call_back
 from hub.api.clients import ClientRate
 from hub.api.conversations import ConversationController
+from hub.api.deliveries import DeliveryController
 from hub.api.files import ConversationFiles, download, upload
 from hub.api.health import health
 from hub.api.needs import Needs
-from hub.api.problems import answer_attachment_error, answer_crash, answer_http_error
+from hub.api.problems import answer_attachment_error, answer_away, answer_crash, answer_http_error
+from hub.api.trace import TraceController
+from hub.api.unparsed import UnparsedController
 from hub.api.visitors import VisitorController
-from hub.errors import AttachmentError
+from hub.errors import AttachmentError, HistoryAway
 
 MAX_BODY_BYTES = 65_536
 """Of a request to the API; callbacks have their own limit."""
@@ -48,6 +51,9 @@ def create_app(needs: Needs) -> Litestar:
             ConversationFiles,
             upload,
             download,
+            DeliveryController,
+            UnparsedController,
+            TraceController,
             call_back,
             pages.root,
             pages.chat,
@@ -65,6 +71,7 @@ def create_app(needs: Needs) -> Litestar:
             ProblemDetailsException: lambda request, error: error.to_response(request),
             HTTPException: answer_http_error,
             AttachmentError: answer_attachment_error,
+            HistoryAway: answer_away,
             Exception: answer_crash,
         },
         # Tokens travel in headers and bodies, never in cookies: another site's page gains nothing by asking.

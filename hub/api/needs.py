@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from hub.bus.attachments import Attachments
 from hub.contract import Connector, Parsed, Raw
 from hub.domain.messages import Profile
-from hub.engine.calls import Calls, Health
+from hub.engine.calls import Calls, Health, Replayed
 from hub.gateway.tokens import Tokens
+from hub.history.queries import History
 from hub.settings import Media
 
 
@@ -36,6 +37,10 @@ class Needs:
     """Return when all that a channel's connector has made of a request is safe. Raises SpoolFull."""
     stumbled: Callable[[str], None]
     """Count a request that the channel's connector could not even refuse."""
+    history: History
+    """What people ask; where the events are that nobody has in memory."""
+    replay: Callable[[str, str], Awaitable[Replayed]]
+    """Let a channel's connector read a raw input again, and carry out what it means."""
     health: Callable[[], Health]
     """What is wrong with the worker."""
     attachments: Attachments

@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.engine.calls import Denied
-from hub.errors import AttachmentError, AttachmentsAway, AttachmentTooBig, NoAttachment
+from hub.errors import AttachmentError, AttachmentsAway, AttachmentTooBig, HistoryAway, NoAttachment
 
 logger = structlog.get_logger("api")
 
@@ -50,6 +50,11 @@ def answer_http_error(request: Request[Any, Any, Any], error: HTTPException) -> 
         found = [f"{item.get('key', '?')}: {item.get('message', '')}" for item in error.extra if isinstance(item, dict)]
         detail = "; ".join(found) or detail
     return problem(error.status_code, detail, headers=error.headers).to_response(request)
+
+
+def answer_away(request: Request[Any, Any, Any], error: HistoryAway) -> Response[Any]:
+    """Nothing is known at this moment: an empty answer would say that there is nothing."""
+    return problem(503, f"{error}. Ask again later.", "unavailable", {"retry-after": "1"}).to_response(request)
 
 
 def answer_crash(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

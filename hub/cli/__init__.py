@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import cyclopts
 
+from hub.cli.deliveries import deliveries
 from hub.cli.demo import demo
 from hub.cli.doctor import doctor
 from hub.cli.log import log
 from hub.cli.nats import nats
 from hub.cli.rules import rules
+from hub.cli.trace import trace
+from hub.cli.unparsed import unparsed
 from hub.cli.up import up
 from hub.cli.version import version
 from hub.errors import HubError
@@ -25,6 +28,9 @@ app.command(nats)
 app.command(log)
 app.command(doctor)
 app.command(rules)
+app.command(deliveries)
+app.command(unparsed)
+app.command(trace)
 app.command(version)
 
 

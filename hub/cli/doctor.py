@@ -15,6 +15,8 @@ from hub.cli.config import DEFAULT, Config
 from hub.errors import HubError
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from hub.engine.calls import Health
     from hub.settings import Settings
 
@@ -24,6 +26,8 @@ NEVER_SET = 1_735_689_600
 CLOCK_TOLERANCE_S = 60
 ANSWER_S = 1.0
 MANUAL = "docs/operating.md"
+DAYS = 7
+"""What is older has been seen, or nobody will miss it."""
 
 
 class Finding(NamedTuple):
@@ -126,14 +130,16 @@ def _data(folder: Path) -> Iterator[Finding]:
 
 
 def _history(settings: Settings) -> Iterator[Finding]:
-    """Whether the PostgreSQL of the history lets us in; a SQLite file needs nothing."""
-    if not settings.history.url:
-        return
+    """Whether the PostgreSQL of the history lets us in, and what the history knows that a person should."""
     import asyncio
 
     from hub.history import database
 
     where = database.url(settings)
+    if database.is_sqlite(where):
+        if (settings.data / database.FILE).exists():
+            yield from _unwell(where)
+        return
     try:
         asyncio.run(database.answers(where))
     except database.AWAY as error:
@@ -141,6 +147,32 @@ def _history(settings: Settings) -> Iterator[Finding]:
         yield Finding("history", says, "start it, or correct `history.url`; meanwhile chat goes on without it")
         return
     yield Finding("history", database.describe(where))
+    yield from _unwell(where)
+
+
+def _unwell(where: URL) -> Iterator[Finding]:
+    """What was not delivered, and what nobody could read."""
+    import asyncio
+
+    from hub.history.queries import History
+
+    async def count() -> tuple[int, int]:
+        history = History(where)
+        try:
+            return await history.counts(int((time.time() - DAYS * 86_400) * 1000))
+        finally:
+            await history.close()
+
+    try:
+        letters, inputs = asyncio.run(count())
+    except HubError as error:
+        cure = "start the hub, which brings the tables up to date; if it runs, ask again"
+        yield Finding("history", f"what was not delivered is not known: {error}", cure)
+        return
+    look = "look at them: hub deliveries list --state refused,unknown" if letters else ""
+    yield Finding("deliveries", f"dead letters of the last {DAYS} days: {letters}", look)
+    look = "look at them: hub unparsed list" if inputs else ""
+    yield Finding("unparsed", f"inputs of the last {DAYS} days that nobody could read: {inputs}", look)
 
 
 def _workers(set_up: Settings) -> Iterator[Finding]:

@@ -43,6 +43,25 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True, gc=Fals
     denied: Denied | None = None
 
 
+class Reread(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one thing in a replayed input became: event `seq` of `entity`, or a refusal.
+
+    `known`: it had been taken before, and nothing was done; `seq` is 0 where only the history knows it.
+    """
+
+    entity: str
+    seq: int = 0
+    known: bool = False
+    refused: str = ""
+
+
+class Replayed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a replay. `because`: why the input, or a part of it, still cannot be read; empty: all of it was."""
+
+    because: str = ""
+    taken: tuple[Reread, ...] = ()
+
+
 class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     """One channel in one worker since it started: verdicts by kind, and how often its connector's code went wrong."""
 

@@ -49,6 +49,10 @@ class Files:
         kept = await self._attachments.put(entity, content, len(content), name="raw.json", type="application/json")
         return kept.key
 
+    async def raw(self, key: str) -> str:
+        """What `keep_raw` has kept. Raises AttachmentError."""
+        return b"".join([chunk async for chunk in await self._attachments.get(key)]).decode()
+
     async def complete(self, channel: str, entity: str, command: Message) -> Message:
         """The command with all files fetched that it only names; one that is not taken becomes a line of its text.
 

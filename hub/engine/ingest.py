@@ -26,6 +26,8 @@ RAW_IN_LOG = 32_768
 kept as an attachment, and named there."""
 MOST_UNDER_WAY = 1_024
 """Requests of one channel in one worker: a channel that floods must leave room for the others."""
+APART = "attachment "
+"""Stands before the key of a raw input that is kept apart."""
 CUT = "…"
 logger = structlog.get_logger("ingest")
 
@@ -95,7 +97,7 @@ class Ingest:
                 return []
             if len(kept) * max(1, len(parsed.inbounds) + len(parsed.receipts)) > RAW_IN_LOG:
                 intake, _ = self._roster.unparsed(channel, "", "")
-                kept = f"attachment {await self._files.keep_raw(intake, kept)}"
+                kept = APART + await self._files.keep_raw(intake, kept)
             commands = [await self._from(channel, inbound, kept, raw) for inbound in parsed.inbounds]
             commands += [_receipt(channel, receipt, kept) for receipt in parsed.receipts]
         except Rubbish as fault:

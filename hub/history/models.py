@@ -1,6 +1,6 @@
 """The tables. Rows are written by writer.py alone, through Core; these classes say what a row is."""
 
-from sqlalchemy import BigInteger, LargeBinary
+from sqlalchemy import BigInteger, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 
@@ -51,5 +51,54 @@ class PositionRow(SQLModel, table=True):
     """Why the partition is not followed any further; empty: all is well."""
 
 
-EVENTS, CONVERSATIONS, POSITIONS = (SQLModel.metadata.tables[name] for name in ("events", "conversations", "positions"))
+class DeliveryRow(SQLModel, table=True):
+    """What became of one attempt to hand something to a visitor on a platform, or to an agent's phone.
+
+    As of the entity's event `seq`, at `at_ms`. None: the events that say it have not been read.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_state_at_ms", "state", "at_ms"),)
+
+    entity: str = Field(primary_key=True)
+    """Who receives: a conversation, or an agent."""
+    attempt: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(sa_type=BigInteger)
+    at_ms: int = Field(sa_type=BigInteger, index=True)
+    state: str
+    """sending, delayed, sent; refused or unknown, a dead letter, then perhaps retried (as a later attempt) or dropped;
+    delivered, read, failed: what the platform said last of one that it had taken."""
+    channel: str | None
+    address: str | None
+    """None also where the hub itself refused, before it called anybody."""
+    tries: int | None
+    because: str | None
+    began_ms: int | None = Field(sa_type=BigInteger)
+    receipt: str | None
+    """What the platform calls it."""
+    refs: str | None
+    """The messages that it takes, as a JSON list of conversation/seq."""
+    part: int | None
+    parts: int | None
+    text: str | None
+    """Its beginning."""
+    text_seq: int | None = Field(sa_type=BigInteger)
+    """The event of the entity that holds all of it."""
+
+
+class UnparsedRow(SQLModel, table=True):
+    """Input that nobody could read: the event `seq` of a channel's intake, which holds it as it came."""
+
+    __tablename__ = "unparsed"
+
+    entity: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    channel: str
+    at_ms: int = Field(sa_type=BigInteger, index=True)
+    because: str
+
+
+EVENTS, CONVERSATIONS, POSITIONS, DELIVERIES, UNPARSED = (
+    SQLModel.metadata.tables[name] for name in ("events", "conversations", "positions", "deliveries", "unparsed")
+)
 """The same for Core: through the ORM a row takes many times as long to write."""

@@ -6,10 +6,13 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain.batch import SCHEMA, decode_record
-from hub.domain.ids import CONVERSATION, kind_of
+from hub.domain.ids import CONVERSATION, PLATFORM, kind_of
 from hub.errors import UnreadableBatch
+from hub.history.deliveries import DELIVERING, delivery, storable
 
 Row = dict[str, Any]
+
+_CONVERSATIONS = (CONVERSATION, PLATFORM)
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -48,11 +51,17 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct):
-    """What one or several batches put into the tables. A conversation's row has only the columns that they change."""
+    """What one or several batches put into the tables.
+
+    The row of a conversation or delivery has only the columns that they change.
+    """
 
     events: list[tuple[str, int, bytes]] = []
     """Entity, seq, body."""
     conversations: dict[str, Row] = {}
+    deliveries: dict[tuple[str, int], Row] = {}
+    """By entity and number of the attempt."""
+    unparsed: list[Row] = []
     positions: dict[int, Position] = {}
 
     def add(self, later: "Rows") -> None:
@@ -60,6 +69,9 @@ class Rows(msgspec.Struct):
         self.events += later.events
         for entity, row in later.conversations.items():
             self.conversations.setdefault(entity, {}).update(row)
+        for key, row in later.deliveries.items():
+            self.deliveries.setdefault(key, {}).update(row)
+        self.unparsed += later.unparsed
         self.positions |= later.positions
 
 
@@ -81,7 +93,8 @@ def _add_record(rows: Rows, body: bytes) -> None:
     record = _decode_record(body)
     entity, seq = record.entity, record.seq
     rows.events.append((entity, seq, body))
-    if kind_of(entity) == CONVERSATION:
+    kind = kind_of(entity)
+    if kind in _CONVERSATIONS:
         row = rows.conversations.get(entity)
         if row is None:
             row = rows.conversations[entity] = {"entity": entity}
@@ -89,6 +102,23 @@ def _add_record(rows: Rows, body: bytes) -> None:
         row["at_ms"] = record.at_ms
         if record.event.type in _TELLING:
             row |= _changes(decode_record(body))
+    if kind != CONVERSATION:  # nothing is delivered to a visitor with a socket
+        if record.event.type in DELIVERING:
+            changed = delivery(decode_record(body))
+            rows.deliveries.setdefault((entity, changed["attempt"]), {}).update(changed)
+        elif record.event.type == e.Unparsed.__name__:
+            rows.unparsed.append(_unparsed(decode_record(body)))
+
+
+def _unparsed(record: e.Record) -> Row:
+    assert isinstance(record.event, e.Unparsed)
+    return {
+        "entity": record.entity,
+        "seq": record.seq,
+        "channel": record.entity.partition("-")[2],
+        "at_ms": record.at_ms,
+        "because": storable(record.event.because),
+    }
 
 
 def _changes(record: e.Record) -> Row:
@@ -97,7 +127,7 @@ def _changes(record: e.Record) -> Row:
             return {
                 "opened_at_ms": record.at_ms,
                 "channel": profile.channel,
-                "name": profile.name.replace("\0", ""),  # PostgreSQL knows no such text
+                "name": storable(profile.name),
                 "stage": "new",
                 "agent": "",
             }

@@ -9,8 +9,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from hub.history.models import CONVERSATIONS, EVENTS, POSITIONS
-from hub.history.projector import Position, Rows
+from hub.history.models import CONVERSATIONS, DELIVERIES, EVENTS, POSITIONS, UNPARSED
+from hub.history.projector import Position, Row, Rows
 
 Values = Sequence[tuple[Any, ...]]
 
@@ -48,7 +48,9 @@ class Writer:
             if await _MOVE_POSITIONS.execute(connection, moves) != len(moves):
                 raise Overtaken("the history has been written by another process meanwhile")
             await _ADD_EVENTS.execute(connection, sorted(rows.events))  # side by side in the tree
-            await _PUT_CONVERSATIONS.execute(connection, _conversation_rows(rows))
+            await _PUT_CONVERSATIONS.execute(connection, _values(CONVERSATIONS, rows.conversations.values()))
+            await _PUT_DELIVERIES.execute(connection, _values(DELIVERIES, rows.deliveries.values()))
+            await _ADD_UNPARSED.execute(connection, _values(UNPARSED, rows.unparsed))
         self._positions |= rows.positions
 
 
@@ -89,24 +91,19 @@ def _unnest(columns: Iterable[Any]) -> str:
     return f"unnest({', '.join(f'${n}::{type_}[]' for n, type_ in enumerate(types, 1))})"
 
 
-_KEPT = ("entity", "seq", "at_ms")
-_CHANGING = [column.name for column in CONVERSATIONS.columns if column.name not in _KEPT]
-"""Columns that only some events change: None stands for what it was."""
+def _values(table: Table, rows: Iterable[Row]) -> Values:
+    names = [column.name for column in table.columns]
+    return [tuple(map(row.get, names)) for row in rows]
 
 
-def _conversation_rows(rows: Rows) -> Values:
-    names = [column.name for column in CONVERSATIONS.columns]
-    return [tuple(map(row.get, names)) for row in rows.conversations.values()]
+def _put(table: Table, key: str) -> _Statement:
+    """What an older event says never takes the place of what a later one has said.
 
-
-def _put_conversations() -> _Statement:
-    """What an older event says never takes the place of what a later one has said."""
-    changing = "".join(f", {name} = coalesce(excluded.{name}, conversations.{name})" for name in _CHANGING)
-    return _insert(
-        CONVERSATIONS,
-        f"(entity) DO UPDATE SET seq = excluded.seq, at_ms = excluded.at_ms{changing}"
-        " WHERE excluded.seq > conversations.seq",
-    )
+    Only some events change a column: None stands for what it was.
+    """
+    changing = (column.name for column in table.columns if not column.primary_key)
+    changes = ", ".join(f"{name} = coalesce(excluded.{name}, {table.name}.{name})" for name in changing)
+    return _insert(table, f"({key}) DO UPDATE SET {changes} WHERE excluded.seq > {table.name}.seq")
 
 
 def _move_positions() -> _Statement:
@@ -122,6 +119,8 @@ def _move_positions() -> _Statement:
 
 
 _ADD_EVENTS = _insert(EVENTS, "DO NOTHING")
-_PUT_CONVERSATIONS = _put_conversations()
+_PUT_CONVERSATIONS = _put(CONVERSATIONS, "entity")
+_PUT_DELIVERIES = _put(DELIVERIES, "entity, attempt")
+_ADD_UNPARSED = _insert(UNPARSED, "DO NOTHING")
 _NEW_POSITIONS = _insert(POSITIONS, "DO NOTHING")
 _MOVE_POSITIONS = _move_positions()

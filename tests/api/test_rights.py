@@ -26,6 +26,15 @@ RIGHTS = {
     ("GET", "/files/{token}"): EVERYBODY,
     ("POST", "/api/v1/agents/{name}/token"): {"admin"},
     ("POST", "/api/v1/agents/{name}/duty"): {"agent", "admin"},
+    ("GET", "/api/v1/deliveries"): {"admin"},
+    ("GET", "/api/v1/deliveries/{entity}/{attempt}"): {"admin"},
+    ("POST", "/api/v1/deliveries/{entity}/{attempt}/retry"): {"admin"},
+    ("POST", "/api/v1/deliveries/{entity}/{attempt}/drop"): {"admin"},
+    ("GET", "/api/v1/unparsed"): {"admin"},
+    ("GET", "/api/v1/unparsed/{entity}/{seq}"): {"admin"},
+    ("POST", "/api/v1/unparsed/{entity}/{seq}/replay"): {"admin"},
+    ("GET", "/api/v1/trace"): {"admin"},
+    ("GET", "/api/v1/trace/{conversation}/{seq}"): {"admin"},
     ("GET", "/api/v1/schema"): {"admin"},
     ("GET", "/api/v1/schema/openapi.json"): {"admin"},
     ("GET", "/api/v1/schema/{path}"): {"admin"},
@@ -52,7 +61,8 @@ async def test_who_may_call(method: str, path: str, role: str) -> None:
     world = World()
     world.calls.post(C, "hold this")
     world.calls.assign(C, AGENT)
-    for name, value in {"id": C, "seq": "2", "name": "wangfang", "channel": "phone", "rest": "callback"}.items():
+    values = {"id": C, "conversation": C, "seq": "2", "entity": "p7-phone-x", "attempt": "1", "name": "wangfang"}
+    for name, value in (values | {"channel": "phone", "rest": "callback"}).items():
         path = path.replace(f"{{{name}}}", value)
     before = len(world.calls.commands)
     answer = await world.ask(method, path, role)

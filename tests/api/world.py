@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -18,9 +19,15 @@ from hub.domain.commands import AnyCommand, KeepUnparsed
 from hub.domain.messages import Profile
 from hub.engine.calls import Health
 from hub.engine.ingest import Ingest
+from hub.engine.replay import Replay
 from hub.engine.spool import Spool
+from hub.errors import NoAttachment
 from hub.gateway.tokens import Tokens
-from hub.settings import Media
+from hub.history import database, schema
+from hub.history.projector import Rows, project
+from hub.history.queries import History
+from hub.history.writer import Writer
+from hub.settings import Media, Settings
 from tests.gateway.fakes import ZHANG, FakeCalls
 
 NOW_S = 1_764_000_000
@@ -44,6 +51,8 @@ class Phone(Connector):
 class World:
     """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and no file kept."""
 
+    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and there is no history."""
+
     def __init__(self, peer: str = "192.0.2.1", disk: Path = Path("/dev/null"), **needs: Any) -> None:
         self.calls = FakeCalls()
         self.tokens = Tokens(b"s" * 32)
@@ -54,6 +63,9 @@ class World:
         self.health = Health("w0")
         self.spool = Spool(disk / "spool", self.calls, unparsed, as_it_is, give_up_s=0.05)
         connectors: dict[str, Connector] = {"phone": self.phone}
+        self._where = database.url(Settings(data=disk))
+        self.history = History(self._where)
+        ingest = Ingest(connectors, Everyone(), self.spool.take, NoFiles(), knew, 32)  # type: ignore[arg-type]
         given: dict[str, Any] = {
             "calls": self.calls,
             "tokens": self.tokens,
@@ -63,7 +75,9 @@ class World:
             "profile": read_profile,
             "allows": lambda origin, own: origin in {own, "https://shop.example"},
             "agent_id": lambda name: AGENT if name == "wangfang" else None,
-            "take": Ingest(connectors, Everyone(), self.spool.take, NoFiles(), knew, 32).take,  # type: ignore[arg-type]
+            "take": ingest.take,
+            "history": self.history,
+            "replay": Replay(connectors, ingest.prepare, NoFiles(), self.calls, knew).run,
             "stumbled": self.stumbled.append,
             "health": lambda: self.health,
             "attachments": FolderAttachments(disk / "files"),
@@ -78,6 +92,17 @@ class World:
     def _new_conversation_id(self) -> str:
         self.minted += 1
         return f"c7-new{self.minted}"
+
+    async def tell(self, *batches: bytes) -> None:
+        """The history has these batches of a partition's log."""
+        await asyncio.to_thread(schema.migrate, self._where)
+        engine, rows = database.writer(self._where), Rows()
+        for seq, data in enumerate(batches, 1):
+            rows.add(project(0, seq, data))
+        writer = Writer(engine, 1)
+        await writer.load()
+        await writer.store(rows)
+        await engine.dispose()
 
     def headers(self, role: str) -> dict[str, str]:
         """The Authorization header of the visitor of C, the agent AGENT, the admin, or none."""
@@ -119,6 +144,12 @@ class Everyone:
 
 class NoFiles:
     """As hub.engine.files.Files, for a channel that brings none."""
+
+    async def complete(self, channel: str, entity: str, command: Any) -> Any:
+        return command
+
+    async def raw(self, key: str) -> str:
+        raise NoAttachment(f"{key} is not kept")
 
 
 async def as_it_is(channel: str, entity: str, command: Any) -> Any:

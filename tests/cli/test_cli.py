@@ -1,9 +1,11 @@
 """The `hub` command as a person types it."""
 
+import asyncio
 import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +14,13 @@ import pytest
 from hub.cli import app, main
 from hub.cli.doctor import Finding, examine
 from hub.data_folder import DataFolder
+from hub.domain.events import AnyEvent, Attempted, AttemptRefused, Record, Unparsed
 from hub.errors import BusError
+from hub.history import database, schema
+from hub.history.projector import project
+from hub.history.writer import Writer
+from hub.settings import Settings
+from tests.history.batches import batch
 
 ROOT = Path(__file__).parent.parent.parent
 BIG = {"litestar", "sqlmodel", "sqlalchemy", "nats", "pydantic", "wechatpy", "httpx", "uvicorn", "websockets", "opencc"}
@@ -185,3 +193,53 @@ def test_the_doctor_asks_the_database_and_keeps_its_password(config: Path) -> No
     assert finding.says.startswith(f"PostgreSQL chats at 127.0.0.1:{port}: ")
     assert "correct `history.url`" in finding.cure
     assert "geheim" not in str(list(examine(config)))
+
+
+def written(data: Path, *events: tuple[str, float, AnyEvent]) -> None:
+    """The history knows these events of entities, so many days ago."""
+    data.mkdir(exist_ok=True)
+    where = database.url(Settings(data=data))
+    schema.migrate(where)
+    now_ms = int(time.time() * 1000)
+    records = [
+        Record(entity, seq, seq - 1, now_ms - int(days * 86_400_000), event)
+        for seq, (entity, days, event) in enumerate(events, 1)
+    ]
+
+    async def write() -> None:
+        engine = database.writer(where)
+        writer = Writer(engine, 1)
+        await writer.load()
+        await writer.store(project(0, 1, batch(*records)))
+        await engine.dispose()
+
+    asyncio.run(write())
+
+
+def test_the_doctor_counts_dead_letters_and_unread_input_of_a_week(config: Path, tmp_path: Path) -> None:
+    carried = Attempted(1, "phone", "wang", "hi", 1, carries=(("c0-a", 4),))
+    old = Attempted(2, "phone", "wang", "hi", 1, carries=(("c0-a", 5),))
+    written(
+        tmp_path / "data",
+        ("a0-wang", 6.1, carried), ("a0-wang", 6, AttemptRefused(1, "no", "hi")),
+        ("a0-wang", 9, old), ("a0-wang", 8, AttemptRefused(2, "no", "hi")),
+        ("i0-phone", 1, Unparsed("type 7", "{}")), ("i0-phone", 8, Unparsed("type 8", "{}")),
+    )  # fmt: skip
+    letters, inputs = found(config, "deliveries"), found(config, "unparsed")
+    assert letters.says == "dead letters of the last 7 days: 1"
+    assert letters.cure == "look at them: hub deliveries list --state refused,unknown"
+    assert inputs.says == "inputs of the last 7 days that nobody could read: 1"
+    assert inputs.cure == "look at them: hub unparsed list"
+
+
+def test_the_doctor_finds_nothing_undelivered_well(config: Path, tmp_path: Path) -> None:
+    written(tmp_path / "data", ("a0-wang", 0, Attempted(1, "phone", "wang", "hi")))
+    assert [found(config, subject).cure for subject in ("deliveries", "unparsed")] == ["", ""]
+
+
+def test_the_doctor_does_not_take_a_history_that_it_cannot_read_for_an_empty_one(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / database.FILE).write_bytes(b"no database at all" * 99)
+    finding = found(config, "history")
+    assert finding.says.startswith("what was not delivered is not known: the history cannot be read at this moment: ")
+    assert finding.cure.startswith("start the hub")

@@ -46,7 +46,7 @@ class FakeCalls:
         if self.away:
             self._say(done, Outcome(denied=Denied(UNAVAILABLE, "no owner answers")))
             return
-        if kind_of(entity) != "c":
+        if kind_of(entity) not in "cp":
             self._say(done, Outcome())
             return
         if isinstance(command, PostMessage):

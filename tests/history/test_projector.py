@@ -1,13 +1,16 @@
 """The projector: which rows a batch becomes."""
 
+from typing import get_args, get_type_hints
+
 import msgspec
 import pytest
 
 from hub.domain import events as e
 from hub.domain.batch import SCHEMA, decode_record, encode_record
 from hub.errors import UnreadableBatch
+from hub.history.deliveries import STATES
 from hub.history.projector import Position, Rows, project
-from tests.history.batches import BATCHES, STORY, batch, record
+from tests.history.batches import BATCHES, DELIVERED, INTAKE, PHONE, SHOWN, STORY, P, batch, record
 
 
 @pytest.mark.parametrize("told", range(len(STORY)))
@@ -30,12 +33,76 @@ def test_every_event_is_a_row_with_the_bytes_of_the_log() -> None:
     rows = Rows()
     for seq, data in enumerate(BATCHES, 1):
         rows.add(project(0, seq, data))
-    assert len(rows.events) == len(STORY) + 3
+    assert len(rows.events) == len(STORY) + 3 + len(DELIVERED) + len(SHOWN) + 1
     bodies = {row[:2]: row[-1] for row in rows.events}
     assert bodies["c0-a", 2] == encode_record(record("c0-a", 2, STORY[1]))
     assert decode_record(bodies["a0-li", 1]) == record("a0-li", 1, e.DutyChanged(True))
     assert rows.positions == {0: Position(len(BATCHES), 1)}
-    assert sorted(rows.conversations) == ["c0-a", "c0-b"]
+    assert sorted(rows.conversations) == ["c0-a", "c0-b", P]
+
+
+def deliveries(entity: str, events: list[e.AnyEvent]) -> dict[int, dict[str, object]]:
+    """The rows after these events, each in a batch of its own, by the number of the attempt."""
+    rows = Rows()
+    for seq, event in enumerate(events, 1):
+        rows.add(project(0, seq, batch(record(entity, seq, event))))
+    return {attempt: row for (_, attempt), row in rows.deliveries.items()}
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "tries", "because"),
+    [
+        (1, "sending", 1, None),
+        (2, "delayed", 1, "busy"),
+        (3, "sending", 2, "busy"),
+        (4, "sent", 2, ""),
+        (5, "failed", 2, "mailbox full"),
+    ],
+)
+def test_a_delivery_is_as_the_last_event_says(told: int, state: str, tries: int, because: str | None) -> None:
+    row = deliveries(P, DELIVERED[:told])[1]
+    assert (row["state"], row["tries"], row.get("because"), row["seq"]) == (state, tries, because, told)
+    assert (row["began_ms"], row["at_ms"], row["text_seq"]) == (1_000_001, 1_000_000 + told, 1)
+    assert (row["channel"], row["address"], row["text"]) == ("mail", "zhang@example.org", "first part")
+    assert (row["refs"], row["part"], row["parts"]) == ('["p0-mail-x/4","p0-mail-x/6"]', 1, 2)
+
+
+def test_every_state_that_events_tell_is_a_known_one() -> None:
+    told = {row["state"] for at in range(len(DELIVERED)) for row in deliveries(P, DELIVERED[: at + 1]).values()}
+    told |= {row["state"] for row in deliveries(PHONE, SHOWN).values()} | set(
+        get_args(get_type_hints(e.ReceiptHad)["kind"])
+    )
+    assert told == set(STATES)
+
+
+def test_what_the_hub_itself_refused_is_a_delivery_too_and_what_a_person_decides_is_its_end() -> None:
+    rows = deliveries(P, DELIVERED)
+    refused = {name: rows[2].get(name) for name in ("state", "channel", "address", "tries", "because", "text", "part")}
+    assert refused == {
+        "state": "retried", "channel": "mail", "address": None, "tries": 0, "because": "too late", "text": "rest",
+        "part": 2,
+    }  # fmt: skip
+    assert (rows[3]["state"], rows[3]["because"]) == ("dropped", "no such mailbox")
+
+
+def test_a_phone_s_delivery_names_the_messages_of_all_its_conversations() -> None:
+    row = deliveries(PHONE, SHOWN)[1]
+    assert (row["refs"], row["state"], row["address"]) == ('["c0-a/4","p0-mail-x/2"]', "unknown", "wang")
+
+
+def test_the_row_of_a_delivery_holds_the_beginning_of_its_text_without_what_is_no_text() -> None:
+    (row,) = deliveries(PHONE, [e.Attempted(1, "phone", "w\0", "\0" + "长" * 300)]).values()
+    assert (row["text"], row["address"]) == ("长" * 199, "w")
+
+
+def test_unread_input_is_a_row_that_names_its_event() -> None:
+    rows = project(0, 1, batch(record(INTAKE, 5, e.Unparsed("type \0 7", '{"method":"POST"}'))))
+    assert rows.unparsed == [{"entity": INTAKE, "seq": 5, "channel": "mail", "at_ms": 1_000_005, "because": "type  7"}]
+
+
+def test_a_message_from_a_page_touches_no_other_table() -> None:
+    rows = project(0, 1, batch(*(record("c0-a", seq, event) for seq, event in enumerate(STORY, 1))))
+    assert (rows.deliveries, rows.unparsed) == ({}, [])
 
 
 def test_event_of_a_later_version_is_kept_as_it_is() -> None:

@@ -11,26 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.domain import events as e
 from hub.domain.messages import Profile
-from hub.history.models import CONVERSATIONS, EVENTS, POSITIONS
+from hub.history.models import CONVERSATIONS, DELIVERIES, EVENTS, POSITIONS, UNPARSED
 from hub.history.projector import Position, Rows, project
 from hub.history.writer import Overtaken, Writer
 from tests.history.batches import BATCHES, batch, record
 
+ALL = (EVENTS, CONVERSATIONS, DELIVERIES, UNPARSED, POSITIONS)
 Tables = dict[str, list[tuple[Any, ...]]]
 
 
 async def tables(engine: AsyncEngine) -> Tables:
     async with engine.connect() as connection:
-        return {
-            table.name: sorted(tuple(row) for row in await connection.execute(table.select()))
-            for table in (EVENTS, CONVERSATIONS, POSITIONS)
-        }
+        return {table.name: sorted(tuple(row) for row in await connection.execute(table.select())) for table in ALL}
 
 
 async def written(engine: AsyncEngine, runs: list[list[int]]) -> Tables:
     """The tables after transactions that each hold the batches with these indices."""
     async with engine.begin() as connection:
-        for table in (EVENTS, CONVERSATIONS, POSITIONS):
+        for table in ALL:
             await connection.execute(table.delete())
     writer = Writer(engine, 1)
     for run in runs:
@@ -66,6 +64,8 @@ async def test_reading_again_from_anywhere_gives_the_same_rows(engine: AsyncEngi
         runs += [[index for index in run if start <= index < end] for run in cuts(rng)]
     again = await written(engine, [*runs, [len(BATCHES) - 1]])
     assert again == once
+    assert len(again["deliveries"]) == 4
+    assert len(again["unparsed"]) == 1
     assert again["positions"] == [(0, len(BATCHES), 1, "")]
 
 
@@ -107,6 +107,24 @@ async def test_what_fails_half_way_leaves_nothing(engine: AsyncEngine) -> None:
     with pytest.raises(Exception, match=r"."):
         await writer.store(broken)
     assert await tables(engine) == before
+
+
+async def test_a_delivery_is_written_column_by_column_as_events_tell_it(engine: AsyncEngine) -> None:
+    writer = Writer(engine, 1)
+    await writer.load()
+    for index in range(len(BATCHES)):
+        await writer.store(read(index))
+    shown = (
+        "attempt, seq, state, channel, address, tries, because, began_ms, receipt, refs, part, parts, text, text_seq"
+    )
+    async with engine.connect() as connection:
+        found = await connection.execute(text(f"SELECT {shown} FROM deliveries WHERE entity = 'p0-mail-x'"))
+    refs, zhang = '["p0-mail-x/4","p0-mail-x/6"]', "zhang@example.org"
+    assert sorted(map(tuple, found)) == [
+        (1, 5, "failed", "mail", zhang, 2, "mailbox full", 1_000_001, "<r1>", refs, 1, 2, "first part", 1),
+        (2, 7, "retried", "mail", None, 0, "too late", 1_000_006, None, refs, 2, 2, "rest", 6),
+        (3, 10, "dropped", "mail", zhang, 1, "no such mailbox", 1_000_008, None, refs, 2, 2, "rest", 8),
+    ]
 
 
 async def test_a_name_may_hold_whatever_a_visitor_types(engine: AsyncEngine) -> None:

@@ -1,0 +1,162 @@
+"""The way of one message: found among the events of all whom it touched."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hub.domain import events as e
+from hub.domain.events import AnyEvent, Record
+from hub.domain.messages import Block, Outgoing, Profile
+from hub.history import way as module
+from hub.history.projector import Rows, project
+from hub.history.queries import History
+from hub.history.way import follow
+from hub.history.writer import Writer
+from tests.history.batches import batch
+
+VISITOR, WANG, QUEUE = "p0-mail-x", "a0-wang", "q0-main"
+OTHER = Block(VISITOR, 12, 99, "Zhang", "another")
+THIS = Block(VISITOR, 12, 2, "Zhang", "hi")
+
+
+def at(entity: str, *events: tuple[int, AnyEvent]) -> list[Record]:
+    """Events of an entity at these moments (ms), numbered from 1."""
+    return [Record(entity, seq, seq - 1, 1_000_000 + ms, event) for seq, (ms, event) in enumerate(events, 1)]
+
+
+CONVERSATION = at(
+    VISITOR,
+    (0, e.Opened(Profile("mail", name="Zhang"))),
+    (0, e.MessagePosted("", "hi", because=("greeting",), outside_id="m1", raw="{}")),
+    (0, e.AutoReplied("welcome")),
+    (0, e.QueueJoined("sales", 0, False)),
+    (12, e.WaitTold(12, "sales", 1, True)),
+    (30, e.Assigned(WANG, "Wang", 12, "sales", True, "Zhang", (THIS,))),
+    (40, e.Attempted(1, "mail", "z@x.org", "welcome", message=Outgoing((3,)))),
+    (45, e.AttemptSent(1, "<r1>", (3,))),
+    (50, e.MessagePosted("", "hello?", to=WANG, no=12, outside_id="m2")),
+    (90, e.AnswerPosted("", WANG, "Wang", "今天就发")),
+    (95, e.Attempted(2, "mail", "z@x.org", "今天就发", message=Outgoing((10,)))),
+    (99, e.AttemptRefused(2, "no such mailbox", "今天就发", refs=(10,))),
+    (200, e.DeliveryRetried(2, "admin")),
+    (201, e.Attempted(3, "mail", "z@x.org", "今天就发", message=Outgoing((10,)))),
+    (202, e.AttemptSent(3, "<r3>", (10,))),
+    (300, e.ReceiptHad(3, "read", refs=(10,))),
+)  # fmt: skip
+DECISIONS = at(
+    QUEUE,
+    (10, e.Enqueued("c0-other", 11, "sales", 0)),
+    (11, e.Enqueued(VISITOR, 12, "sales", 0)),
+    (11, e.Told(VISITOR, 12, "sales", 1, True)),
+    (28, e.Chosen("c0-other", 11, WANG, "Wang", "sales", True, "longest free")),
+    (29, e.Chosen(VISITOR, 12, WANG, "Wang", "sales", True, "longest free")),
+    (500, e.Left(VISITOR, 12, 9)),
+)
+AGENT = at(
+    WANG,
+    (31, e.Serving(VISITOR, 12, "Zhang", "sales")),
+    (31, e.BlocksWaiting((THIS, OTHER))),
+    (33, e.Attempted(1, "phone", "wang", "【#12·2】hi", 1, carries=((VISITOR, 2),))),
+    (34, e.AttemptRefused(1, "no answer", "【#12·2】hi", unknown=True)),
+    (36, e.DeliveryRetried(1, "admin")),
+    (37, e.Attempted(2, "phone", "wang", "【#12·2】hi\n(2)", 0, 1)),
+    (38, e.AttemptSent(2)),
+    (52, e.BlocksWaiting((OTHER,))),
+    (53, e.Attempted(3, "phone", "wang", "【#12·9】hello?", 1, carries=((VISITOR, 9),))),
+    (54, e.AttemptSent(3)),
+    (80, e.TextReceived("t1", "今天就发", 80, "{}")),
+    (80, e.TextHeld("今天就发", 9_000)),
+    (85, e.TextReceived("t2", "#12", 85)),
+    (85, e.AnswerChosen(VISITOR, 12, "今天就发", held=True)),
+    (120, e.TextReceived("t3", "下班", 120)),
+    (120, e.DutyChanged(False)),
+    (130, e.Attempted(4, "phone", "wang", "你已下班", notes=1)),
+)
+
+
+@pytest.fixture
+async def filled(engine: AsyncEngine) -> None:
+    rows = Rows()
+    for seq, records in enumerate((CONVERSATION, DECISIONS, AGENT), 1):
+        rows.add(project(0, seq, batch(*records)))
+    writer = Writer(engine, 1)
+    await writer.load()
+    await writer.store(rows)
+
+
+async def steps(history: History, entity: str, seq: int) -> list[str]:
+    found = await follow(history, entity, seq)
+    assert found is not None
+    return [f"{record.entity[0]}{record.seq} {type(record.event).__name__}" for record in found.records]
+
+
+@pytest.mark.usefixtures("filled")
+async def test_a_visitors_message_passes_the_queue_and_the_phone(history: History) -> None:
+    assert await steps(history, VISITOR, 2) == [
+        "p2 MessagePosted", "p3 AutoReplied", "p4 QueueJoined", "q2 Enqueued", "q3 Told", "p5 WaitTold", "q5 Chosen",
+        "p6 Assigned", "a2 BlocksWaiting", "a3 Attempted", "a4 AttemptRefused", "a5 DeliveryRetried", "a6 Attempted",
+        "a7 AttemptSent",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("filled")
+async def test_a_later_message_names_who_had_the_conversation(history: History) -> None:
+    assert await steps(history, VISITOR, 9) == ["q5 Chosen", "p9 MessagePosted", "a9 Attempted", "a10 AttemptSent",
+                                                "q6 Left"]  # fmt: skip
+
+
+ANSWER = [
+    "q5 Chosen", "a11 TextReceived", "a12 TextHeld", "a14 AnswerChosen", "p10 AnswerPosted", "p11 Attempted",
+    "p12 AttemptRefused", "p13 DeliveryRetried", "p14 Attempted", "p15 AttemptSent", "p16 ReceiptHad", "q6 Left",
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_answer_goes_from_the_phone_to_the_visitor_with_each_try(history: History) -> None:
+    assert await steps(history, VISITOR, 10) == ANSWER
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_agents_text_is_followed_to_the_visitor_or_to_what_it_meant(history: History) -> None:
+    assert await steps(history, WANG, 11) == ANSWER, "it was held, and claimed by the next text"
+    assert await steps(history, WANG, 13) == [*ANSWER[:3], "a13 TextReceived", *ANSWER[3:]]
+    assert await steps(history, WANG, 15) == ["a15 TextReceived", "a16 DutyChanged"]
+
+
+async def test_a_cause_stands_before_its_effect_though_its_clock_is_ahead(
+    engine: AsyncEngine, history: History
+) -> None:
+    asked = at(VISITOR, (9, e.AnswerPosted("", WANG, "Wang", "hi")))
+    typed = at(WANG, (11, e.TextReceived("t1", "hi", 1)), (11, e.AnswerChosen(VISITOR, 12, "hi")))
+    writer = Writer(engine, 1)
+    await writer.load()
+    await writer.store(project(0, 1, batch(*asked, *typed)))
+    for entity in (VISITOR, WANG):
+        assert await steps(history, entity, 1) == ["a1 TextReceived", "a2 AnswerChosen", "p1 AnswerPosted"]
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_automatic_reply_has_its_own_attempt(history: History) -> None:
+    assert await steps(history, VISITOR, 3) == [
+        "p3 AutoReplied", "p4 QueueJoined", "q2 Enqueued", "q3 Told", "p5 WaitTold", "q5 Chosen", "p6 Assigned",
+        "p7 Attempted", "p8 AttemptSent",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_event_that_is_no_message_is_shown_alone_and_none_is_none(history: History) -> None:
+    assert await steps(history, QUEUE, 6) == ["q6 Left"]
+    assert await follow(history, VISITOR, 99) is None
+    assert await follow(history, "p0-mail-nobody", 1) is None
+
+
+@pytest.mark.usefixtures("filled")
+async def test_a_way_that_may_go_on_beyond_what_was_read_says_so(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await follow(history, VISITOR, 2)
+    assert found is not None
+    assert found.complete
+    monkeypatch.setattr(module, "MOST", 5)
+    found = await follow(history, VISITOR, 2)
+    assert found is not None
+    assert not found.complete
