@@ -1,41 +1,11 @@
-"""What an SMTP server's answer means: one of four outcomes.
+"""What an SMTP server's answer means for a delivery.
 
 Reply codes: RFC 5321, 4.2. Enhanced status codes: RFC 3463 and IANA's "SMTP Enhanced Status Codes".
 """
 
 import re
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Sent:
-    """The server has taken charge of the mail."""
-
-
-@dataclass(frozen=True)
-class Retry:
-    """It was not taken, and may be later: not before `after_s` seconds."""
-
-    because: str
-    after_s: int
-
-
-@dataclass(frozen=True)
-class Refused:
-    """It will not be taken. `unreachable`: because nobody can be written to at this address."""
-
-    because: str
-    unreachable: bool = False
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """It cannot be told whether the mail was taken."""
-
-    because: str
-
-
-Outcome = Sent | Retry | Refused | Unknown
+from hub.contract import Refused, Retry, Sent, Unknown, Verdict
 
 _ENHANCED = re.compile(r"[\s-]*([245])\.(\d{1,3})\.(\d{1,3})(?!\d)")
 _NOBODY = re.compile(
@@ -90,7 +60,7 @@ _SET_UP = {
 _SET_UP_AFTER_S = 600
 
 
-def outcome(code: int, said: str) -> Outcome:
+def verdict(code: int, said: str) -> Verdict:
     """What the reply `code` with the text `said` means for the mail. A status unknown to the table counts by its class.
 
     Not for a lost connection: before the end of DATA that is a Retry, after it Unknown.
@@ -99,7 +69,7 @@ def outcome(code: int, said: str) -> Outcome:
     if 200 <= code <= 299:
         return Sent()
     if code in _SET_UP:
-        return Retry(f"{_SET_UP[code]} ({code} {words})", _SET_UP_AFTER_S)
+        return Retry(f"{_SET_UP[code]} ({code} {words})", _SET_UP_AFTER_S, everyone=True)
     found = _ENHANCED.match(said)
     after_s, nobody, because = _BY_STATUS.get(f"{int(found[2])}.{int(found[3])}" if found else "", (0, False, ""))
     if 400 <= code <= 499:

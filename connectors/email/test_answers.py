@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.email.answers import Refused, Retry, Sent, Unknown, outcome
+from connectors.email.answers import verdict
+from hub.contract import Refused, Retry, Sent, Unknown
 
 
 @pytest.mark.parametrize(("code", "said"), [(250, "2.0.0 Ok: queued as 4B0D"), (250, ""), (251, "will forward")])
 def test_a_mail_that_was_taken_is_sent(code: int, said: str) -> None:
-    assert outcome(code, said) == Sent()
+    assert verdict(code, said) == Sent()
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_a_mail_that_was_taken_is_sent(code: int, said: str) -> None:
     ],
 )
 def test_what_may_pass_later_is_tried_later(code: int, said: str, after_s: int) -> None:
-    found = outcome(code, said)
+    found = verdict(code, said)
     assert isinstance(found, Retry)
     assert found.after_s == after_s
     assert said in found.because
@@ -55,7 +56,7 @@ def test_what_may_pass_later_is_tried_later(code: int, said: str, after_s: int) 
     ],
 )
 def test_what_is_refused_says_whether_anybody_is_there(code: int, said: str, unreachable: bool) -> None:
-    found = outcome(code, said)
+    found = verdict(code, said)
     assert isinstance(found, Refused)
     assert found.unreachable is unreachable
     assert said.strip() in found.because
@@ -63,11 +64,11 @@ def test_what_is_refused_says_whether_anybody_is_there(code: int, said: str, unr
 
 @pytest.mark.parametrize("code", [-1, 0, 100, 354, 600])
 def test_what_is_no_final_answer_is_unknown(code: int) -> None:
-    assert outcome(code, "x") == Unknown(f"the mail server answered {code} x")
+    assert verdict(code, "x") == Unknown(f"the mail server answered {code} x")
 
 
 def test_a_long_answer_is_cut_and_on_one_line() -> None:
-    found = outcome(550, "5.1.1 a\r\nb " + "x" * 1000)
+    found = verdict(550, "5.1.1 a\r\nb " + "x" * 1000)
     assert isinstance(found, Refused)
     assert len(found.because) < 300
     assert "\n" not in found.because
@@ -75,4 +76,11 @@ def test_a_long_answer_is_cut_and_on_one_line() -> None:
 
 @given(st.integers(-10, 1000), st.text(max_size=50))
 def test_any_answer_has_an_outcome(code: int, said: str) -> None:
-    assert isinstance(outcome(code, said), Sent | Retry | Refused | Unknown)
+    assert isinstance(verdict(code, said), Sent | Retry | Refused | Unknown)
+
+
+@pytest.mark.parametrize(("code", "everyone"), [(535, True), (538, True), (451, False), (454, False)])
+def test_what_the_hub_is_set_up_wrong_for_concerns_everyone(code: int, everyone: bool) -> None:
+    found = verdict(code, "")
+    assert isinstance(found, Retry)
+    assert found.everyone is everyone

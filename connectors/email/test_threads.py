@@ -38,6 +38,12 @@ def test_what_mail_servers_do_to_the_case_does_no_harm() -> None:
     assert read_message_id(message_id("c7-k3v9", 57, "example.com", KEY).upper(), KEY) == OurId("c7-k3v9", 57)
 
 
+def test_a_channel_may_have_a_name_of_two_words() -> None:
+    conversation = "p7-sales_mail-k3v9"
+    assert read_reply_address(reply_address("kefu@example.com", conversation, KEY), KEY, OURS) == conversation
+    assert read_message_id(message_id(conversation, 1, "example.com", KEY), KEY) == OurId(conversation, 1)
+
+
 def test_a_reply_address_that_was_not_signed_here_names_none() -> None:
     address = reply_address("kefu@example.com", "c7-k3v9", KEY)
     assert read_reply_address(address, OTHER_KEY, OURS) is None
@@ -66,11 +72,11 @@ def test_a_message_id_names_its_conversation_and_number() -> None:
     assert read_message_id("<a@b>", KEY) is None
 
 
-@pytest.mark.parametrize("conversation", ["", "C7-k3v9", "c7.k3v9", "c7+k3v9", "c7 k3v9", "c7-客", "c7@x", "c" * 64])
+@pytest.mark.parametrize("conversation", ["", "C7-k3v9", "c7.k3v9", "c7+k3v9", "c7 k3v9", "c7-客", "c7@x", "c" * 81])
 def test_an_id_that_would_not_survive_the_way_is_refused(conversation: str) -> None:
-    with pytest.raises(ValueError, match="only a-z, 0-9 and - survive"):
+    with pytest.raises(ValueError, match="only a-z, 0-9, - and _ survive"):
         reply_address("kefu@example.com", conversation, KEY)
-    with pytest.raises(ValueError, match="only a-z, 0-9 and - survive"):
+    with pytest.raises(ValueError, match="only a-z, 0-9, - and _ survive"):
         message_id(conversation, 1, "example.com", KEY)
 
 

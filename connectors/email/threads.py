@@ -20,10 +20,10 @@ _MAC_CHARS = _MAC_BYTES * 8 // 5
 _MAX_LOCAL = 64
 """Octets of what stands before the @ (RFC 5321, 4.5.3.1.1)."""
 
-_CONVERSATION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_LOCAL = re.compile(rf"(?P<base>[^@]+?)\+(?P<conversation>[a-z0-9-]+)\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
+_CONVERSATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+_LOCAL = re.compile(rf"(?P<base>[^@]+?)\+(?P<conversation>[a-z0-9_-]+)\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
 _ID = re.compile(
-    rf"<(?P<conversation>[a-z0-9-]+)\.(?P<number>[0-9]{{1,18}})\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})@[^<>@]+>",
+    rf"<(?P<conversation>[a-z0-9_-]+)\.(?P<number>[0-9]{{1,18}})\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})@[^<>@]+>",
     re.IGNORECASE,
 )
 
@@ -105,7 +105,7 @@ def thread_of(mail: "Mail", key: bytes, ours: Iterable[str]) -> Thread:
 def _checked(conversation: str) -> str:
     """Mail servers change the case of addresses: an id that needs capitals would come back as another one."""
     if _CONVERSATION.fullmatch(conversation) is None:
-        raise ValueError(f"{conversation!r} cannot stand in an address: only a-z, 0-9 and - survive the way")
+        raise ValueError(f"{conversation!r} cannot stand in an address: only a-z, 0-9, - and _ survive the way")
     return conversation
 
 

@@ -80,7 +80,7 @@ def detect(reading: Reading, wanted: Iterable[Detector]) -> dict[Detector, list[
     if not has_number and not may_be_email:
         return found
     for detector in wanted:
-        if detector == "email":
+        if detector not in _FORMS:  # a mail address, which is no number
             spans = [match.span() for match in _EMAIL.finditer(reading.text)] if may_be_email else []
         else:
             spans = list(_numbers(reading, _FORMS[detector])) if has_number else []

@@ -1,0 +1,117 @@
+"""Email as a channel: visitors' mail is pulled from a mailbox by IMAP, answers leave by SMTP."""
+
+import asyncio
+import dataclasses
+import datetime
+import ssl
+import time
+from collections import Counter
+
+from connectors.email.codec import Ignored, Reader, compose_answer, id_of
+from connectors.email.compose import Attachment, is_address
+from connectors.email.inbox import Arrived, Inbox
+from connectors.email.loops import MOST, WITHIN_S, Budget
+from connectors.email.settings import EmailSettings
+from connectors.email.smtp import Outgoing, send
+from hub.contract import (
+    Capabilities,
+    Connector,
+    Delivery,
+    FileLimit,
+    Parsed,
+    Pulled,
+    Refused,
+    Retry,
+    Sent,
+    Surroundings,
+    Unknown,
+    Verdict,
+)
+
+MOST_TEXT = 30_000
+"""Characters of a mail: it rides whole in the log."""
+MOST_FILES = 14_000_000
+"""Bytes of all files of a mail: base64 makes 19 MB of them, which the strictest of the large providers take."""
+
+
+class Email(Connector):
+    """Visitors who write mail."""
+
+    Settings = EmailSettings
+    can = Capabilities(
+        role="visitor",
+        max_text=MOST_TEXT,
+        unit="characters",
+        files=(FileLimit("*/*", MOST_FILES),),
+        files_with_text=True,
+        fold_ms=60_000,
+        recognises_s=0,  # SMTP has no key; that some servers drop a second mail with the same Message-ID is no promise
+    )
+    pulls = True
+
+    def __init__(self, settings: EmailSettings) -> None:
+        super().__init__(settings)
+        self.can = dataclasses.replace(type(self).can, fold_ms=settings.fold_s * 1000)
+        self._email = settings
+        self._tls = ssl.create_default_context()
+        self._inbox = Inbox(settings.imap, self._tls)
+        self._budget = Budget()
+        self._ignored: Counter[Ignored] = Counter()
+        self._outage = ""
+
+    async def start(self, surroundings: Surroundings) -> None:
+        self._key = surroundings.key
+        self._reader = Reader(self._email, surroundings.key)
+
+    async def stop(self) -> None:
+        self._inbox.close()
+
+    def health(self) -> str:
+        sentences = [self._inbox.trouble, self._outage]
+        if self._ignored["bulk"]:
+            sentences.append(f"{self._ignored['bulk']} newsletters were dropped since the start (channels.email.bulk)")
+        if self._ignored["own"]:
+            sentences.append(f"{self._ignored['own']} mails of our own came back since the start, and were left out")
+        return "; ".join(filter(None, sentences))
+
+    async def pull(self, cursor: str) -> Pulled:
+        batch = await self._inbox.pull(cursor)
+        # in a thread: a large mail takes longer than the hub's sockets can wait
+        return Pulled(batch.cursor, [(mail.data, await asyncio.to_thread(self._parsed, mail)) for mail in batch.mails])
+
+    def _parsed(self, mail: Arrived) -> Parsed:
+        if mail.because:
+            return Parsed(unparsed=mail.because)
+        parsed, ignored = self._reader.parse(mail.data, mail.size, int(time.time() * 1000))
+        if ignored:
+            self._ignored[ignored] += 1
+        return parsed
+
+    async def deliver(self, delivery: Delivery) -> Verdict:
+        if not is_address(delivery.address):
+            return Refused(f"{delivery.address!r} is no address that mail can be sent to", unreachable=True)
+        total = sum(file.size for file in delivery.files)
+        if total > MOST_FILES:
+            return Refused(
+                f"{total:,} bytes of files are too many for one mail, {MOST_FILES:,} fit: send them in several"
+            )
+        if delivery.automatic and not self._budget.take(delivery.address, time.monotonic()):
+            hours = WITHIN_S / 3600
+            return Refused(f"{delivery.address} had {MOST} automatic answers in {hours:.0f} hours: a program, it seems")
+        files = [
+            Attachment(file.name, file.type, b"".join([chunk async for chunk in file.read()]))
+            for file in delivery.files
+        ]
+        now = datetime.datetime.now(datetime.UTC)
+        content = await asyncio.to_thread(compose_answer, delivery, self._email, self._key, now, files)
+        senders = ("", self._email.address) if delivery.automatic else (self._email.address,)
+        verdict = await send(
+            Outgoing(content, senders, delivery.address), self._email.smtp, self._tls, self._email.domain
+        )
+        if delivery.automatic and not isinstance(verdict, Sent | Unknown):
+            self._budget.give_back(delivery.address)
+        self._outage = verdict.because if isinstance(verdict, Retry) and verdict.everyone else ""
+        return Sent(id_of(delivery, self._email, self._key)) if isinstance(verdict, Sent) else verdict
+
+
+CONNECTOR = Email
