@@ -22,7 +22,7 @@ from connectors.email.post_office import Letter, PostOffice
 from connectors.email.sandbox_http import build_app
 from connectors.email.sandbox_imap import ImapSession
 from connectors.email.sandbox_smtp import smtp_session
-from connectors.tencent.server import HOST, serving
+from hub.kit.serving import HOST, serving
 
 OURS = "kefu@example.com"
 
