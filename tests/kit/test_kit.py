@@ -69,12 +69,17 @@ FAULTS: dict[type[Connector], set[str]] = {
 
 
 @pytest.mark.parametrize("connector", FAULTS, ids=lambda connector: connector.__name__)
-def test_a_broken_connector_fails_the_checks_that_are_meant_for_it(connector: type[Connector]) -> None:
-    """With KIT=whole all checks are run, a quarter of an hour for all connectors: no other one may fail."""
+def test_a_broken_connector_is_found_by_a_check_that_is_meant_for_it_and_by_no_other(
+    connector: type[Connector],
+) -> None:
+    """Whether all of them find it is a matter of milliseconds for some. With KIT=whole all checks there are are run,
+    a quarter of an hour for all connectors: no other one may fail.
+    """
     only = () if os.environ.get("KIT") == "whole" else sorted(FAULTS[connector])
     results = asyncio.run(run(parrot(connector), only))
     failed = {result.id: result.because for result in results if result.outcome == "failed"}
-    assert failed.keys() == FAULTS[connector], failed
+    assert failed
+    assert failed.keys() <= FAULTS[connector], failed
 
 
 def test_each_check_has_a_broken_connector_that_it_finds() -> None:
