@@ -11,7 +11,7 @@ import pytest
 from nats.js.api import StreamInfo
 
 from hub.bus.bucket import Bucket
-from hub.bus.connection import Connection, connect
+from hub.bus.connection import Connection, connect, insist
 from hub.bus.lease_stream import LeaseStream
 from hub.bus.log import PartitionLog
 from hub.bus.snapshots import Snapshots
@@ -86,7 +86,8 @@ async def until(true: Callable[[], Awaitable[bool]], seconds: float = 90) -> Non
 
 
 async def stream(connection: Connection) -> StreamInfo:
-    return await connection.jetstream().stream_info("LOG-0")
+    """What the cluster says of the log; while it elects a leader nobody answers, and it is asked again."""
+    return await insist(connection, lambda: connection.jetstream().stream_info("LOG-0"))
 
 
 async def all_current(connection: Connection) -> bool:
