@@ -4,6 +4,7 @@ The parser reports tags one by one and builds no tree, so nesting costs nothing 
 drops everything below 255 levels).
 """
 
+import abc
 import html
 import re
 from urllib.parse import unquote
@@ -66,7 +67,7 @@ def harmless(source: str) -> str:
     )
 
 
-class _Target:
+class _Target(abc.ABC):
     """What lxml calls for each tag and text. Inside silent elements nothing counts."""
 
     def __init__(self) -> None:
@@ -88,17 +89,20 @@ class _Target:
         if not self._silent:
             self.text(text)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (lxml asks for one)
         """The end of the source."""
 
+    @abc.abstractmethod
     def open(self, tag: str, attributes: dict[str, str]) -> None:
-        raise NotImplementedError
+        """An element begins."""
 
+    @abc.abstractmethod
     def shut(self, tag: str) -> None:
-        raise NotImplementedError
+        """It ends."""
 
+    @abc.abstractmethod
     def text(self, text: str) -> None:
-        raise NotImplementedError
+        """Text that people see."""
 
 
 def _parse(source: str, target: _Target) -> None:
