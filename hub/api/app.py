@@ -1,4 +1,4 @@
-"""The Litestar app: all controllers, the guard, one form of errors, OpenAPI."""
+"""The app: callbacks in front, behind them Litestar with all controllers, the guard, one form of errors, OpenAPI."""
 
 from importlib.metadata import version
 
@@ -15,7 +15,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from hub.api import pages
 from hub.api.agents import mint_agent_token, set_duty
 from hub.api.auth import check_rights
-from hub.api.callbacks import call_back
+from hub.api.callbacks import Callbacks
 from hub.api.clients import ClientRate
 from hub.api.conversations import ConversationController
 from hub.api.deliveries import DeliveryController
@@ -32,11 +32,17 @@ MAX_BODY_BYTES = 65_536
 """Of a request to the API; callbacks have their own limit."""
 
 
-def create_app(needs: Needs) -> Litestar:
-    """The app of one worker. Its sockets are not here: uvicorn gets them as `ws=hub.gateway.socket.socket_class(…)`.
+def create_app(needs: Needs) -> Callbacks:
+    """The ASGI app of one worker: what platforms call, and Litestar's for all else.
+
+    Its sockets are not here: uvicorn gets them as `ws=hub.gateway.socket.socket_class(…)`.
 
     Run it with `proxy_headers=False`: whose X-Forwarded-For counts is decided here, by `needs.trusted_proxies`.
     """
+    return Callbacks(needs, _api(needs))
+
+
+def _api(needs: Needs) -> Litestar:
     rate = ClientRate(needs.tokens_per_minute, needs.tokens_burst, needs.trusted_proxies)
     per_minute = needs.media.uploads_per_minute
     uploads = ClientRate(per_minute, 2 * per_minute, needs.trusted_proxies)
@@ -54,7 +60,6 @@ def create_app(needs: Needs) -> Litestar:
             DeliveryController,
             UnparsedController,
             TraceController,
-            call_back,
             pages.root,
             pages.chat,
             pages.static_file,

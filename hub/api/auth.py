@@ -23,13 +23,11 @@ PUBLIC = frozenset(
         "/api/v1/health",
         "/api/v1/visitors",
         "/api/v1/visitors/renew",
-        "/callbacks/{channel}",
-        "/callbacks/{channel}/{rest}",
         "/files/{token}",
     }
 )
-"""Pages; what mints tokens (rate-limited); what platforms call (they sign what they send); files, whose path is the
-right to them, signed by us.
+"""Pages; what mints tokens (rate-limited); files, whose path is the right to them, signed by us. What platforms call
+(hub.api.callbacks) is public too: they sign what they send.
 """
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -59,8 +60,12 @@ async def test_the_channels_own_folder_is_a_route_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/callbacks/phone/other", "/callbacks/nobody/callback", "/callbacks/phone/callback/x"]
-)
+    "path",
+    [
+        "/callbacks", "/callbacks/", "/callbacks/phone/other", "/callbacks/nobody/callback",
+        "/callbacks/phone/callback/x",
+    ],
+)  # fmt: skip
 async def test_what_no_channel_takes_is_not_found(path: str) -> None:
     assert problem_of(await World().ask("POST", path))["status"] == 404
 
@@ -160,3 +165,47 @@ async def test_a_body_without_a_length_is_bounded_as_well() -> None:
 
     answer = await World().ask("POST", PATH, content=endless())
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/callbacks/phone/callback/", "/callbacks//phone///callback"])
+async def test_slashes_too_many_change_nothing(path: str) -> None:
+    assert (await World().ask("GET", path)).text == "success"
+
+
+async def test_of_several_headers_or_parameters_with_one_name_one_is_kept() -> None:
+    world = World()
+    seen: list[Raw] = []
+
+    def understand(route: str, raw: Raw) -> Parsed:
+        seen.append(raw)
+        return Parsed()
+
+    world.phone.understand = understand
+    await world.client.get(PATH + "?a=1&a=%E4%BD%A0+2&b", headers=[("X-A", "first"), ("x-a", "second")])
+    assert (seen[0].query, seen[0].headers["x-a"]) == ({"a": "你 2", "b": ""}, "first")
+
+
+async def test_a_fault_of_ours_is_logged_and_tells_the_platform_to_come_again() -> None:
+    async def take(channel: str, parsed: Parsed, raw: Raw) -> None:
+        raise RuntimeError("a secret of the house")
+
+    with capture_logs() as lines:
+        answer = await World(take=take).ask("POST", PATH)
+    assert problem_of(answer)["status"] == 500
+    assert "secret" not in answer.text
+    assert [line["event"] for line in lines] == ["request failed"]
+
+
+async def test_who_goes_in_the_middle_of_a_request_brings_nothing() -> None:
+    world = World()
+    arriving = iter([{"type": "http.request", "body": b"<x", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(arriving)
+
+    async def send(message: Any) -> None:
+        raise AssertionError("nobody is there to be answered")
+
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": []}
+    await world.app(scope, receive, send)  # type: ignore[arg-type]
+    assert world.calls.commands == []
