@@ -58,7 +58,7 @@ class Files:
 
         Raises whatever the connector's `fetch` raises, and AttachmentsAway: then it may be tried again.
         """
-        if not any(file.source for file in command.files):
+        if not names_sources(command):
             return command
         files, lines = list[Attachment](), [command.text]
         for file in command.files:
@@ -105,6 +105,11 @@ class Files:
             return await self._attachments.put(entity, whole(), self._media.max_bytes, name=name, type=type_)
         except AttachmentTooBig:
             raise NotTaken(f"{name} is longer than {self._media.max_bytes:,} bytes") from None
+
+
+def names_sources(command: Message) -> bool:
+    """Whether a platform has to be asked for files that it only names."""
+    return any(file.source for file in command.files)
 
 
 def without_sources(command: Message) -> Message:

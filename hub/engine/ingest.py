@@ -34,6 +34,7 @@ logger = structlog.get_logger("ingest")
 _UNKEPT = frozenset({"authorization", "cookie"})
 """Headers that may hold a secret of somebody in between, and say nothing of what came."""
 
+_TEXTS = tuple(field.name for field in dataclasses.fields(Inbound) if isinstance(field.default, str))
 Part = TypeVar("Part", Inbound, Receipt)
 
 
@@ -85,6 +86,9 @@ class Ingest:
 
     async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
         """The second half of `take`; commands for one entity keep their order."""
+        if len(commands) == 1:  # most have one, which needs no task of its own
+            await self._spool(channel, *commands[0])
+            return
         taking = (self._spool(channel, entity, command) for entity, command in commands)
         for failure in await asyncio.gather(*taking, return_exceptions=True):
             if failure is not None:
@@ -178,8 +182,13 @@ def _utf8(text: str) -> str:
 
 def _storable(parsed: Part) -> Part:
     """The same with `_utf8` of all its texts."""
-    texts: dict[str, Any] = {name: _utf8(value) for name, value in vars(parsed).items() if isinstance(value, str)}
-    return dataclasses.replace(parsed, **texts)
+    texts = {name: value for name, value in vars(parsed).items() if isinstance(value, str)}
+    try:
+        "".join(texts.values()).encode()
+    except UnicodeEncodeError:
+        changes: dict[str, Any] = {name: _utf8(value) for name, value in texts.items()}
+        return dataclasses.replace(parsed, **changes)
+    return parsed
 
 
 def _shortened(text: str) -> tuple[str, list[File]]:
@@ -196,10 +205,10 @@ def check(parsed: object) -> None:
     for inbound in parsed.inbounds:
         if not isinstance(inbound, Inbound):
             raise Rubbish(f"{type(inbound).__name__} instead of Inbound")
-        for field in dataclasses.fields(Inbound):
-            value = getattr(inbound, field.name)
-            if isinstance(field.default, str) and not isinstance(value, str):
-                raise Rubbish(f"Inbound.{field.name} is a {type(value).__name__}")
+        for name in _TEXTS:
+            value = getattr(inbound, name)
+            if not isinstance(value, str):
+                raise Rubbish(f"Inbound.{name} is a {type(value).__name__}")
         for name in ("identity", "outside_id"):
             if not isinstance(getattr(inbound, name), str) or not getattr(inbound, name):
                 raise Rubbish(f"Inbound.{name} is {getattr(inbound, name)!r}")
@@ -213,7 +222,7 @@ def check(parsed: object) -> None:
 def encode_raw(raw: Raw) -> str:
     """The request as text, to be kept beside what was made of it, with its body in base64."""
     headers = {name: value for name, value in raw.headers.items() if name not in _UNKEPT}
-    return msgspec.json.encode(dataclasses.replace(raw, headers=headers)).decode()
+    return msgspec.json.encode(vars(raw) | {"headers": headers}).decode()
 
 
 def decode_raw(kept: str) -> Raw:

@@ -7,7 +7,6 @@ the file carries all of it out again: agents know a text by its outside id, inta
 """
 
 import asyncio
-import contextlib
 import os
 import time
 from collections import deque
@@ -19,7 +18,7 @@ import structlog
 
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveMessage, ReceiveText, RecordReceipt
 from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome
-from hub.engine.files import Message, without_sources
+from hub.engine.files import Message, names_sources, without_sources
 from hub.engine.spool_file import SUFFIX, SpoolFile
 from hub.errors import SpoolFull
 
@@ -30,6 +29,7 @@ MAX_BYTES = 64 << 20
 """Of what waits in one worker, in memory and on disk; beyond it the platform is asked to come again."""
 ATTEMPT_S = 30.0
 """Without an answer for so long the command is submitted again: repeats are known."""
+NO_ANSWER = Denied(UNAVAILABLE, f"no answer in {ATTEMPT_S:g} s")
 AGAIN_S, AGAIN_MAX_S = 0.1, 5.0
 FETCH_TRIES = 120
 """So often a file that came is asked for, over some ten minutes; what comes after it waits for it."""
@@ -56,12 +56,16 @@ _decode_group = msgspec.msgpack.Decoder(list[Spooled]).decode
 
 
 class Item:
-    """A command on its way. `safe` is done when the platform may be answered: it is in the log, or on this disk."""
+    """A command on its way. `safe` is done when the platform may be answered: it is in the log, or on this disk.
 
-    __slots__ = ("abandoned", "file", "keeping", "record", "safe")
+    `answer`: what becomes of its first try, where that has been made already.
+    """
+
+    __slots__ = ("abandoned", "answer", "file", "keeping", "record", "safe")
 
     def __init__(self, record: bytes) -> None:
         self.record = record
+        self.answer: asyncio.Future[Outcome] | None = None
         self.safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.file: SpoolFile | None = None
         self.keeping: asyncio.Task[None] | None = None
@@ -111,6 +115,7 @@ class Spool:
         for task in self._running.values():
             task.cancel()
         keeping = [item.keeping for lane in self._lanes.values() for item in lane if item.keeping]
+        self._lanes.clear()  # an answer that comes now must not touch the files
         await asyncio.gather(*self._running.values(), *keeping, return_exceptions=True)
         for file in [*self._adopted, *([self._own] if self._own else [])]:
             if file.waiting:
@@ -128,13 +133,13 @@ class Spool:
         item = Item(_encode(spooled))
         if self._bytes + len(item.record) > self._max_bytes:
             raise SpoolFull(f"{self._bytes} bytes of callbacks wait for the log: send it again later")
-        lane = self._add(entity, item)
+        lane = self._add(entity, item, command)
         try:
             if not any((one.keeping or one.file) and not one.abandoned for one in lane):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._give_up_s):
-                        return await asyncio.shield(item.safe)
-            self._spill(lane)
+                await asyncio.wait((item.safe,), timeout=self._give_up_s)
+            if not item.safe.done():
+                self._run_lane(entity, lane)
+                self._spill(lane)
             await asyncio.shield(item.safe)
         except OSError as error:
             raise SpoolFull(f"{self._folder} takes nothing at this moment ({error}): send it again later") from None
@@ -143,13 +148,32 @@ class Spool:
 
     # --- lanes -------------------------------------------------------------------------------------------------------
 
-    def _add(self, entity: str, item: Item) -> deque[Item]:
+    def _add(self, entity: str, item: Item, command: AnyCommand) -> deque[Item]:
+        """Put it at the end of its lane; one that finds that empty, and waits for no file, is tried at once."""
         lane = self._lanes.setdefault(entity, deque())
         lane.append(item)
         self._bytes += len(item.record)
+        if lane[0] is item and not (isinstance(command, Message) and names_sources(command)):
+            item.answer = self._submit(entity, command)
+            item.answer.add_done_callback(lambda answer: self._tried(entity, lane, answer.result()))
+        elif lane[0].answer is None:
+            self._run_lane(entity, lane)
+        return lane
+
+    def _tried(self, entity: str, lane: deque[Item], outcome: Outcome) -> None:
+        """The first of a lane has been tried, without a task so far: that is for all that goes another way."""
+        if entity in self._running or self._lanes.get(entity) is not lane:
+            return
+        if _denied(outcome) is None:
+            self._finished(lane.popleft())
+        if lane:
+            self._run_lane(entity, lane)
+        else:
+            del self._lanes[entity]
+
+    def _run_lane(self, entity: str, lane: deque[Item]) -> None:
         if entity not in self._running:
             self._running[entity] = asyncio.create_task(self._run(entity, lane), name=f"spool {entity}")
-        return lane
 
     async def _run(self, entity: str, lane: deque[Item]) -> None:
         while lane:
@@ -163,9 +187,11 @@ class Spool:
         if isinstance(command, Message):
             command = await self._fetched(channel, entity, command)
         pause_s = AGAIN_S
+        answer = item.answer or self._submit(entity, command)
         while True:
-            denied = await self._attempt(entity, command)
-            if denied is None or denied.code == "repeated":
+            await asyncio.wait((answer,), timeout=ATTEMPT_S)
+            denied = _denied(answer.result()) if answer.done() else NO_ANSWER
+            if denied is None:
                 return
             if denied.final:
                 logger.warning("callback refused", channel=channel, entity=entity, because=denied.message)
@@ -174,12 +200,13 @@ class Spool:
                 # The platform would send the same again and again: it is kept for a person instead.
                 entity, kept = self._unparsed(channel, f"refused: {denied.message}", command.raw)
                 assert isinstance(kept, KeepUnparsed)
-                command = kept
+                command, answer = kept, self._submit(entity, kept)
                 continue
             if item.abandoned:
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_MAX_S)
+            answer = self._submit(entity, command)
 
     async def _fetched(self, channel: str, entity: str, command: Message) -> Message:
         """The command with all that had to be fetched for it; what cannot be had is said in its text."""
@@ -194,20 +221,10 @@ class Spool:
             pause_s = min(2 * pause_s, AGAIN_MAX_S)
         return without_sources(command)
 
-    async def _attempt(self, entity: str, command: AnyCommand) -> Denied | None:
-        """Why it was not carried out; None when it was."""
-        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Outcome) -> None:
-            if not answered.done():
-                answered.set_result(outcome)
-
-        self._calls.submit(entity, command, done)
-        try:
-            async with asyncio.timeout(ATTEMPT_S):
-                return (await answered).denied
-        except TimeoutError:
-            return Denied(UNAVAILABLE, f"no answer in {ATTEMPT_S:g} s")
+    def _submit(self, entity: str, command: AnyCommand) -> asyncio.Future[Outcome]:
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._calls.submit(entity, command, lambda outcome: None if answer.done() else answer.set_result(outcome))
+        return answer
 
     def _finished(self, item: Item) -> None:
         self._bytes -= len(item.record)
@@ -287,4 +304,10 @@ class Spool:
             item = Item(_encode(spooled))
             item.safe.set_result(None)
             item.file = file
-            self._add(spooled.entity, item)
+            self._add(spooled.entity, item, spooled.command)
+
+
+def _denied(outcome: Outcome) -> Denied | None:
+    """Why it is not in the log; None when it is, now or since long."""
+    denied = outcome.denied
+    return None if denied is not None and denied.code == "repeated" else denied
