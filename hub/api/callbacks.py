@@ -55,8 +55,9 @@ class Callbacks:
             _headers(scope),
             await _body(receive, declared.body_limit),
             int(self._needs.now_s() * 1000),
+            declared.name,
         )
-        parsed = self._parse(channel, connector, declared, raw)
+        parsed = self._parse(channel, connector, raw)
         try:
             await self._needs.take(channel, parsed, raw)
         except SpoolFull as full:
@@ -73,15 +74,15 @@ class Callbacks:
             raise problem(405, f"{method} is not taken here.", headers={"allow": ", ".join(declared.methods)})
         return connector, declared
 
-    def _parse(self, channel: str, connector: Connector, declared: Route, raw: Raw) -> Parsed:
+    def _parse(self, channel: str, connector: Connector, raw: Raw) -> Parsed:
         """What the request means; raises 403. One that the connector stumbles over is kept as it is."""
         try:
-            return connector.parse(declared.name, raw)
+            return connector.parse(raw)
         except Forbidden as refusal:
-            logger.warning("callback refused", channel=channel, route=declared.name, because=str(refusal))
+            logger.warning("callback refused", channel=channel, route=raw.route, because=str(refusal))
             raise problem(403, "This does not come from the platform.", "forbidden") from None
         except Exception as error:
-            logger.exception("callback not understood", channel=channel, route=declared.name)
+            logger.exception("callback not understood", channel=channel, route=raw.route)
             self._needs.stumbled(channel)
             return Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
 
