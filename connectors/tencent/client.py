@@ -4,6 +4,8 @@ import logging
 
 import httpx
 
+from connectors.http.transport import open_transport
+
 CONNECT_S, ANSWER_S = 2.0, 5.0
 
 
@@ -13,7 +15,7 @@ def open_client(base_url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=base_url,
         timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-        mounts={"all://127.0.0.1": None},  # a stand-in is never behind the machine's proxy
+        transport=open_transport(base_url),
     )
 
 

@@ -3,11 +3,11 @@
 No route of Litestar's: what its layers do for a request costs more than all that the hub does with a message.
 """
 
-from typing import cast
 from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
+from litestar.enums import ScopeType
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -30,18 +30,18 @@ class Callbacks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI says."""
-        if scope["type"] != "http" or not scope["path"].startswith(FOLDER):
+        if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(FOLDER):
             await self.others(scope, receive, send)
             return
         headers = dict[str, str]()
         try:
-            answer = await self._call_back(cast("HTTPScope", scope), receive)
+            answer = await self._call_back(scope, receive)
         except _Gone:
             return
         except ProblemDetailsException as refusal:
             answer, headers = _as_answer(refusal), dict(refusal.headers or {})
         except Exception:  # our own fault: all of it in the log, none of it in the answer
-            logger.exception("request failed", method=scope["method"], path=scope["path"])
+            logger.exception("request failed", path=scope["path"])
             answer = _as_answer(problem(500, "The hub made a mistake; its log says more."))
         await _send(send, answer, headers)
 

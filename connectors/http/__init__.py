@@ -1,0 +1,1 @@
+"""No channel: the way by which connectors call their platforms."""
