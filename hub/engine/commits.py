@@ -14,6 +14,7 @@ import structlog
 from hub.bus.log import PartitionLog
 from hub.domain.events import Record
 from hub.engine.calls import Denied, Outcome
+from hub.engine.rounds import Rounds
 from hub.engine.slots import Slot
 from hub.errors import LogError, LogFull
 
@@ -46,7 +47,7 @@ class Commits:
     """Writes what is added, in order. `encode` makes a batch and its mark of encoded entries.
 
     `tell` is called with the items of a batch that is on disk, a few at a time, then `committed` with the batch's log
-    sequence and all of them; `lost`, once, when nothing more can be written.
+    sequence and all of them; `lost`, once, when nothing more can be written. `rounds` says when.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Commits:
         tell: Callable[[list[Item]], None],
         committed: Callable[[int, list[Item]], None],
         lost: Callable[[str], None],
+        rounds: Rounds,
     ) -> None:
         self._log, self._encode, self._tell, self._committed, self._lost = log, encode, tell, committed, lost
+        self._rounds = rounds
         self._tip = 0
         self._pending: list[Item] = []
         self._writing: list[Item] = []
@@ -99,6 +102,7 @@ class Commits:
             if not self._pending:
                 self._wake.clear()
                 await self._wake.wait()
+            await self._rounds.turn()
             self._writing, entries = self._take_pending()
             if entries:
                 try:
@@ -128,7 +132,7 @@ class Commits:
         warned = False
         while True:
             try:
-                self._tip = await self._log.append(data, mark, self._tip)
+                self._tip = await self._rounds.carry(self._log.append(data, mark, self._tip))
                 return
             except LogFull as error:
                 if not warned:

@@ -30,6 +30,7 @@ from hub.engine.commits import Commits, Done, Item
 from hub.engine.entities import Entities
 from hub.engine.kinds import Kind
 from hub.engine.recovery import NOTHING, Recovery, Unrelayed
+from hub.engine.rounds import Rounds
 from hub.engine.slots import Slot, encode_frame
 from hub.engine.timers import Timers
 from hub.errors import Fenced
@@ -40,7 +41,10 @@ logger = structlog.get_logger("owner")
 
 
 class Owner:
-    """One partition's owner. `take` makes it one; it ends itself when another one has taken over."""
+    """One partition's owner. `take` makes it one; it ends itself when another one has taken over.
+
+    `rounds` is the worker's: without it the partition writes for itself.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Owner:
         clock: Clock,
         on_commit: Callable[[int, Sequence[Record]], None],
         on_lost: Callable[[int, str], None],
+        rounds: Rounds | None = None,
     ) -> None:
         self.partition = partition
         self.valid_until = math.inf
@@ -73,7 +78,7 @@ class Owner:
         self._log, self._snapshots, self._kinds, self._name, self._epoch = log, snapshots, kinds, name, epoch
         self._clock, self._on_commit, self._on_lost = clock, on_commit, on_lost
         self._slots = self.entities.slots
-        self._commits = Commits(log, self._encode_batch, self._tell, self._committed, self._lost)
+        self._commits = Commits(log, self._encode_batch, self._tell, self._committed, self._lost, rounds or Rounds())
         self._n = 0
         self._closed = "not taken yet"
         self._timers = Timers(clock.now_ms, self._tick)

@@ -26,6 +26,7 @@ from hub.engine.outlets import outlets
 from hub.engine.owner import Owner
 from hub.engine.placement import share
 from hub.engine.relay import Relay
+from hub.engine.rounds import Rounds
 from hub.engine.router import Router
 from hub.engine.sender import Sender
 from hub.engine.wire import (
@@ -89,7 +90,7 @@ class Partitions:
         self._connection, self._router, self._kinds, self._enclose = connection, router, kinds, enclose
         self.outlets = outlets(connectors, lambda: len(self.leases.members))
         self._count, self._founded, self._log_bytes, self._clock = count, founded, log_bytes, clock
-        self._on_taken = on_taken
+        self._on_taken, self._rounds = on_taken, Rounds()
         self._positions = Positions(connection)
         self._owned: dict[int, Owned] = {}
         self._reached: dict[int, int] = {}
@@ -213,6 +214,7 @@ class Partitions:
             clock=self._clock,
             on_commit=lambda seq, records: self._committed(partition, seq, records),
             on_lost=self._lose,
+            rounds=self._rounds,
         )
         owner.valid_until = self.leases.valid_until
         relay = Relay(owner, self._kinds, self._router, founded.epoch)
