@@ -61,17 +61,18 @@ def run(plan: Plan) -> Figures:
                     "core_us_in_nats": came.per_message(came.nats_s),
                     "core_us_out": both.out(came, both.worker_s + both.nats_s, came.worker_s + came.nats_s),
                     "core_us_out_worker": both.out(came, both.worker_s, came.worker_s),
-                    "answers_per_s": both.answers / both.took_s,
+                    "answers_per_s": both.answers / both.answered_s,
                 })  # fmt: skip
     return figures
 
 
 class _Used(NamedTuple):
-    """One stretch: messages that came, answers that went out, and core seconds."""
+    """One stretch: messages that came within `took_s`, answers that went out until `answered_s`, and core seconds."""
 
     count: int
     answers: int
     took_s: float
+    answered_s: float
     worker_s: float
     nats_s: float
 
@@ -90,12 +91,10 @@ class _Shop(NamedTuple):
 
 def _measure(node: hub.Hub, shop: _Shop, text: str, plan: Plan) -> _Used:
     before = node.cores()
-    begun = time.monotonic()
     shop.pipe.send((node.address, text, plan.in_flight, plan.measure_s))
-    count, answers = shop.pipe.recv()
-    took_s = time.monotonic() - begun
+    told = shop.pipe.recv()
     used = node.until_quiet("worker").since(before)
-    return _Used(count, answers, took_s, used.worker, used.nats)
+    return _Used(*told, used.worker, used.nats)
 
 
 def _config(place: Path, port: int) -> Path:
@@ -145,16 +144,20 @@ class _Keeper:
         self._pipe = pipe
         self._ids = itertools.count(1)
         self._answers = 0
+        self._answered = 0.0
+        """When the last one came."""
 
     async def run(self) -> None:
         server = await asyncio.start_server(self._take, "127.0.0.1", 0)
         self._pipe.send(server.sockets[0].getsockname()[1])
         while (told := await asyncio.to_thread(self._pipe.recv)) is not None:
             address, text, in_flight, seconds = told
-            before, until = self._answers, time.monotonic() + seconds
-            counts = await asyncio.gather(*(self._call(address, text, until) for _ in range(min(in_flight, 64))))
+            before, begun = self._answers, time.monotonic()
+            calls = (self._call(address, text, begun + seconds) for _ in range(min(in_flight, 64)))
+            counts = await asyncio.gather(*calls)
+            took_s = time.monotonic() - begun
             await self._quiet()
-            self._pipe.send((sum(counts), self._answers - before))
+            self._pipe.send((sum(counts), self._answers - before, took_s, max(0.0, self._answered - begun)))
 
     async def _quiet(self) -> None:
         """Wait until no more answers come."""
@@ -190,6 +193,7 @@ class _Keeper:
                 head = await reader.readuntil(b"\r\n\r\n")
                 await reader.readexactly(_length(head))
                 self._answers += 1
+                self._answered = time.monotonic()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 
 
