@@ -1,8 +1,7 @@
 """How httpx reaches a platform: a transport of its own, because httpx's takes ten times the core time.
 
-Its pool looks at all of its connections, with a system call each, at the beginning and at the end of every request,
-and each byte goes through five layers. Here a request takes the connection that was used last, which is the first
-of a list, and asyncio's own.
+Its pool looks at all of its connections, with a system call each, at the beginning and at the end of every request.
+Here a request takes the connection that was used last, without looking at others, and goes from it to asyncio.
 """
 
 import asyncio
