@@ -9,13 +9,13 @@ import { Session } from "../static/session.js";
 const C = "c1-x";
 
 /** Numbers in [0, 1), the same for the same seed. */
-export function randomFrom(seed) {
+function randomFrom(seed) {
   let state = seed;
   return () => (state = (state * 16807) % 2147483647) / 2147483647;
 }
 
 /** The hub's side, as docs/protocol.md says it; `faulty`: it refuses for a moment, and loses pushes, now and then. */
-export class Hub {
+class Hub {
   events = [];
   tabs = {};
   forgotten = new Set(); // the latest of the forgotten tab ids: they are never taken for new ones
@@ -109,7 +109,7 @@ export class Hub {
   }
 }
 
-export class Page {
+class Page {
   constructor(world) {
     this.world = world;
     this.session = new Session(world.random);
@@ -198,7 +198,7 @@ export class Page {
   }
 }
 
-export class World {
+class World {
   record = EMPTY;
   now = 1_000;
   count = 0;
