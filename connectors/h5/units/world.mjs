@@ -1,9 +1,10 @@
 // The world of the random walk: two pages of one browser against a hub, with cuts, frames that arrive after them,
-// killed pages, lost pushes and acks, refusals, claims that run out and forgotten tab ids between any two steps.
+// killed pages, lost pushes and acks, refusals, claims that run out and forgotten tab ids between any two steps. Some
+// browsers have no Web Locks: there each page has a tab id of its own.
 
 import assert from "node:assert/strict";
 
-import { EMPTY, append, claim, filesOf, raise, refuse, renumber, reupload, settle } from "../static/outbox.js";
+import { EMPTY, append, claim, filesOf, newTab, raise, refuse, renumber, reupload, settle } from "../static/outbox.js";
 import { Session } from "../static/session.js";
 
 const C = "c1-x";
@@ -114,6 +115,7 @@ class Page {
     this.world = world;
     this.session = new Session(world.random);
     this.mine = new Set();
+    this.own = world.hasLocks ? null : { tab: newTab(world.random), next: 1 };
     this.line = null;
     this.show();
     this.do(this.session.start(world.now));
@@ -129,7 +131,7 @@ class Page {
     const { world } = this;
     const isFile = text.startsWith("file");
     const files = isFile ? [{ id: text, name: text, type: "", size: 1 }] : [];
-    const message = { text: isFile ? "" : text, files, at: world.now, seen, random: world.random };
+    const message = { text: isFile ? "" : text, files, at: world.now, seen, random: world.random, own: this.own };
     this.change((record) => append(record, message));
     this.mine.add(world.record.entries[world.record.entries.length - 1].place);
     this.show();
@@ -142,6 +144,7 @@ class Page {
   }
 
   do(effects) {
+    const { own } = this;
     const { random } = this.world;
     for (const effect of effects) {
       const { open, close, frame, settle: places, seq, raise: tabs, renumber: tab, reupload: place } = effect;
@@ -150,8 +153,8 @@ class Page {
       else if (frame) this.line?.up.push(frame);
       else if (places) this.change((record) => settle(record, places, seq));
       else if (tabs) this.change((record) => raise(record, tabs));
-      else if (tab) this.change((record) => renumber(record, { ...effect, tab, random }));
-      else if (place) this.change((record) => reupload(record, { ...effect, place, random }));
+      else if (tab) this.change((record) => renumber(record, { ...effect, tab, random, own }));
+      else if (place) this.change((record) => reupload(record, { ...effect, place, random, own }));
     }
   }
 
@@ -174,7 +177,7 @@ class Page {
     if (isTaken) {
       const word = world.hub.names.push(file.id) - 1;
       this.change((record) => claim(record, file.id, { attachment: {}, claim: word }));
-    } else this.change((record) => refuse(record, { id: file.id, because: {}, random: world.random }));
+    } else this.change((record) => refuse(record, { id: file.id, because: {}, random: world.random, own: this.own }));
   }
 
   /** One thing that the network or the storage may do. */
@@ -207,6 +210,7 @@ class World {
     this.random = random;
     this.hub = new Hub(random);
     this.isFile = [0.1, 0.3, 0.7][Math.floor(random() * 3)];
+    this.hasLocks = random() < 0.7;
     this.faults = this.#faults();
     this.written = [];
     this.pages = [new Page(this), new Page(this)];
