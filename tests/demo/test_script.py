@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from hub.cli.demo import demo
+from hub.demo.channels import names
 from hub.demo.sabotage import COUNTERS, Kind
 from hub.demo.script import Plan, arrange, run
 from hub.demo.stage import RunningHub, Stage
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with Stage(tmp_path_factory.mktemp("stage"), arrange) as stage:
+    async with Stage(tmp_path_factory.mktemp("stage"), arrange, channels=names()) as stage:
         yield stage
 
 
