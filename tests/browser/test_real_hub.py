@@ -234,7 +234,7 @@ def test_the_demos_page_has_both_sides(hub: RealHub, phone: Phone, agent: Callab
         desk = phone(is_mobile=False, has_touch=False, device_scale_factor=1, viewport={"width": 1280, "height": 860})
         page = desk.new_page()
         page.goto(url)
-        visitor, phone_ = page.frame_locator("#visitor"), page.frame_locator("#agent")
+        visitor, phone_ = page.frame_locator("#visitor-h5"), page.frame_locator("#agent")
         visitor.get_by_label("输入消息").fill("我的快递到哪了")
         visitor.get_by_label("输入消息").press("Enter")
         say(phone_, f"{block(phone_, '我的快递到哪了')} 已到本市，今天下午派送")

@@ -53,7 +53,7 @@ async def test_a_person_talks_to_themselves(demo: str) -> None:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         await page.goto(demo)
-        visitor, agent = page.frame_locator("#visitor"), page.frame_locator("#agent")
+        visitor, agent = page.frame_locator("#visitor-h5"), page.frame_locator("#agent")
         await agent.locator(".row.app", has_text="已上班").wait_for()
         await visitor.locator("textarea").fill("我的电话是 13922334455")
         await visitor.locator("textarea").press("Enter")
