@@ -1,7 +1,7 @@
 """All that a connector needs of the hub, and all that it may use (with hub.domain's values and hub.errors).
 
 A connector is one folder under connectors/, or a package with the entry point `kefu_hub.connectors`. It turns what
-its platform sends into `Inbound`s (`parse`, or `pull`) and each `Delivery` into one call of the platform (`deliver`),
+its platform sends into `Inbound`s (`parse`) and each `Delivery` into one call of the platform (`deliver`),
 and says of every call what became of it: a `Verdict`. The hub does the rest: the log, order, repeats, cutting, folding,
 limits, retries. The hub never asks for a channel's name, it reads `can`.
 """
@@ -21,7 +21,7 @@ from hub.domain.verdicts import Refused, Retry, Sent, Unknown, Verdict
 __all__ = ["FileLimit", "Profile", "Refused", "Retry", "Sent", "Unit", "Unknown", "Verdict"]
 
 VERSION = 1
-"""Of this contract; raised when a connector written for the old one would not work."""
+"""Of this contract, as Connector.contract; raised when a connector written for the old one would not work."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,16 +29,13 @@ class Capabilities:
     """What the platform can do and how much it takes.
 
     `role`: who is on its far side. `socket`: clients speak the hub's own protocol (docs/protocol.md), nothing is
-    delivered. `typing`: it shows that the other side types.
-
-    A text is at most `max_text` long in `unit`; longer ones are cut. `files`: which it takes; `files_with_text`: in
-    the same call as a text, else each in a call of its own. `choices`: so many answers to pick it shows as buttons
-    (more become numbered lines). `notices`: visitors are told that they wait, and that the conversation is closed.
-    `fold_ms`: texts for one recipient within that time become one.
+    delivered. `typing`: it shows that the other side types. A text is at most `max_text` long in `unit`; longer ones
+    are cut. `files`: which it takes; `files_with_text`: in the same call as a text, else each in a call of its own.
+    `choices`: so many answers to pick it shows as buttons (more become numbered lines). `notices`: visitors are told
+    that they wait, and that the conversation is closed. `fold_ms`: texts for one recipient within that time become one.
 
     `per_minute`, `per_hour`: calls for one recipient; `per_second`: for all together, shared by all workers. `replies`:
     calls for one recipient until they write again; `reply_within_s`: for so long after they wrote. 0: no limit.
-
     A call whose outcome is unknown is repeated for as long as the platform recognises a repeat: `recognises_s`
     seconds, 0 never, by Delivery.`key` (an idempotency key) or because the `text` is the same (a duplicate check, on
     which only agents' channels can rely: the hub makes their texts differ).
@@ -65,13 +62,14 @@ class Capabilities:
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-    """As it came in. Of a webhook: `query` is decoded, header names are lower case; of a pull: `body` only."""
+    """As it came in: to the `route` by a `method` (`query` is decoded, header names are lower case), or by PULL."""
 
     method: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
     received_at_ms: int
+    route: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +89,6 @@ class Inbound:
     `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
     recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
     `unsupported` names a kind that the hub cannot show: both sides read that there was one.
-
     Of visitors also: `account`, which of ours they wrote to; `address`, where answers go (empty: `identity`); `name`
     and `language`, as the platform knows them; `thread` and `title`, where it has threads; `conversation`, where a
     signature has proved (`Surroundings.key`) that this answers it; `edits`, the outside id of the message that this
@@ -146,11 +143,19 @@ class Parsed:
 
 
 @dataclasses.dataclass(frozen=True)
+class Item:
+    """One thing that `pull` brought, as it is: `parse` reads it. `headers`: what else is known of it."""
+
+    body: bytes
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Pulled:
-    """What `pull` brought, in order, each with its bytes. When all is committed, the next one gets `cursor`."""
+    """What `pull` brought, in order. When all of it is committed, the next pull gets `cursor`."""
 
     cursor: str
-    items: Sequence[tuple[bytes, Parsed]] = ()
+    items: Sequence[Item] = ()
 
 
 class Forbidden(Exception):
@@ -186,8 +191,8 @@ class Delivery:
     """What one call of the platform takes to one recipient, folded and cut to size already.
 
     A repeat has the same `text` and `key`, and no other delivery has. To visitors also: `conversation` and `number`,
-    which a Receipt names; `part` of `parts` of a message; `files`; `choices`, answers to pick; `by`, who wrote it;
-    `automatic`: nobody did; `thread` and `title`, and `in_reply_to`, the outside id of what they wrote last.
+    which a Receipt names; `part` of `parts` of a message; `files`; `choices`, answers to pick; `by`, who wrote it, or
+    `automatic`: nobody; `thread` and `title`, and `in_reply_to`, the outside id of what they wrote last.
     """
 
     address: str
@@ -238,13 +243,9 @@ class NoSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 class Connector:
-    """A channel, found by `channels.<name>` in config/hub.yaml: connectors/<name>/connector.py, CONNECTOR.
-
-    `Settings` is checked by the hub, wrong keys and values are named with file and line.
-    """
+    """A channel: `channels.<name>` in config/hub.yaml switches it on, and is checked by its `Settings`."""
 
     contract: int = 1
-    """The VERSION that it is written for."""
     Settings: type[pydantic.BaseModel] = NoSettings
     can: Capabilities
     routes: Sequence[Route] = ()
@@ -277,15 +278,14 @@ class Connector:
         """What a person should look at, in a sentence for `hub doctor`; empty: all is well. Must not wait."""
         return ""
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        """What a request means. Pure: no I/O, no clock, within 1 s. Raises Forbidden for one not the platform's."""
-        raise NotImplementedError(f"{type(self).__name__} declares the route {route!r} and does not parse it")
+    def parse(self, raw: Raw) -> Parsed:
+        """What a request or an Item means. Pure: no I/O, no clock, within 1 s. Raises Forbidden: not the platform's."""
+        raise NotImplementedError(f"{type(self).__name__} gets {raw.method} {raw.route!r} and does not parse it")
 
     async def pull(self, cursor: str) -> Pulled:
         """What came after `cursor`, in order; waits up to a minute where there is nothing. Called again and again.
 
-        `cursor` is empty at the very first call, or when it was lost: then what may have been had comes again. What
-        is raised is logged, and the pull tried again later.
+        `cursor` is empty at the very first call, or when it was lost: then what may have been had comes again.
         """
         raise NotImplementedError(f"{type(self).__name__} declares that it pulls and does not")
 

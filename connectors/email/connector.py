@@ -18,8 +18,10 @@ from hub.contract import (
     Connector,
     Delivery,
     FileLimit,
+    Item,
     Parsed,
     Pulled,
+    Raw,
     Refused,
     Retry,
     Sent,
@@ -28,6 +30,8 @@ from hub.contract import (
     Verdict,
 )
 
+SIZE, NOT_GIVEN = "size", "not-given"
+"""How many bytes a mail has of which only the beginning was read; or why the server has given none of it."""
 MOST_TEXT = 30_000
 """Characters of a mail: it rides whole in the log."""
 MOST_FILES = 14_000_000
@@ -76,13 +80,13 @@ class Email(Connector):
 
     async def pull(self, cursor: str) -> Pulled:
         batch = await self._inbox.pull(cursor)
-        # in a thread: a large mail takes longer than the hub's sockets can wait
-        return Pulled(batch.cursor, [(mail.data, await asyncio.to_thread(self._parsed, mail)) for mail in batch.mails])
+        return Pulled(batch.cursor, [Item(mail.data, _beside(mail)) for mail in batch.mails])
 
-    def _parsed(self, mail: Arrived) -> Parsed:
-        if mail.because:
-            return Parsed(unparsed=mail.because)
-        parsed, ignored = self._reader.parse(mail.data, mail.size, int(time.time() * 1000))
+    def parse(self, raw: Raw) -> Parsed:
+        if NOT_GIVEN in raw.headers:
+            return Parsed(unparsed=raw.headers[NOT_GIVEN])
+        size = int(raw.headers.get(SIZE, len(raw.body)))
+        parsed, ignored = self._reader.parse(raw.body, size, raw.received_at_ms)
         if ignored:
             self._ignored[ignored] += 1
         return parsed
@@ -112,6 +116,13 @@ class Email(Connector):
             self._budget.give_back(delivery.address)
         self._outage = verdict.because if isinstance(verdict, Retry) and verdict.everyone else ""
         return Sent(id_of(delivery, self._email, self._key)) if isinstance(verdict, Sent) else verdict
+
+
+def _beside(mail: Arrived) -> dict[str, str]:
+    """What is known of a mail beside its bytes, where they are not all of it."""
+    if mail.because:
+        return {NOT_GIVEN: mail.because}
+    return {SIZE: str(mail.size)} if mail.size > len(mail.data) else {}
 
 
 CONNECTOR = Email

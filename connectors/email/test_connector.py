@@ -14,7 +14,7 @@ from connectors.email.connector import MOST_FILES, Email
 from connectors.email.imap import SignInRefused
 from connectors.email.sandbox import MailSandbox
 from connectors.email.settings import EmailSettings
-from hub.contract import Delivery, Enclosed, Refused, Retry, Sent, Surroundings, Token, Unknown
+from hub.contract import Delivery, Enclosed, Item, Parsed, Raw, Refused, Retry, Sent, Surroundings, Token, Unknown
 
 ZHANG = "zhang@example.net"
 CHAT = "p7-email-k3v9abcdefghijklmnopqrstuv"
@@ -48,6 +48,10 @@ async def started(mail: MailSandbox, **more: Any) -> AsyncIterator[Email]:
 
 def answer(text: str = "您好", number: int = 1, **more: Any) -> Delivery:
     return Delivery(ZHANG, text, f"{CHAT}:{number}", CHAT, number, by="小安", title="订单", **more)
+
+
+def read(email: Email, item: Item) -> Parsed:
+    return email.parse(Raw("PULL", {}, item.headers, item.body, 1_764_000_000_000))
 
 
 def enclosed(name: str, content: bytes, size: int = 0) -> Enclosed:
@@ -114,7 +118,7 @@ async def test_a_pull_brings_each_mail_with_what_it_means(email: Email, mail: Ma
     id_ = mail.say(ZHANG, "在吗", subject="订单")
     mail.office.put(b"\0\0")
     pulled = await email.pull("")
-    (data, parsed), (junk, unparsed) = pulled.items
+    (data, parsed), (junk, unparsed) = [(item.body, read(email, item)) for item in pulled.items]
     assert (parsed.inbounds[0].text, parsed.inbounds[0].outside_id.partition(" ")[0]) == ("订单\n\n在吗", id_)
     assert data == mail.office.folders["INBOX"][0].data
     assert (junk, unparsed.unparsed) == (b"\0\0", "a mail of 2 bytes without any text")
@@ -127,8 +131,8 @@ async def test_a_mail_that_the_server_does_not_give_is_unparsed(email: Email, ma
         for _ in range(2 * inbox.TRIES):
             with pytest.raises(Exception, match="SERVERBUG"):
                 await email.pull("")
-        ((_, parsed),) = (await email.pull("")).items
-    assert "has not given the mail 1" in parsed.unparsed
+        (item,) = (await email.pull("")).items
+    assert "has not given the mail 1" in read(email, item).unparsed
 
 
 def test_it_works_on_the_loop_that_workers_have() -> None:
@@ -178,7 +182,8 @@ async def test_what_was_left_out_is_counted(mail: MailSandbox) -> None:
         newsletter["List-Unsubscribe"] = "<https://example.net/off>"
         mail.office.post(newsletter)
         await email.deliver(Delivery("kefu@example.com", "x", "k", CHAT, 1))
-        await email.pull("")
+        for item in (await email.pull("")).items:
+            read(email, item)
         assert email.health() == (
             "1 newsletters were dropped since the start (channels.email.bulk);"
             " 1 mails of our own came back since the start, and were left out"

@@ -40,7 +40,7 @@ class H5(Connector):
     static = "static"
     settings: H5Settings
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         """The only route is asked by the widget itself: its title, greeting and colour, as JSON."""
         looks = self.settings.model_dump(include={"title", "greeting", "colour"})
         return Parsed(Answer(body=msgspec.json.encode(looks).decode(), content_type="application/json"))

@@ -149,7 +149,7 @@ def test_wrong_settings_are_refused(settings: dict[str, object], said: str) -> N
 
 def test_the_widget_is_told_its_looks() -> None:
     h5 = CONNECTOR(H5Settings.model_validate({"title": {"zh": "花店客服"}, "colour": "#7a1f5c"}))
-    answer = h5.parse("looks", Raw("GET", {}, {}, b"", 0)).answer
+    answer = h5.parse(Raw("GET", {}, {}, b"", 0, "looks")).answer
     assert json.loads(answer.body) == {
         "title": {"zh": "花店客服", "en": ""},
         "greeting": {"zh": "", "en": ""},

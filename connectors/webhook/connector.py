@@ -60,7 +60,7 @@ class Webhook(Connector):
     async def stop(self) -> None:
         await self._http.aclose()
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         return codec.parse(raw, self._in)
 
     async def fetch(self, source: str) -> AsyncIterator[bytes]:

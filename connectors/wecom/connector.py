@@ -86,7 +86,7 @@ class WeCom(Connector):
     async def upkeep(self) -> None:
         await self._api.token()
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         if raw.method == "GET":
             return codec.parse_check(raw, self._envelope)
         return codec.parse_callback(raw, self._envelope, self._agent_id)

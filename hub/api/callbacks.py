@@ -30,7 +30,7 @@ async def call_back(
     connector, declared = _find(needs, channel, name, request.method)
     raw = await _read(request, declared, needs)
     try:
-        parsed = connector.parse(declared.name, raw)
+        parsed = connector.parse(raw)
     except Forbidden as refusal:
         logger.warning("callback refused", channel=channel, route=declared.name, because=str(refusal))
         raise problem(403, "This does not come from the platform.", "forbidden") from None
@@ -66,4 +66,4 @@ async def _read(request: Request[Any, Any, Any], declared: Route, needs: Needs) 
         if len(body) > declared.body_limit:
             raise problem(413, f"The body exceeds the limit of {declared.body_limit} bytes.", "too_big")
     query = dict(request.query_params.multi_items())
-    return Raw(request.method, query, dict(request.headers), bytes(body), int(needs.now_s() * 1000))
+    return Raw(request.method, query, dict(request.headers), bytes(body), int(needs.now_s() * 1000), declared.name)

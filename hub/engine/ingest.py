@@ -26,6 +26,11 @@ RAW_IN_LOG = 32_768
 kept as an attachment, and named there."""
 MOST_UNDER_WAY = 1_024
 """Requests of one channel in one worker: a channel that floods must leave room for the others."""
+PULL = "PULL"
+"""The method of what was not called in but fetched."""
+IN_A_THREAD = 65_536
+"""Bytes from which something is read beside the event loop."""
+READING_S = 10.0
 APART = "attachment "
 """Stands before the key of a raw input that is kept apart."""
 CUT = "…"
@@ -208,6 +213,14 @@ def check(parsed: object) -> None:
     for receipt in parsed.receipts:
         if not isinstance(receipt, Receipt):
             raise Rubbish(f"{type(receipt).__name__} instead of Receipt")
+
+
+async def read(connector: Connector, raw: Raw) -> Parsed:
+    """What the connector makes of it. Raises what the connector raises, and TimeoutError after READING_S."""
+    if len(raw.body) < IN_A_THREAD:
+        return connector.parse(raw)
+    async with asyncio.timeout(READING_S):
+        return await asyncio.to_thread(connector.parse, raw)
 
 
 def encode_raw(raw: Raw) -> str:

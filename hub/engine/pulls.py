@@ -14,8 +14,8 @@ import structlog
 from hub.bus.bucket import Bucket
 from hub.bus.connection import Connection
 from hub.bus.leases import Leases
-from hub.contract import Connector, Pulled, Raw
-from hub.engine.ingest import Ingest
+from hub.contract import Connector, Item, Parsed, Pulled, Raw
+from hub.engine.ingest import PULL, Ingest, read
 from hub.errors import BusError, SpoolFull
 
 BUCKET = "CURSORS"
@@ -81,7 +81,7 @@ class Pulls:
             try:
                 async with asyncio.timeout(PULL_S):
                     pulled = await connector.pull(cursor)
-                await self._commit(channel, pulled)
+                await self._commit(channel, connector, pulled)
             except (SpoolFull, BusError, TimeoutError, Exception) as error:
                 self.troubles[channel] = f"{type(error).__name__}: {error}"
                 logger.warning("pull failed", channel=channel, because=self.troubles[channel], again_in_s=pause_s)
@@ -97,12 +97,23 @@ class Pulls:
                     logger.warning("another worker has moved the cursor", channel=channel)
                     return
 
-    async def _commit(self, channel: str, pulled: Pulled) -> None:
+    async def _commit(self, channel: str, connector: Connector, pulled: Pulled) -> None:
         if not isinstance(pulled, Pulled) or not isinstance(pulled.cursor, str):
             raise TypeError(f"pull answered {type(pulled).__name__} instead of Pulled, or its cursor is no text")
         for start in range(0, len(pulled.items), MOST_AT_ONCE):
-            now_ms = int(time.time() * 1000)
             commands = []
-            for body, parsed in pulled.items[start : start + MOST_AT_ONCE]:
-                commands += await self._ingest.prepare(channel, parsed, Raw("PULL", {}, {}, body, now_ms))
+            for item in pulled.items[start : start + MOST_AT_ONCE]:
+                if not isinstance(item, Item) or not isinstance(item.body, bytes):
+                    raise TypeError(f"pull brought {type(item).__name__} instead of Item, or its body is no bytes")
+                raw = Raw(PULL, {}, item.headers, item.body, int(time.time() * 1000))
+                commands += await self._ingest.prepare(channel, await self._read(channel, connector, raw), raw)
             await self._ingest.commit(channel, commands)
+
+    async def _read(self, channel: str, connector: Connector, raw: Raw) -> Parsed:
+        """What nobody can read must not hold up what came behind it."""
+        try:
+            return await read(connector, raw)
+        except Exception as error:
+            logger.exception("item not understood", channel=channel)
+            self._ingest.stumble(channel)
+            return Parsed(unparsed=f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ from hub.contract import Connector, Forbidden, Parsed, Raw
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveMessage, ReceiveText
 from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome, Replayed, Reread
 from hub.engine.files import Files
-from hub.engine.ingest import APART, Addressed, Rubbish, check, decode_raw
+from hub.engine.ingest import APART, PULL, Addressed, Rubbish, check, decode_raw, read
 from hub.errors import HubError
 
 ANSWER_S = 10.0
@@ -43,9 +43,9 @@ class Replay:
             return Replayed(f"what was kept is no request: {error}")
         except HubError as error:
             return Replayed(str(error))
-        parsed, because = _parse(channel, connector, raw)
-        if parsed is None:
-            return Replayed(because)
+        parsed = await _parse(channel, connector, raw)
+        if isinstance(parsed, str):
+            return Replayed(parsed)
         try:
             commands = await self._prepare(channel, dataclasses.replace(parsed, unparsed=""), raw)
         except HubError as error:
@@ -86,30 +86,22 @@ class Replay:
             return Outcome(denied=Denied(UNAVAILABLE, f"no answer in {ANSWER_S:g} s: replay it again"))
 
 
-def _parse(channel: str, connector: Connector, raw: Raw) -> tuple[Parsed | None, str]:
-    """What the connector makes of it; or None, and why not.
-
-    The route is not kept with the input: with several that take the method, the first that can read it counts.
-    """
-    routes = [route.name for route in connector.routes if raw.method in route.methods]
-    if not routes:
-        return None, f"it came by {raw.method}, which no route of {channel} takes: only callbacks can be replayed"
-    reasons = []
-    for route in routes:
-        try:
-            parsed = connector.parse(route, raw)
-            check(parsed)
-        except Forbidden as error:
-            reasons.append(f"the connector refuses it: {error}")
-        except Rubbish as error:
-            reasons.append(f"the connector made rubbish of it: {error}")
-        except Exception as error:  # what it stumbled over may be what it stumbles over again
-            reasons.append(f"{type(error).__name__}: {error}")
-        else:
-            if parsed.inbounds or parsed.receipts or not parsed.unparsed:
-                return parsed, ""
-            reasons.append(parsed.unparsed)
-    return None, "; ".join(dict.fromkeys(reasons))
+async def _parse(channel: str, connector: Connector, raw: Raw) -> Parsed | str:
+    """What the connector makes of it; or why that is nothing."""
+    if raw.method == PULL and not connector.pulls:
+        return f"it was pulled, and {channel} does not pull any more"
+    if raw.method != PULL and raw.route not in {route.name for route in connector.routes}:
+        return f"it came to /callbacks/{channel}/{raw.route}, which is no route of {channel} any more"
+    try:
+        parsed = await read(connector, raw)
+        check(parsed)
+    except Forbidden as error:
+        return f"the connector refuses it: {error}"
+    except Rubbish as error:
+        return f"the connector made rubbish of it: {error}"
+    except Exception as error:  # what it stumbled over may be what it stumbles over again
+        return f"{type(error).__name__}: {error}"
+    return parsed if parsed.inbounds or parsed.receipts or not parsed.unparsed else parsed.unparsed
 
 
 def _place(outcome: Outcome) -> int:

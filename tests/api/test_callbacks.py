@@ -21,18 +21,18 @@ def inbound(n: int) -> Inbound:
 
 async def test_what_came_is_committed_in_order_with_its_raw_input_then_answered() -> None:
     world = World()
-    seen: list[tuple[str, Raw]] = []
+    seen: list[Raw] = []
 
-    def understand(route: str, raw: Raw) -> Parsed:
-        seen.append((route, raw))
+    def understand(raw: Raw) -> Parsed:
+        seen.append(raw)
         return Parsed(Answer(202, "<ok/>", "text/xml"), (inbound(1), inbound(2)))
 
     world.phone.understand = understand
     headers = {"x-sign": "1", "cookie": "secret=1"}
     answer = await world.ask("POST", PATH, params={"nonce": "7"}, content=b"\xff<xml>", headers=headers)
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (202, "<ok/>", "text/xml")
-    ((route, raw),) = seen
-    assert (route, raw.method, raw.query, raw.body) == ("callback", "POST", {"nonce": "7"}, b"\xff<xml>")
+    (raw,) = seen
+    assert (raw.route, raw.method, raw.query, raw.body) == ("callback", "POST", {"nonce": "7"}, b"\xff<xml>")
     assert raw.headers["x-sign"] == "1"
 
     (one, first), (two, second) = world.calls.commands
@@ -68,7 +68,7 @@ async def test_what_no_channel_takes_is_not_found(path: str) -> None:
 async def test_a_forgery_is_refused_with_one_log_line_and_stores_nothing() -> None:
     world = World()
 
-    def understand(route: str, raw: Raw) -> Parsed:
+    def understand(raw: Raw) -> Parsed:
         raise Forbidden("wrong signature")
 
     world.phone.understand = understand
@@ -90,7 +90,7 @@ async def test_a_forgery_is_refused_with_one_log_line_and_stores_nothing() -> No
 async def test_what_a_connector_stumbles_over_is_kept_and_taken() -> None:
     world = World()
 
-    def understand(route: str, raw: Raw) -> Parsed:
+    def understand(raw: Raw) -> Parsed:
         raise KeyError("MsgType")
 
     world.phone.understand = understand
@@ -107,7 +107,7 @@ async def test_what_a_connector_stumbles_over_is_kept_and_taken() -> None:
 
 async def test_what_a_connector_cannot_read_is_kept_with_its_reason() -> None:
     world = World()
-    world.phone.understand = lambda route, raw: Parsed(Answer(body="success"), unparsed="an event of type 7")
+    world.phone.understand = lambda raw: Parsed(Answer(body="success"), unparsed="an event of type 7")
     answer = await world.ask("POST", PATH)
     ((_, command),) = world.calls.commands
     assert isinstance(command, KeepUnparsed)
@@ -117,7 +117,7 @@ async def test_what_a_connector_cannot_read_is_kept_with_its_reason() -> None:
 async def test_what_no_owner_commits_is_taken_once_it_is_on_disk(tmp_path: Path) -> None:
     world = World(disk=tmp_path)
     world.calls.away = True
-    world.phone.understand = lambda route, raw: Parsed(Answer(body="success"), (inbound(1),))
+    world.phone.understand = lambda raw: Parsed(Answer(body="success"), (inbound(1),))
     assert (await world.ask("POST", PATH)).text == "success"
     assert (world.spool.waiting, len(list((tmp_path / "spool").iterdir()))) == (1, 1)
 
@@ -125,7 +125,7 @@ async def test_what_no_owner_commits_is_taken_once_it_is_on_disk(tmp_path: Path)
 async def test_the_platform_is_asked_to_come_again_while_neither_log_nor_disk_take_anything() -> None:
     world = World()
     world.calls.away = True
-    world.phone.understand = lambda route, raw: Parsed(Answer(body="success"), (inbound(1),))
+    world.phone.understand = lambda raw: Parsed(Answer(body="success"), (inbound(1),))
     answer = await world.ask("POST", PATH)
     assert (problem_of(answer)["code"], answer.status_code, answer.headers["retry-after"]) == ("unavailable", 503, "1")
 
@@ -142,7 +142,7 @@ async def test_a_refusal_is_answered_as_taken_and_kept_unless_it_was_known(code:
             submit(entity, command, done, sender)
 
     world.calls.submit = refuse  # type: ignore[method-assign]
-    world.phone.understand = lambda route, raw: Parsed(Answer(body="success"), (inbound(1),))
+    world.phone.understand = lambda raw: Parsed(Answer(body="success"), (inbound(1),))
     assert (await world.ask("POST", PATH)).text == "success"
     assert len(world.calls.commands) == kept
 

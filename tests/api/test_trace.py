@@ -48,7 +48,7 @@ async def test_each_step_is_told_with_its_time_and_without_its_words(world: Worl
         "id": "", "text": "我的电话是 1•••… (21 characters)", "because": ["call-me"], "outside_id": "<m1@x.org>",
         "raw": {
             "method": "POST", "query": {"sign": "•••"}, "headers": {"host": "hub"},
-            "body": "我的电话是 1•••… (26 characters)", "received_at_ms": 5000,
+            "body": "我的电话是 1•••… (26 characters)", "received_at_ms": 5000, "route": "",
         },
     }  # fmt: skip
 

@@ -17,7 +17,12 @@ from tests.history.batches import batch, record
 LIST = "/api/v1/unparsed"
 INTAKE = "i0-phone"
 CAME = Raw(
-    "POST", {"msg_signature": "abc", "nonce": "7"}, {"x-sign": "s"}, b"<xml>call 13812345678, geheim99</xml>", 5000
+    "POST",
+    {"msg_signature": "abc", "nonce": "7"},
+    {"x-sign": "s"},
+    b"<xml>call 13812345678, geheim99</xml>",
+    5000,
+    "callback",
 )
 
 
@@ -56,7 +61,7 @@ async def test_one_is_shown_without_its_secrets_and_with_its_body_on_demand(worl
     raw = (await world.ask("GET", path, "admin")).json()["raw"]
     assert raw == {
         "method": "POST", "query": {"msg_signature": "•••", "nonce": "7"}, "headers": {"x-sign": "•••"},
-        "body": "<xml>call … (37 characters)", "received_at_ms": 5000,
+        "body": "<xml>call … (37 characters)", "received_at_ms": 5000, "route": "callback",
     }  # fmt: skip
     whole = (await world.ask("GET", path, "admin", params={"texts": True})).json()["raw"]
     assert whole["body"] == "<xml>call 1•••8, •••</xml>"
@@ -67,7 +72,7 @@ async def test_one_is_shown_without_its_secrets_and_with_its_body_on_demand(worl
 async def test_what_can_be_read_now_is_taken_and_a_second_time_known(world: World) -> None:
     seen: list[Raw] = []
 
-    def understand(route: str, raw: Raw) -> Parsed:
+    def understand(raw: Raw) -> Parsed:
         seen.append(raw)
         return Parsed(Answer(), (Inbound("wangfang", "m1", "text", 1000),))
 
@@ -86,11 +91,11 @@ async def test_what_can_be_read_now_is_taken_and_a_second_time_known(world: Worl
     assert again.json() == {"taken": [{"entity": "a3-wangfang", "seq": 7, "known": True}]}
 
 
-def forbid(route: str, raw: Raw) -> Parsed:
+def forbid(raw: Raw) -> Parsed:
     raise Forbidden("the signature is for geheim99")
 
 
-def stumble(route: str, raw: Raw) -> Parsed:
+def stumble(raw: Raw) -> Parsed:
     raise KeyError("MsgType")
 
 
@@ -99,7 +104,7 @@ def stumble(route: str, raw: Raw) -> Parsed:
     [
         (forbid, 1, "the connector refuses it: the signature is for •••"),
         (stumble, 1, "KeyError: 'MsgType'"),
-        (lambda route, raw: Parsed(unparsed="an event of type 7"), 1, "an event of type 7"),
+        (lambda raw: Parsed(unparsed="an event of type 7"), 1, "an event of type 7"),
         (stumble, 2, "is not kept"),
     ],
 )

@@ -42,10 +42,10 @@ class Phone(Connector):
 
     can = Capabilities(role="agent")
     routes = (Route("callback", ("GET", "POST"), body_limit=1000), Route("", ("POST",)))
-    understand: Callable[[str, Raw], Parsed] = staticmethod(lambda route, raw: Parsed(Answer(body="success")))
+    understand: Callable[[Raw], Parsed] = staticmethod(lambda raw: Parsed(Answer(body="success")))
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        return self.understand(route, raw)
+    def parse(self, raw: Raw) -> Parsed:
+        return self.understand(raw)
 
 
 class World:

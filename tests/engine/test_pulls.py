@@ -11,7 +11,7 @@ from hub.bus.bucket import Bucket
 from hub.bus.connection import Connection, connect
 from hub.bus.leases import Leases
 from hub.bus.server import EmbeddedServer
-from hub.contract import Capabilities, Connector, Inbound, Parsed, Pulled, Raw
+from hub.contract import Capabilities, Connector, Inbound, Item, Parsed, Pulled, Raw
 from hub.engine import pulls as module
 from hub.engine.ingest import Addressed
 from hub.engine.pulls import BUCKET, Pulls
@@ -40,11 +40,13 @@ class Mailbox(Connector):
             self.news.clear()
             await self.news.wait()
         new = self.messages[start : start + 3]
-        items = [
-            (text.encode(), Parsed(inbounds=(Inbound("zhang", f"m{n}", text, 0),)))
-            for n, text in enumerate(new, start + 1)
-        ]
+        items = [Item(text.encode(), {"n": str(n)}) for n, text in enumerate(new, start + 1)]
         return Pulled(str(start + len(new)), items)
+
+    def parse(self, raw: Raw) -> Parsed:
+        if raw.body == b"poison":
+            raise ValueError("it tastes of almonds")
+        return Parsed(inbounds=(Inbound("zhang", f"m{raw.headers['n']}", raw.body.decode(), 0),))
 
 
 class Committed:
@@ -53,9 +55,15 @@ class Committed:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.full = False
-        self.cursors: list[str] = []
+        self.unparsed: list[tuple[str, Raw]] = []
+        self.stumbled: list[str] = []
+
+    def stumble(self, channel: str) -> None:
+        self.stumbled.append(channel)
 
     async def prepare(self, channel: str, parsed: Parsed, raw: Raw) -> list[Addressed]:
+        if parsed.unparsed:
+            self.unparsed.append((parsed.unparsed, raw))
         return [Addressed(inbound.identity, inbound) for inbound in parsed.inbounds]  # type: ignore[arg-type]
 
     async def commit(self, channel: str, commands: list[Addressed]) -> None:
@@ -152,7 +160,21 @@ async def test_a_worker_that_has_lost_its_turn_cannot_move_the_cursor(connection
     await leases.close()
 
 
-@pytest.mark.parametrize("answer", [None, [], Pulled(7)])  # type: ignore[arg-type]
+async def test_what_cannot_be_read_is_kept_with_its_bytes_and_holds_up_nothing(connection: Connection) -> None:
+    mailbox, committed = Mailbox(), Committed()
+    with capture_logs():
+        pulls, leases = await worker(connection, "w1", mailbox, committed)
+        mailbox.write("a", "poison", "b")
+        await until(lambda: committed.texts == ["a", "b"])
+    ((because, raw),) = committed.unparsed
+    assert because == "ValueError: it tastes of almonds"
+    assert (raw.method, raw.route, raw.headers, raw.body) == ("PULL", "", {"n": "2"}, b"poison")
+    assert committed.stumbled == ["mailbox"]
+    await pulls.close()
+    await leases.close()
+
+
+@pytest.mark.parametrize("answer", [None, [], Pulled(7), Pulled("1", [b"x"]), Pulled("1", [Item("x")])])  # type: ignore[arg-type]
 async def test_what_is_no_pulled_is_a_trouble_and_not_the_end(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:

@@ -16,6 +16,7 @@ from hub.contract import (
     Delivery,
     Forbidden,
     Inbound,
+    Item,
     Parsed,
     Pulled,
     Raw,
@@ -41,10 +42,13 @@ class KeepsItsOwnQueue(Called):
 
     async def start(self, surroundings: Surroundings) -> None:
         await super().start(surroundings)
-        self.queue: asyncio.Queue[tuple[bytes, Parsed]] = asyncio.Queue()
+        self.queue: asyncio.Queue[Item] = asyncio.Queue()
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        self.queue.put_nowait((raw.body, super().parse(route, raw)))
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
+        if raw.method == "PULL":
+            return parsed
+        self.queue.put_nowait(Item(raw.body, raw.headers))
         return Parsed()
 
     async def pull(self, cursor: str) -> Pulled:
@@ -58,8 +62,8 @@ class DropsQuickPairs(Called):
         super().__init__(settings)
         self.last: dict[str, tuple[str, float]] = {}
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        parsed = super().parse(route, raw)
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
         for inbound in parsed.inbounds:
             text, at = self.last.get(inbound.identity, ("", 0.0))
             self.last[inbound.identity] = inbound.text, time.monotonic()
@@ -103,17 +107,17 @@ CURSORS: dict[str, str] = {}
 class SwallowsUnknownKinds(Called):
     """Knows texts, and is silent about all else."""
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        parsed = super().parse(route, raw)
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
         return Parsed(inbounds=[inbound for inbound in parsed.inbounds if not inbound.unsupported])
 
 
 class ForgivesGarbage(Called):
     """Catches all, so that the platform never hears of an error."""
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         try:
-            return super().parse(route, raw)
+            return super().parse(raw)
         except (KeyError, TypeError, ValueError, AttributeError):
             return Parsed()
 
@@ -121,15 +125,15 @@ class ForgivesGarbage(Called):
 class TrustsAnybody(Called):
     """Leaves the signature for later."""
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         return Parsed(inbounds=[self.inbound(json.loads(raw.body))])
 
 
 class IgnoresOldCallbacks(Called):
     """Drops what is older than five minutes, against replays."""
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        parsed = super().parse(route, raw)
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
         return Parsed(inbounds=[one for one in parsed.inbounds if abs(raw.received_at_ms - one.sent_at_ms) < 300_000])
 
 
@@ -157,8 +161,8 @@ class StopsFloods(Called):
         super().__init__(settings)
         self.latest: deque[float] = deque(maxlen=100)
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
-        parsed = super().parse(route, raw)
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
         flood = len(self.latest) == self.latest.maxlen and self.latest[0] > time.monotonic() - PAUSE_S
         self.latest.append(time.monotonic())
         return Parsed() if flood else parsed
@@ -169,25 +173,21 @@ class NumbersByPage(Asking):
 
     async def pull(self, cursor: str) -> Pulled:
         pulled = await super().pull(cursor)
-        items = [
-            (
-                body,
-                dataclasses.replace(
-                    parsed, inbounds=[dataclasses.replace(one, outside_id=f"{cursor}/{i}") for one in parsed.inbounds]
-                ),
-            )
-            for i, (body, parsed) in enumerate(pulled.items)
-        ]
+        items = [Item(item.body, {"place": f"{cursor}/{i}"}) for i, item in enumerate(pulled.items)]
         return Pulled(pulled.cursor, items)
+
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
+        return Parsed(inbounds=[dataclasses.replace(one, outside_id=raw.headers["place"]) for one in parsed.inbounds])
 
 
 class ReadsBeforeItChecks(Called):
     """Refuses what is nested too deep, and counts anew at each place."""
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         if max((raw.body[:i].count(b"<") for i in range(0, len(raw.body), 10)), default=0) > 100_000:
             raise Forbidden("it is nested too deep")
-        return super().parse(route, raw)
+        return super().parse(raw)
 
 
 # --- out -------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hub.contract import (
     Delivery,
     Forbidden,
     Inbound,
+    Item,
     Parsed,
     Pulled,
     Raw,
@@ -57,7 +58,7 @@ class Called(Connector):
     async def stop(self) -> None:
         await self.http.aclose()
 
-    def parse(self, route: str, raw: Raw) -> Parsed:
+    def parse(self, raw: Raw) -> Parsed:
         sealed = raw.headers.get("x-parrot-signature", "")
         if not hmac.compare_digest(signature(self.secret, raw.body).encode(), sealed.encode()):
             raise Forbidden("x-parrot-signature does not fit the body")
@@ -103,14 +104,10 @@ class Asking(Called):
         answer = await self.http.get("/heard", params={"after": cursor or "0", "wait": WAIT_S})
         answer.raise_for_status()
         page = answer.json()
-        return Pulled(str(page["next"]), [(json.dumps(item).encode(), self.parsed(item)) for item in page["items"]])
+        return Pulled(str(page["next"]), [Item(json.dumps(item).encode()) for item in page["items"]])
 
-    def parsed(self, item: dict[str, Any]) -> Parsed:
-        """An item that makes no sense holds up none of the others."""
-        try:
-            return Parsed(inbounds=[self.inbound(item)])
-        except Exception as error:
-            return Parsed(unparsed=f"{type(error).__name__}: {error}")
+    def parse(self, raw: Raw) -> Parsed:
+        return Parsed(inbounds=[self.inbound(json.loads(raw.body))])
 
 
 class Forgetful(Called):
