@@ -41,7 +41,7 @@ class MailVisitor(Client):
         return [True] * len(self.texts)
 
     def answers(self) -> Sequence[str]:
-        return [letter.text for letter in self._mail.ledger().get(self._address, [])]
+        return [letter.text for letter in self._mail.office.letters.get(self._address, []) if letter.side == "us"]
 
 
 class Email(Channel):
