@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import pytest
 
-from connectors.http import exchange, transport
-from connectors.http.transport import Direct, open_transport
+from connectors.http import transport
+from connectors.http.transport import Transport
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -59,7 +59,7 @@ async def far_side(take: Answer, secure: ssl.SSLContext | None = None) -> AsyncI
 async def client(take: Answer, answer_s: float = 5) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         far_side(take) as url,
-        httpx.AsyncClient(base_url=url, timeout=answer_s, transport=open_transport(url)) as http,
+        httpx.AsyncClient(base_url=url, timeout=answer_s, transport=Transport(url)) as http,
     ):
         yield http
 
@@ -240,7 +240,7 @@ async def test_a_server_that_takes_nothing_is_given_up() -> None:
 async def test_where_nobody_listens_nothing_was_sent() -> None:
     async with far_side(Server(OK).take) as url:
         pass
-    async with httpx.AsyncClient(transport=Direct()) as http:
+    async with httpx.AsyncClient(transport=Transport("https://127.0.0.1")) as http:
         with pytest.raises(httpx.ConnectError):
             await http.post(url, content=b"x")
         with pytest.raises(httpx.ConnectError):
@@ -268,7 +268,7 @@ async def test_who_stops_waiting_ends_the_connection() -> None:
 
 async def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(certificate: ssl.SSLContext) -> None:
     server = Server(OK)
-    async with far_side(server.take, certificate) as url, httpx.AsyncClient(transport=Direct()) as http:
+    async with far_side(server.take, certificate) as url, httpx.AsyncClient(transport=Transport("https://127.0.0.1")) as http:
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.post(url, content=b"x")
     assert server.requests == []
@@ -276,7 +276,7 @@ async def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(certif
 
 async def test_a_server_that_is_trusted_is_spoken_to_in_tls(certificate: ssl.SSLContext, trust: ssl.SSLContext) -> None:
     server = Server(OK)
-    async with far_side(server.take, certificate) as url, httpx.AsyncClient(transport=Direct(trust)) as http:
+    async with far_side(server.take, certificate) as url, httpx.AsyncClient(transport=Transport(url, trust)) as http:
         for _ in range(2):
             assert (await http.post(url, content=b"x" * 1_000_000)).content == b"ok"
     assert server.connections == 1
@@ -286,7 +286,7 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
     server = Server(OK)
     async with far_side(server.take) as url:
         monkeypatch.setenv("http_proxy", url.removeprefix("http://"))
-        async with httpx.AsyncClient(transport=open_transport("http://platform.invalid/")) as http:
+        async with httpx.AsyncClient(transport=Transport("http://platform.invalid/")) as http:
             assert (await http.post("http://platform.invalid/", content=b"x")).content == b"ok"
     assert server.requests[0].startswith(b"POST http://platform.invalid/ HTTP/1.1")
 
