@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -156,13 +157,16 @@ async def _whole(bench: Bench) -> None:
 async def _parts(bench: Bench) -> int:
     await bench.answer(1)
     await bench.seen_all((1,))
-    with bench.out.fault("hold", _call(bench, 0)) as held:
-        await bench.answer(0, _long(bench))
-        await bench.hit(held)
-    await bench.until(lambda: bool(bench.accepted(0)), "the first part was shown")
-    for mishap in ("lose", "refuse"):
-        with bench.out.fault(mishap, _call(bench, 0), times=1) as fault:
-            await bench.hit(fault)
+    with contextlib.ExitStack() as faults:
+        with bench.out.fault("hold", _call(bench, 0)) as held:
+            await bench.answer(0, _long(bench))
+            await bench.hit(held)
+            # Now: once the first part is let go the hub needs a few milliseconds for all others.
+            lost = faults.enter_context(bench.out.fault("lose", _call(bench, 0), times=1))
+        await bench.until(lambda: bool(bench.accepted(0)), "the first part was shown")
+        await bench.hit(lost)
+    with bench.out.fault("refuse", _call(bench, 0), times=1) as refused:
+        await bench.hit(refused)
     await bench.restart()
     await _whole(bench)
     return 1
