@@ -72,6 +72,8 @@ class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     """It held up the worker, and was ended."""
     troubles: tuple[str, ...] = ()
     """What stands in the way of its messages at this moment."""
+    guide: str = ""
+    """Where its connector is described."""
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
