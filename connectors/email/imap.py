@@ -96,7 +96,7 @@ class ImapConnection:
         async with self._patience(ANSWER_S):
             greeting = await self._line()
         if not greeting.text.startswith(b"* OK"):
-            raise ImapFailed(f"{_place(self._server)} lets nobody in: {_said(greeting.text)}")
+            raise ImapFailed(f"{_place(self._server)} lets nobody in: {_said(self._server, greeting.text)}")
         if self._server.tls == "starttls":
             await self._start_tls(tls)
         await self._sign_in()
@@ -214,7 +214,7 @@ class ImapConnection:
                 lines.append(line)
         status, _, said = line.text.removeprefix(tag + b" ").partition(b" ")
         if status.upper() != b"OK":
-            raise CommandRefused(_place(self._server), _said(status + b" " + said))
+            raise CommandRefused(_place(self._server), _said(self._server, status + b" " + said))
         return [*lines, line]
 
     async def _line(self) -> Line:
@@ -233,9 +233,10 @@ class ImapConnection:
             raise ImapFailed(f"{_place(self._server)} has broken off ({type(error).__name__})") from error
         text = text.rstrip()
         if found := _ALERT.search(text):
-            self.alert = _said(found[1])
+            self.alert = _said(self._server, found[1])
+        self._news = self._news or _NEWS.match(text) is not None
         if text.upper().startswith(b"* BYE"):
-            raise ImapFailed(f"{_place(self._server)} says good-bye: {_said(text[5:])}")
+            raise ImapFailed(f"{_place(self._server)} says good-bye: {_said(self._server, text[5:])}")
         return Line(text, tuple(literals))
 
     @contextlib.asynccontextmanager
@@ -251,8 +252,8 @@ def _place(server: Imap) -> str:
     return f"the IMAP server {server.host}:{server.port}"
 
 
-def _said(text: bytes) -> str:
-    return " ".join(text.decode("utf-8", "replace").split())[:200]
+def _said(server: Imap, text: bytes) -> str:
+    return " ".join(server.hide(text.decode("utf-8", "replace")).split())[:200]
 
 
 def _set(uids: Iterable[int]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from connectors.email import imap, inbox
 from connectors.email.conftest import HOST, Certified, Server, StandIn, dovecot, pymap, stand_in
@@ -257,6 +258,21 @@ async def test_a_lost_line_is_noticed_and_opened_anew(
     assert 3 in numbers(await box.pull(batch.cursor))
     assert box.trouble == ""
     box.close()
+
+
+@pytest.mark.parametrize("answer", [b"* BYE what is (%s)?\r\n", b"K1 BAD what is (%s)?\r\n"])
+async def test_a_server_that_repeats_the_password_is_not_quoted_with_it(answer: bytes) -> None:
+    async def repeating(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK hello\r\n")
+        writer.write(answer % (await reader.readline()).strip())
+        writer.close()
+
+    async with await asyncio.start_server(repeating, HOST, 0) as running:
+        port = running.sockets[0].getsockname()[1]
+        box = Inbox(Imap(host=HOST, port=port, tls="none", user="kefu", password=SecretStr('hu"sh')), TLS)
+        with pytest.raises(ImapFailed) as raised:
+            await box.pull("")
+    assert 'what is (K1 LOGIN "kefu" "***")?' in str(raised.value)
 
 
 async def test_a_server_that_is_away_is_said_with_its_place() -> None:
