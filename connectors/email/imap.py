@@ -69,6 +69,7 @@ class ImapConnection:
         self._server, self._reader, self._writer = server, reader, writer
         self._capabilities: frozenset[bytes] = frozenset()
         self._tags = 0
+        self._news = False
 
     @classmethod
     async def open(cls, server: Imap, tls: ssl.SSLContext) -> Self:
@@ -145,6 +146,7 @@ class ImapConnection:
     async def uids(self, criterion: str) -> list[int]:
         """The UIDs of the mails that fit, in their order."""
         await self._command(b"NOOP")  # some servers show new mail only then
+        self._news = False
         lines = await self._command(b"UID SEARCH " + criterion.encode())
         found = [line.text.removeprefix(b"* SEARCH").split() for line in lines if line.text.startswith(b"* SEARCH")]
         return sorted({int(uid) for uids in found for uid in uids if uid.isdigit()})
@@ -166,15 +168,17 @@ class ImapConnection:
         return None
 
     async def wait(self, seconds: float) -> None:
-        """Return when there may be news, at the latest after so long."""
+        """Return when there has been news since the last search began, at the latest after so long."""
+        if self._news:  # told in the answer to SEARCH, say, and not told again
+            return
         if b"IDLE" not in self._capabilities:
             await asyncio.sleep(min(seconds, POLL_S))
             return
         tag = self._send(b"IDLE")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not _NEWS.match((await self._line()).text):
-                    pass
+                while not self._news:
+                    await self._line()
         self._writer.write(b"DONE\r\n")
         await self._answer(tag, ANSWER_S)
 

@@ -348,6 +348,30 @@ async def test_a_server_that_rings_for_nothing_is_not_asked_as_fast_as_it_can(
     box.close()
 
 
+@pytest.mark.parametrize("says_so", [False, True])
+async def test_a_mail_that_arrives_behind_the_search_is_not_waited_for(
+    ours: StandIn, monkeypatch: pytest.MonkeyPatch, says_so: bool
+) -> None:
+    monkeypatch.setattr(inbox, "WAIT_S", 60.0)
+
+    class Session(ImapSession):
+        def _uid(self, what: str, which: str, rest: str) -> None:
+            super()._uid(what, which, rest)
+            if not self._inbox:
+                self._mail.office.put(mail(1))
+                if says_so:
+                    self._tell()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Session(ours.mail, reader, writer).run()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        box = Inbox(ours.imap(port=server.sockets[0].getsockname()[1]), TLS)
+        async with asyncio.timeout(20):
+            assert numbers(await box.pull(f"{ours.mail.office.validity}.0")) == [1]
+        box.close()
+
+
 # --- TLS -----------------------------------------------------------------------------------------------------------
 
 
