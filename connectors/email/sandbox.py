@@ -12,7 +12,8 @@ import argparse
 import asyncio
 import contextlib
 import json
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -50,10 +51,12 @@ class Faults(msgspec.Struct):
 class MailSandbox:
     """The provider while it runs; `url` is the customers' webmail."""
 
-    def __init__(self, *, port: int = 0, imap_port: int = 0, smtp_port: int = 0) -> None:
+    def __init__(
+        self, *, port: int = 0, imap_port: int = 0, smtp_port: int = 0, now: Callable[[], float] = time.time
+    ) -> None:
         self.user, self.password = "kefu", "stand-in"
         self.faults = Faults()
-        self.office = PostOffice(OURS)
+        self.office = PostOffice(OURS, now)
         self.greylisted: set[str] = set()
         self.senders: list[str] = []
         """Of each mail that was taken, the envelope's sender."""
@@ -61,14 +64,15 @@ class MailSandbox:
         """How often somebody has given a password to the IMAP server, right or wrong."""
         self.stopping = asyncio.Event()
         self.url = ""
-        self._ports = port, imap_port, smtp_port
+        self.imap_port, self.smtp_port = imap_port, smtp_port
+        self._port = port
         self._sessions: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        http_port, imap_port, smtp_port = self._ports
-        self._imap = await asyncio.start_server(self._serve_imap, HOST, imap_port)
-        self._smtp = await asyncio.get_running_loop().create_server(lambda: smtp_session(self), HOST, smtp_port)
-        self._http = serving(build_app(self), http_port)
+        self._imap = await asyncio.start_server(self._serve_imap, HOST, self.imap_port)
+        self._smtp = await asyncio.get_running_loop().create_server(lambda: smtp_session(self), HOST, self.smtp_port)
+        self.imap_port, self.smtp_port = (server.sockets[0].getsockname()[1] for server in (self._imap, self._smtp))
+        self._http = serving(build_app(self), self._port)
         self.url = await self._http.__aenter__()
         return self
 
@@ -87,12 +91,11 @@ class MailSandbox:
     def settings(self) -> dict[str, Any]:
         """What belongs under channels.email in config/hub.yaml to use this stand-in."""
         account = {"host": HOST, "tls": "none", "user": self.user, "password": self.password}
-        imap_port, smtp_port = (server.sockets[0].getsockname()[1] for server in (self._imap, self._smtp))
         return {
             "address": OURS,
             "name": "Kefu Hub",
-            "imap": account | {"port": imap_port},
-            "smtp": account | {"port": smtp_port},
+            "imap": account | {"port": self.imap_port},
+            "smtp": account | {"port": self.smtp_port},
             "fold_s": 0,
         }
 
@@ -123,7 +126,7 @@ class MailSandbox:
     # --- what customers do -------------------------------------------------------------------------------------------
 
     def say(self, address: str, text: str, *, subject: str = "", files: Sequence[tuple[str, str, bytes]] = ()) -> str:
-        """A customer writes a mail, or answers the last one of ours where there is no `subject`; its Message-ID.
+        """A customer writes a mail, or where there is no `subject` answers the last one; its Message-ID.
 
         `files` are name, media type and content.
         """
