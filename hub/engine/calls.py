@@ -23,7 +23,7 @@ _FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, Not
 
 
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
-    """A refusal (hub.domain.refusals), as data. `seq` with `repeated`, `resend_from` with `resend`."""
+    """A refusal (hub.domain.refusals), as data: `seq` of `repeated` and `unknown_tab`, `resend_from` of `resend`."""
 
     code: str
     message: str
