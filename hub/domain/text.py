@@ -39,6 +39,12 @@ def cut(text: str, limit: int, size: Callable[[str], int] = size) -> list[str]:
     return out
 
 
+def beginning(text: str) -> str:
+    """How a text begins, on one line, for those who are to recognise it."""
+    first = cut(text.replace("\n", " "), 36)
+    return first[0] + ("…" if len(first) > 1 else "")
+
+
 def clusters(text: str) -> Iterator[str]:
     """The characters of a text as people see them.
 
