@@ -267,10 +267,11 @@ def _change(state: Agent, said: words.Recall | words.Correct, command: c.Receive
     if conversation is None:
         question = notes.which(verb, f"#12 {verb}" + (" 新的内容" if text else ""))
         return [*_doubt_sticky(state, command), *_give_back(state, question, text)]
-    if state.held or aim.returning(state) or aim.late(state, command):
-        return _give_back(state, "你有文字在等 #号 或刚退回，请先看过，再写一次", text)
-    asked = e.ChangeAsked(conversation, state.serving[conversation].no, text)
-    return [asked, *_switch(state, conversation, command, now_ms)]
+    if state.held or aim.returning(state) or aim.surprised(state, command, now_ms):
+        events = _give_back(state, "你有文字在等 #号 或刚退回，请先看过，再写一次", text)
+    else:
+        events = [e.ChangeAsked(conversation, state.serving[conversation].no, text)]
+    return [*events, *_switch(state, conversation, command, now_ms)]
 
 
 def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:

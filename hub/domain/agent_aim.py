@@ -58,6 +58,11 @@ def returning(state: Agent) -> bool:
     return state.misled or any(one.returns for one in notes)
 
 
+def surprised(state: Agent, command: c.ReceiveText, now_ms: int) -> bool:
+    """When it was written the phone did not show yet what became of the texts before it, or one of them came later."""
+    return late(state, command) or latest(command, now_ms) < state.unsettled_ms
+
+
 def numbered(state: Agent, no: int) -> str | None:
     """The conversation with this number, if it is theirs."""
     return next((conversation for conversation, served in state.serving.items() if served.no == no), None)

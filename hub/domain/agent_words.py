@@ -120,7 +120,7 @@ def _numbered(no: int, text: str) -> Said:
     if text.lower() in ("撤回", "recall"):
         return Recall(no)
     if text == "更正":
-        return Help()
+        return Switch(no)
     if found := _CORRECT.fullmatch(text):
         return Misspelt() if found[1] or found[2].startswith(("#", "＃")) else Correct(found[2], no)
     return Answer(no, text)

@@ -29,12 +29,12 @@ def decide(state: Conversation, command: ChangeMessage, now_ms: int) -> list[Any
     _check_settled(box, said.seq)
     withdrawn = _withdrawn(box, said.seq, command.agent)
     taken = [one for one in box.sent.values() if one.refs == (said.seq,)]
-    queued = any(piece.message.refs == (said.seq,) for piece in box.pieces)
+    untaken = any(message.refs == (said.seq,) and not message.replaces for message in _messages(box))
+    if not taken and not untaken:
+        raise Unchangeable(f"发出太久了，不能再{verb}")
     if not taken:
-        if not withdrawn and not queued:
-            raise Unchangeable(f"发出太久了，不能再{verb}")
         return [*withdrawn, _done(state, said, text, state.display, anew=bool(text))]
-    if text and (withdrawn or queued):
+    if text and untaken:
         raise Unchangeable("只送达了一部分：请先撤回，再重新发送")
     piece = _piece(box, said, text, state.display, _parts(box, said.files, text, taken), now_ms)
     return [*withdrawn, e.ChangeBegun(said.seq, piece)]
@@ -59,28 +59,32 @@ def _done(
     return e.MessageRecalled(said.seq, said.now, by, said.beginning, to, no)
 
 
+def _messages(box: Outbox) -> list[Outgoing]:
+    """What is on its way, cut already, or was refused."""
+    pieces = [*box.pieces, *(letter.piece for letter in box.letters.values())]
+    return [*(piece.message for piece in pieces), *([box.attempt.message] if box.attempt else [])]
+
+
 def _check_settled(box: Outbox, ref: int) -> None:
     """Raise Unchangeable where nobody can know what the visitor has of it, or where it is not a message by itself."""
-    open_, letters = box.attempt, list(box.letters.values())
-    under_way = [*(piece.message for piece in box.pieces), *([open_.message] if open_ else [])]
-    messages = [*under_way, *(letter.piece.message for letter in letters)]
-    if any(ref in refs != (ref,) for refs in (*(m.refs for m in messages), *(one.refs for one in box.sent.values()))):
+    open_ = box.attempt
+    went = [*(message.refs for message in _messages(box)), *(one.refs for one in box.sent.values())]
+    if any(ref in refs != (ref,) for refs in went):
         raise Unchangeable("它已和别的消息合成一条发出，不能单独更改")
-    if any(m.replaces and m.refs == (ref,) for m in under_way):
-        raise Unchangeable("上一次撤回或更正还没有完成，请稍后再试")
     if open_ and open_.message.refs == (ref,) and (open_.retry_at_ms is None or open_.doubt_ms is not None):
         raise Unchangeable("它正在发送，请稍后再试")
-    lost = [letter.piece.message for letter in letters if letter.unknown]
-    if any(m.refs == (ref,) and not m.replaces for m in lost):
+    lost = [letter.piece.message for letter in box.letters.values() if letter.unknown]
+    if any(message.refs == (ref,) and not message.replaces for message in lost):
         raise Unchangeable("平台没有确认是否送达，不能更改")
 
 
 def _withdrawn(box: Outbox, ref: int, agent: str) -> list[AnyEvent]:
-    """The ends of what has not been taken of it, and certainly will not be."""
-    events: list[AnyEvent] = []
-    if box.attempt is not None and box.attempt.message.refs == (ref,):
-        number = box.attempt.number
-        events += [e.AttemptRefused(number, WITHDRAWN, box.attempt.text, refs=(ref,)), e.DeliveryDropped(number, agent)]
+    """The ends of what has not been taken of it, or of an earlier change, and certainly will not be."""
+    open_, events = box.attempt, list[AnyEvent]()
+    if open_ is not None and open_.message.refs == (ref,):
+        changes = bool(open_.message.replaces)
+        events.append(e.AttemptRefused(open_.number, WITHDRAWN, open_.text, refs=(ref,), changes=changes))
+        events.append(e.DeliveryDropped(open_.number, agent))
     for number, letter in box.letters.items():
         if letter.piece.message.refs == (ref,):
             events.append(e.DeliveryDropped(number, agent))
