@@ -47,7 +47,7 @@ const zh = {
   remove: (name) => `移除 ${name}`,
   read: "已读",
   edited: "已更正",
-  recalled: "客服撤回了一条消息",
+  recalled: "这条消息已撤回",
   waiting: (position) => (position > 0 ? `正在为您安排客服，您排在第 ${position} 位` : "正在为您安排客服"),
   nobody: "现在没有客服在线。请直接留言，客服上线后会马上回复您",
   closed: "本次会话已结束，继续发消息即可重新开始",

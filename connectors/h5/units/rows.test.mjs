@@ -89,7 +89,7 @@ test("an answer that was taken back leaves a notice in its place", () => {
   assert.deepEqual(kinds(rows), ["time", "recalled", "other"]);
   assert.equal(rows[1].key, rowsOf(sessionWith(answers))[1].key, "nothing jumps");
   assert.equal(JSON.stringify(rows[1]).includes('"a"'), false);
-  assert.equal(textsFor("zh")[rows[1].notice], "客服撤回了一条消息");
+  assert.equal(textsFor("zh")[rows[1].notice], "这条消息已撤回");
 });
 
 test("a corrected answer reads as it was corrected last, and after a reload the same", () => {
