@@ -88,6 +88,16 @@ class FarSide(Protocol):
         """What the platform accepted so far, in its order."""
 
 
+class Board(Protocol):
+    """What a stand-in has besides, where its connector declares `edits_s` or `recalls_s`."""
+
+    changes: str
+    """The path of the call that replaces a text or takes it back."""
+
+    def screen(self, who: str) -> Sequence[str]:
+        """The texts that somebody has before their eyes at this moment, in order."""
+
+
 class Nobody:
     """The far side of a socket channel: its clients speak the hub's own protocol, and are tested with it."""
 
