@@ -81,6 +81,14 @@ def channel_names() -> list[str]:
     return sorted({*_folders(), *(point.name for point in entry_points(group=GROUP))})
 
 
+def guide(connector: Connector) -> str:
+    """Where it is described: the README of its folder, or the package that it was installed with."""
+    package = type(connector).__module__.rpartition(".")[0] or type(connector).__module__
+    if package.startswith("connectors."):
+        return f"{package.replace('.', '/')}/README.md"
+    return f"the documentation of the package {package.partition('.')[0]}"
+
+
 def _folders() -> list[str]:
     package = importlib.import_module("connectors")
     return [file.parent.name for folder in package.__path__ for file in Path(folder).glob("*/connector.py")]

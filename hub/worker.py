@@ -32,7 +32,7 @@ from hub.bus.requests import serve as serve_requests
 from hub.bus.room import Rooms
 from hub.bus.shared_secrets import Secrets, share
 from hub.bus.tokens import SharedTokens
-from hub.channels import load_connectors
+from hub.channels import guide, load_connectors
 from hub.clock import Clock
 from hub.contract import Connector, Surroundings
 from hub.domain import ids
@@ -169,12 +169,14 @@ class Worker:
 
     def _channel_health(self, name: str) -> ChannelHealth:
         counts = self.partitions.outlets[name].counts()
-        troubles = [counts.waits_because, self.pulls.troubles.get(name, ""), self._says(name)]
+        # A connector tells why it cannot pull better than the exception that it raised.
+        troubles = [counts.waits_because, self._says(name) or self.pulls.troubles.get(name, "")]
         return ChannelHealth(
             counts.verdicts,
             counts.faults + self.ingest.stumbled[name],
             self.stalls.counts[name],
             tuple(dict.fromkeys(trouble for trouble in troubles if trouble)),
+            guide(self.connectors[name]),
         )
 
     def _says(self, name: str) -> str:

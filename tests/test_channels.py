@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from hub.channels import faults, load_connectors
+from hub.channels import faults, guide, load_connectors
 from hub.contract import Capabilities, Connector, Delivery, Route, Sent, Verdict
 from hub.errors import SettingsError
 from hub.settings import Settings, load
@@ -226,3 +226,12 @@ def test_a_connector_from_a_wheel_is_found_by_its_entry_point(tmp_path: Path) ->
         PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(Path(__file__).parents[1])]),
     )
     assert "'carrier': <kefu_hub_carrier.Carrier object" in found
+
+
+def test_a_channel_is_described_where_its_connector_lies(file: Path) -> None:
+    (chat,) = load_connectors(load_text(file, "channels: {h5: {}}")).values()
+    assert guide(chat) == "connectors/h5/README.md"
+    assert (Path(__file__).parent.parent / guide(chat)).is_file()
+    assert guide(Pigeon(PigeonSettings(loft=Account(name="x"), secret=pydantic.SecretStr("s")))) == (
+        "the documentation of the package tests"
+    )

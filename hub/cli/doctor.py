@@ -207,11 +207,11 @@ def _channels_of(found: list[Health]) -> Iterator[Finding]:
     for name in sorted({name for health in found for name in health.channels}):
         each = [health.channels[name] for health in found if name in health.channels]
         for trouble in dict.fromkeys(trouble for channel in each for trouble in channel.troubles):
-            yield Finding("channel", f"{name}: {trouble}", f"connectors/{name}/README.md says what to look at")
+            yield Finding("channel", f"{name}: {trouble}", f"see {each[0].guide}")
         faults, stalls = sum(channel.faults for channel in each), sum(channel.stalls for channel in each)
         if faults or stalls:
             says = f"{name}: its connector went wrong {faults} times and held up a worker {stalls} times"
-            yield Finding("channel", says, "see the hub's log, and report it to whoever wrote the connector")
+            yield Finding("channel", says, f"see the hub's log, and report it to whoever wrote it ({each[0].guide})")
 
 
 async def _ask_workers(url: str) -> list[Health]:

@@ -146,7 +146,7 @@ def check_number(state: Conversation, tab: str, n: int) -> None:
     known = state.tabs.get(tab)
     if known is None:
         if tab in state.forgotten or (n != 1 and state.forgotten):
-            raise UnknownTab(tab)
+            raise UnknownTab(tab, state.seq if "/" in tab else state.visitor_seq)  # an agent's has their name before it
         if n != 1:
             raise Jumped(1)
     elif n <= known.n:

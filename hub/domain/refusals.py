@@ -28,12 +28,16 @@ class Jumped(Refusal):
 
 
 class UnknownTab(Refusal):
-    """A tab id that was forgotten (a conversation keeps 64) continues: compare with the history, take a new id."""
+    """A tab id that was forgotten (a conversation keeps 64) continues: compare with the history, take a new id.
+
+    `seq` is the last event that the client may see: what is stored under the tab id is in the history up to there.
+    """
 
     code = "unknown_tab"
 
-    def __init__(self, tab: str) -> None:
+    def __init__(self, tab: str, seq: int) -> None:
         super().__init__(f"tab {tab} is not known here any more: compare with the history and take a new tab id")
+        self.seq = seq
 
 
 class NotYours(Refusal):

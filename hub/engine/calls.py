@@ -23,9 +23,9 @@ _FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, Not
 
 
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
-    """A refusal (hub.domain.refusals), as data. `seq` with `repeated`, `resend_from` with `resend`.
+    """A refusal (hub.domain.refusals), as data: `seq` of `repeated` and `unknown_tab`, `resend_from` of `resend`.
 
-    `hidden` with `older` (hub.engine.slots): the events whose words the asker gets no more.
+    `hidden` of `older` (hub.engine.slots): the events whose words the asker gets no more.
     """
 
     code: str
@@ -76,6 +76,8 @@ class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     """It held up the worker, and was ended."""
     troubles: tuple[str, ...] = ()
     """What stands in the way of its messages at this moment."""
+    guide: str = ""
+    """Where its connector is described."""
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):

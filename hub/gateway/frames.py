@@ -216,15 +216,16 @@ class Error(ServerFrame, omit_defaults=True, rename={"from_": "from"}, gc=False)
     id: str = ""
     c: str = ""
     from_: int = 0
+    seq: int = 0
 
 
 encode = msgspec.json.Encoder().encode
 PONG = encode({"t": "pong"})
 
 
-def error(code: Code, message: str = "", *, id: str = "", c: str = "", resend_from: int = 0) -> bytes:
+def error(code: Code, message: str = "", *, id: str = "", c: str = "", resend_from: int = 0, seq: int = 0) -> bytes:
     """An error frame; without a `message` the code's own meaning."""
-    return encode(Error(code.number, code.do, message or code.meaning, id, c, resend_from))
+    return encode(Error(code.number, code.do, message or code.meaning, id, c, resend_from, seq))
 
 
 _SHORT = [bytes((0x81, length)) for length in range(126)]

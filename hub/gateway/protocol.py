@@ -274,7 +274,7 @@ def _denied(denied: Denied, id: str, entity: str) -> bytes:
         case "resend":
             return error(codes.HOLE, denied.message, id=id, c=entity, resend_from=denied.resend_from)
         case "unknown_tab":
-            return error(codes.FORGOTTEN_TAB, denied.message, id=id, c=entity)
+            return error(codes.FORGOTTEN_TAB, denied.message, id=id, c=entity, seq=denied.seq)
         case "not_yours" | "not_found":
             return error(codes.NOT_YOURS, denied.message, id=id, c=entity)
         case "refused":

@@ -100,10 +100,25 @@ def test_a_forgotten_tab_is_told_so_whatever_its_number(thread: Thread) -> None:
     for tab in range(TABS + 1):
         thread.post(f"t{tab}", 1)
     for n in (1, 2):
-        with pytest.raises(UnknownTab):
+        with pytest.raises(UnknownTab) as unknown:
             thread.post("t0", n)
+        assert unknown.value.seq == thread.state.visitor_seq
     assert len(thread.state.tabs) == TABS
     assert len(thread.state.forgotten) == 1 <= FORGOTTEN_TABS
+
+
+def test_a_forgotten_tab_is_told_the_last_event_that_its_client_may_see(thread: Thread) -> None:
+    thread.post("t", 1)
+    thread.assign("a3-wang")
+    for tab in range(TABS + 1):
+        thread.do(c.AnswerMessage("a3-wang", "稍等", f"d{tab}", 1))
+    thread.do(c.SetPhone("a3-wang", on=False))  # for agents only
+    with pytest.raises(UnknownTab) as visitors:
+        thread.post("t", 2)
+    with pytest.raises(UnknownTab) as agents:
+        thread.do(c.AnswerMessage("a3-wang", "稍等", "d0", 2))
+    assert visitors.value.seq == thread.state.visitor_seq < thread.state.seq
+    assert agents.value.seq == thread.state.seq
 
 
 def test_a_blocked_opener_waits_for_nobody_and_the_next_message_does(thread: Thread) -> None:

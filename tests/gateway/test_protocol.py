@@ -254,8 +254,8 @@ def record(seq: int, prev: int, event: AnyEvent) -> Record:
             {"t": "error", "code": 4111, "do": "resend", "id": "k3v9.7", "c": C, "from": 4, "message": "a hole"},
         ),
         (
-            Outcome(denied=Denied("unknown_tab", "forgotten")),
-            {"t": "error", "code": 4112, "do": "new_tab", "id": "k3v9.7", "c": C, "message": "forgotten"},
+            Outcome(denied=Denied("unknown_tab", "forgotten", seq=60)),
+            {"t": "error", "code": 4112, "do": "new_tab", "id": "k3v9.7", "c": C, "seq": 60, "message": "forgotten"},
         ),
         (
             Outcome(denied=Denied("not_yours", "it is with 小李")),

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from hub.domain.commands import AnswerMessage
+from hub.domain.conversation_state import TABS
 from hub.gateway import codes
 from tests.gateway.clients import AGENT, C, World
 
@@ -64,6 +65,24 @@ async def test_what_is_not_of_this_log_is_not_resumed(hello: dict[str, int]) -> 
     (welcome,) = world.visitor(**hello).heard()
     assert welcome["resumed"] is False
     assert texts([welcome]) == [(2, "text 1")]
+
+
+async def test_a_forgotten_tab_is_told_up_to_where_its_messages_are_in_the_history() -> None:
+    world = World()
+    visitor = world.visitor()
+    visitor.say({"t": "send", "id": "k3v9.1", "text": "the ack of this is lost"})
+    for n in range(TABS):
+        world.calls.post(C, "from elsewhere", f"tab{n}", lost=True)
+    visitor.heard()
+    visitor.say({"t": "send", "id": "k3v9.1", "text": "the ack of this is lost"})
+    (error,) = visitor.heard()
+    assert (error["code"], error["do"]) == (4112, "new_tab")
+    visitor.say({"t": "range", "after": 0, "before": error["seq"] + 1})
+    (page,) = visitor.heard()
+    visitor.say({"t": "range", "after": 0, "before": page["events"][0]["seq"]})
+    (older,) = visitor.heard()
+    assert (page["events"][-1]["seq"], page["more"]) == (error["seq"], True)
+    assert [each["id"] for each in older["events"]].count("k3v9.1") == 1
 
 
 async def test_a_repeat_is_acknowledged_with_its_seq_only() -> None:

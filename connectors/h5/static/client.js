@@ -184,14 +184,14 @@ export class Client extends EventTarget {
     if (effect.open) this.#open(effect.open);
     else if (effect.close) this.#letGo();
     else if (effect.frame) this.#socket.send(JSON.stringify(this.#complete(effect.frame)));
-    else if (effect.settle) this.#update((record) => settle(record, effect.settle));
+    else if (effect.settle) this.#update((record) => settle(record, effect.settle, effect.seq));
     else if (effect.raise) this.#update((record) => raise(record, effect.raise));
     else if (effect.renumber) {
       const { renumber: tab, from, dropped } = effect;
       this.#update((record) => renumber(record, { tab, from, dropped, random: this.env.random, own: this.own }));
     } else if (effect.reupload) {
-      const { reupload: place, tab, because } = effect;
-      this.#update((record) => reupload(record, { tab, place, because, random: this.env.random, own: this.own }));
+      const { reupload: place, claims, because } = effect;
+      this.#update((record) => reupload(record, { place, claims, because, random: this.env.random, own: this.own }));
     }
   }
 
@@ -365,6 +365,6 @@ export class Client extends EventTarget {
 
   #show(record) {
     this.#record = record;
-    this.#do(this.session.outbox(record.entries, this.#mine, this.env.now()));
+    this.#do(this.session.outbox(record.entries, this.#mine, this.env.now(), record.settled));
   }
 }

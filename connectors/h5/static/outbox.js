@@ -6,10 +6,13 @@
 const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
 
 /**
- * What is stored: the visitor's token, the numbers of the shared tab id, the unacknowledged entries in order, the files
- * that the hub has refused, and the last seq that the person has looked at.
+ * What is stored: the visitor's token, the numbers of the shared tab id, the unacknowledged entries in order, the seq up
+ * to which the events of those settled last will be found, the files that the hub has refused, and the last seq that the
+ * person has looked at.
  */
-export const EMPTY = Object.freeze({ visitor: null, tab: "", next: 1, place: 1, entries: [], refused: [], read: null });
+export const EMPTY = Object.freeze({
+  visitor: null, tab: "", next: 1, place: 1, entries: [], settled: 0, refused: [], read: null,
+});
 
 /** A name that nobody else has, for a tab or a file: 12 of a-z0-9. `random` yields numbers in [0, 1). */
 export function newTab(random) {
@@ -33,8 +36,12 @@ export function append(record, { text, files = [], at, seen, random, own = null 
   return { ...shared, next: next + 1, place: record.place + 1, entries };
 }
 
-/** Forgets entries that are stored in the hub. */
-export function settle(record, places) {
+/** Forgets entries that are stored in the hub, their events among those up to `seq`. */
+export function settle(record, places, seq) {
+  return { ...without(record, places), settled: seq };
+}
+
+function without(record, places) {
   return { ...record, entries: record.entries.filter((entry) => !places.includes(entry.place)) };
 }
 
@@ -43,7 +50,7 @@ export function settle(record, places) {
  * `dropped` places are forgotten. A second page that asks for the same finds nothing left to move.
  */
 export function renumber(record, { tab, from = 1, dropped = [], random, own = null }) {
-  const left = settle(record, dropped);
+  const left = without(record, dropped);
   const fresh = newTab(random);
   let next = 1;
   const entries = left.entries.map((entry) =>
@@ -59,17 +66,15 @@ export function claim(record, id, { attachment, claim }) {
 }
 
 /**
- * The hub takes the claims of this entry no more: its files are to be uploaded again, and it and those after it get
- * other numbers. Claims that are refused right after that are no matter of time: then the files are `because`.
+ * The hub takes these claims of the entry at `place` no more: its files are to be uploaded again. Its number stays: the
+ * hub has nothing under it, or knows a repeat. The second time it is no matter of time: then the files are `because`.
  */
-export function reupload(record, { tab, place, because, random, own = null }) {
-  const entry = record.entries.find((each) => each.place === place && each.tab === tab);
-  if (!entry) return record; // another page was first
-  const unclaimed = (each) => ({ ...each, again: true, files: each.files.map(({ claim, ...file }) => file) });
-  const entries = record.entries.map((each) => (each === entry ? unclaimed(each) : each));
-  const moved = renumber({ ...record, entries }, { tab, from: entry.n, random, own });
-  if (!entry.again) return moved;
-  return entry.files.reduce((left, { id }) => refuse(left, { id, because, random, own }), moved);
+export function reupload(record, { place, claims, because, random, own = null }) {
+  const entry = record.entries.find((each) => each.place === place);
+  if (!entry?.files.some(({ claim }) => claims.includes(claim))) return record; // another page was first
+  const unclaimed = { ...entry, again: true, files: entry.files.map(({ claim, ...file }) => file) };
+  const left = { ...record, entries: record.entries.map((each) => (each === entry ? unclaimed : each)) };
+  return entry.again ? entry.files.reduce((some, { id }) => refuse(some, { id, because, random, own }), left) : left;
 }
 
 /** The hub does not take this file, `because` {code, detail}: the rest of its message goes without it. */

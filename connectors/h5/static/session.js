@@ -4,10 +4,10 @@
 //   {open: "keep" | "renew" | "new"}   get such a token, open a socket
 //   {close: true}                      let go of the socket
 //   {frame: {…}}                       send
-//   {settle: [place, …]}               these entries are stored in the hub
+//   {settle: [place, …], seq}          these entries are stored in the hub, their events among those up to seq
 //   {raise: {tab: n, …}}               the numbers that the hub has
 //   {renumber: tab, from: n, dropped: [place]}  the tab id's numbers from n on cannot be used any more
-//   {reupload: place, tab, because}    the claims of this entry's files have run out
+//   {reupload: place, claims, because} these claims of this entry's files have run out
 // `due` is the moment at which tick() has something to do.
 
 import { Timeline } from "./timeline.js";
@@ -40,12 +40,13 @@ export class Session {
     this.epoch = 0;
     this.window = 64;
     // What the outbox holds, with this page's view of it: sentAt (null: not under way), sendFrom, first (the lowest n of
-    // its tab id that was unsettled when it was sent on this socket), and stored: 0, or the seq up to which the event
-    // will be found (the bubble stays until then).
+    // its tab id that was unsettled when it was sent on this socket), claims (of its files, as they were sent), and
+    // stored: 0, or the seq up to which the event will be found (the bubble stays until then).
     this.entries = [];
     this.refused = []; // {text, because}: the hub takes these never
     this.agentTypingUntil = 0;
     this.agentReadSeq = 0;
+    this.wornOut = ""; // the claims that were refused last
     this.stopCode = 0;
     this.token = "keep";
     this.remade = false;
@@ -96,22 +97,22 @@ export class Session {
     return this.#take();
   }
 
-  /** What the outbox holds now; `mine` says which places this page wrote. */
-  outbox(entries, mine, now) {
+  /** What the outbox holds now; `mine`: the places that this page wrote; `settled`: as in outbox.js. */
+  outbox(entries, mine, now, settled = 0) {
     const before = new Map(this.entries.map((entry) => [entry.place, entry]));
     const present = entries.map((entry) => {
       const old = before.get(entry.place);
       if (old && old.tab === entry.tab && old.n === entry.n) return Object.assign(old, { files: entry.files });
       const sendFrom = old || mine.has(entry.place) ? now : now + OTHERS_MS;
-      return { ...entry, sentAt: null, sendFrom, first: Infinity, stored: 0 };
+      return { ...entry, sentAt: null, sendFrom, first: Infinity, claims: [], stored: 0 };
     });
     const places = new Set(entries.map((entry) => entry.place));
-    // Settled by another page: shown until the event itself arrives here. What nobody could send has been withdrawn.
-    const gone = this.entries.filter((entry) => !places.has(entry.place));
-    const settled = gone.filter((entry) => isReady(entry) && !this.timeline.ids.has(idOf(entry)));
-    for (const entry of settled) entry.stored ||= Infinity;
-    this.entries = [...settled, ...present].sort((a, b) => a.place - b.place);
-    this.#flush(now);
+    // Settled by another page, perhaps under a number that was never seen here: shown until its event must be here.
+    // What nobody could send has been withdrawn.
+    const gone = this.entries.filter((entry) => !places.has(entry.place) && isReady(entry));
+    for (const entry of gone) entry.stored ||= Math.max(1, settled);
+    this.entries = [...gone, ...present].sort((a, b) => a.place - b.place);
+    this.#changed(now); // an event may have come before its entry
     return this.#take();
   }
 
@@ -192,7 +193,8 @@ export class Session {
     this.liveSince = 0;
     this.pausedUntil = 0;
     this.range = null; // the one range that is being fetched
-    this.comparing = null; // {floor, forgotten}: nothing is sent until the history from floor on is here
+    this.tabs = new Set(); // the tab ids that the hub is known to know
+    this.forgotten = ""; // the tab id that it is known not to
     this.resending = null; // {tab, from, until}: told once to send again from there; the rest of the window says it too
     this.wantsOlder = false;
     for (const entry of this.entries) Object.assign(entry, { sentAt: null, first: Infinity });
@@ -228,8 +230,7 @@ export class Session {
     this.#emit({ raise: tabs });
     this.#settle(this.entries.filter((entry) => entry.stored || entry.n <= (tabs[entry.tab] ?? 0)), frame.seq);
     for (const entry of this.entries) entry.sendFrom = 0;
-    // A tab id that the hub does not know is a new one, or a forgotten one whose first text may be stored long since.
-    this.#compare(this.entries.filter((entry) => !entry.stored && !(entry.tab in tabs)), "");
+    this.tabs = new Set(Object.keys(tabs));
     this.#changed(now);
   }
 
@@ -250,6 +251,7 @@ export class Session {
     } else this.timeline.expect(frame.seq); // a repeat: its event is known, or will be fetched
     if (entry) {
       this.#settle([entry], frame.seq);
+      this.tabs.add(entry.tab);
       if (this.resending?.tab === entry.tab) this.resending = null;
     }
     this.#changed(now);
@@ -285,21 +287,32 @@ export class Session {
       this.pausedUntil = now + RETRY_MS;
       this.#unsend(entry.tab, entry.n);
     } else if (frame.do === "resend") this.#resend(entry, frame.from, now);
-    else if (frame.do === "new_tab") this.#resend(entry, 1, now); // its first text makes a tab id known
-    else if (frame.do === "drop") this.#refused(entry, frame);
+    else if (frame.do === "new_tab") this.#unknown(entry, frame.seq ?? 0, now);
+    else if (frame.do === "drop") this.#refused(entry, frame, now);
   }
 
   /** The hub does not take this entry. Its number was not consumed, so those after it need other numbers. */
-  #refused(entry, { code, message }) {
-    const { tab, n, place } = entry;
-    if (code === BAD_FIELD && entry.files?.length) {
-      this.#halt(tab, n);
-      this.#emit({ reupload: place, tab, because: { code: "claim", detail: message } });
+  #refused(entry, { code, message }, now) {
+    const { tab, n, place, claims } = entry;
+    if (code === BAD_FIELD && claims.length) {
+      // Of an earlier sending this says nothing, a welcome does. What that does not settle is not stored.
+      const isSecond = this.wornOut === `${claims}`;
+      if (isSecond) this.#emit({ reupload: place, claims, because: { code: "claim", detail: message } });
+      this.wornOut = `${claims}`;
+      this.#drop(now);
       return;
     }
     this.refused.push({ text: entry.text, because: message });
     this.entries = this.entries.filter((each) => each !== entry);
     this.#renumber(tab, n, [place]);
+  }
+
+  /** The hub does not know the tab id: it has forgotten it, or waits for its first text. `seq` is the last event. */
+  #unknown(entry, seq, now) {
+    this.timeline.expect(seq);
+    this.#fetch(now);
+    if (entry.n === 1) this.#forgotten(entry.tab, now);
+    else this.#resend(entry, 1, now);
   }
 
   /** The hub wants `from` of this tab id first. */
@@ -330,20 +343,19 @@ export class Session {
 
   #unsend(tab, from) {
     for (const entry of this.#unsent(tab)) {
-      const isHalted = entry.sendFrom === Infinity; // it is about to get another number
-      if (entry.n >= from && !isHalted) Object.assign(entry, { sentAt: null, sendFrom: 0 });
+      if (entry.n >= from && !isHalted(entry)) Object.assign(entry, { sentAt: null, sendFrom: 0 });
     }
   }
 
-  /** What may be sent: nothing overtakes a message whose files are still being uploaded. */
+  /** What may be sent: nothing overtakes a message whose files are being uploaded, or that gets another number. */
   #sendable() {
     const waiting = this.entries.filter((entry) => !entry.stored);
-    const unready = waiting.findIndex((entry) => !isReady(entry));
+    const unready = waiting.findIndex((entry) => !isReady(entry) || isHalted(entry));
     return unready < 0 ? waiting : waiting.slice(0, unready);
   }
 
   #sendDue() {
-    if (this.comparing) return Infinity;
+    if (!this.#isCompared()) return Infinity;
     const waiting = this.#sendable().filter(({ tab }, _, [first]) => tab === first.tab);
     const full = waiting.filter(isFlying).length >= this.window;
     return Math.min(...waiting.filter((entry) => isFlying(entry) || !full).map((entry) => this.#sendAt(entry)));
@@ -354,7 +366,7 @@ export class Session {
   }
 
   #flush(now) {
-    if (this.phase !== "live" || this.comparing || now < this.pausedUntil) return;
+    if (this.phase !== "live" || now < this.pausedUntil || !this.#isCompared()) return;
     const waiting = this.#sendable();
     // One that is due takes along those before it: the hub accepts no hole, and repeats are free.
     const last = waiting.reduce((found, entry, at) => (this.#sendAt(entry) <= now ? at : found), -1);
@@ -367,6 +379,7 @@ export class Session {
       entry.sentAt = now;
       entry.first = Math.min(entry.first, ...this.#unsent(entry.tab).map(({ n }) => n));
       const files = entry.files?.map(({ claim }) => claim) ?? [];
+      entry.claims = files;
       this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text, ...(files.length ? { files } : {}) } });
     }
   }
@@ -374,7 +387,7 @@ export class Session {
   /** The hub has these; their events are among those up to `seq`. */
   #settle(entries, seq) {
     for (const entry of entries) entry.stored = Math.max(1, seq);
-    if (entries.length) this.#emit({ settle: entries.map((entry) => entry.place) });
+    if (entries.length) this.#emit({ settle: entries.map((entry) => entry.place), seq: Math.max(1, seq) });
   }
 
   /** New numbers for a tab id's entries from number `from` on. */
@@ -394,34 +407,30 @@ export class Session {
 
   #fetch(now) {
     if (this.phase !== "live" || this.range) return;
-    if (this.comparing && this.#isCompared()) this.#endComparing();
-    const wanted = this.timeline.hole() ?? (this.comparing || this.wantsOlder ? this.timeline.older() : null);
+    const isCompared = this.#isCompared();
+    if (isCompared && this.forgotten) this.#renumber(this.forgotten, 1, []); // what the history has is settled by now
+    if (isCompared) this.forgotten = "";
+    const wanted = this.timeline.hole() ?? (!isCompared || this.wantsOlder ? this.timeline.older() : null);
     if (!wanted) return;
     this.range = { ...wanted, againAt: now + AGAIN_MS };
     this.#emit({ frame: { t: "range", ...wanted } });
   }
 
   #forgotten(tab, now) {
-    this.#compare(this.#unsent(tab), tab);
+    this.tabs.delete(tab);
+    this.forgotten = tab;
     this.#changed(now);
   }
 
-  /** Which of these are stored shows in the history after what their writer had seen. */
-  #compare(entries, forgotten) {
-    if (this.comparing || !entries.length) return;
-    const floor = Math.min(...entries.map(({ seen }) => (this.#isHere(seen) ? seen.after : 0)));
-    this.comparing = { floor, forgotten };
-  }
-
+  /**
+   * Whether the history says which entries are stored. A tab id that the hub does not know is a new one, or a forgotten
+   * one whose texts may be stored long since: nothing is sent before all that came after they were written is here.
+   */
   #isCompared() {
-    const { timeline, comparing } = this;
-    return !timeline.hole() && (!timeline.older() || timeline.from <= comparing.floor);
-  }
-
-  #endComparing() {
-    const { forgotten } = this.comparing;
-    this.comparing = null;
-    if (forgotten) this.#renumber(forgotten, 1, []); // what was found in the history is settled by now
+    const { timeline, tabs } = this;
+    const doubtful = this.entries.filter((entry) => !entry.stored && !tabs.has(entry.tab));
+    const floor = Math.min(...doubtful.map(({ seen }) => (this.#isHere(seen) ? seen.after : 0)));
+    return !doubtful.length || (!timeline.hole() && (!timeline.older() || timeline.from <= floor));
   }
 
   #isHere(seen) {
@@ -446,6 +455,11 @@ function idOf(entry) {
 /** Whether each of its files is in the hub. */
 function isReady({ files = [] }) {
   return files.every(({ claim }) => claim);
+}
+
+/** Whether it is about to get another number. */
+function isHalted(entry) {
+  return entry.sendFrom === Infinity;
 }
 
 function isFlying(entry) {

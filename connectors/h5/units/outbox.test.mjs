@@ -126,22 +126,31 @@ test("a person removes a refused file, or one that is not in the hub yet", () =>
   assert.deepEqual(takeOut(record, { id: "q", random }).entries, []);
 });
 
-test("after its claims have run out a message is uploaded again, and it and those after it get new numbers", () => {
-  const first = add(add(add(EMPTY, "on its way"), "", { files: files("p") }), "after");
-  const { tab } = first;
-  const record = reupload(claim(first, "p", uploaded("p")), { tab, place: 2, because, random });
-  assert.deepEqual(ids(record), [`${tab}.1`, `${record.tab}.1`, `${record.tab}.2`]);
+test("after its claims have run out a message is uploaded again, and keeps its number", () => {
+  const first = claim(add(add(EMPTY, "", { files: files("p") }), "after"), "p", uploaded("p"));
+  const record = reupload(first, { place: 1, claims: ["!p"], because, random });
+  assert.deepEqual(ids(record), ids(first));
   assert.deepEqual(filesOf(record).map(({ claim: word }) => word), [undefined]);
-  assert.equal(reupload(record, { tab, place: 2, because, random }), record, "another page that was told the same");
+  const fromAnotherPage = reupload(record, { place: 1, claims: ["!p"], because, random });
+  assert.equal(fromAnotherPage, record, "it was told the same");
+});
+
+test("new claims are not thrown away because the old ones are refused once more", () => {
+  const first = claim(add(EMPTY, "", { files: files("p") }), "p", uploaded("p"));
+  const record = claim(reupload(first, { place: 1, claims: ["!p"], because, random }), "p", uploaded("q"));
+  assert.equal(reupload(record, { place: 1, claims: ["!p"], because, random }), record);
 });
 
 test("claims that are refused twice are no matter of time", () => {
-  let record = claim(add(EMPTY, "", { files: files("p") }), "p", uploaded("p"));
-  record = reupload(record, { tab: record.tab, place: 1, because, random });
-  record = claim(record, "p", uploaded("p"));
-  record = reupload(record, { tab: record.tab, place: 1, because, random });
-  assert.deepEqual(record.entries, []);
+  let record = add(add(EMPTY, "", { files: files("p") }), "after");
+  const { tab } = record;
+  for (const word of ["p", "q"]) {
+    record = claim(record, "p", uploaded(word));
+    record = reupload(record, { place: 1, claims: [`!${word}`], because, random });
+  }
   assert.deepEqual(record.refused.map(({ id }) => id), ["p"]);
+  assert.deepEqual(ids(record), [`${record.tab}.1`]);
+  assert.notEqual(record.tab, tab);
 });
 
 test("the bytes of a file are kept until its message is settled", async () => {

@@ -7,11 +7,13 @@ import { Session, backoff } from "../static/session.js";
 
 const C = "c7-x";
 const AGAIN_MS = 10_000;
+const OTHERS_MS = 5_000;
 const seen = { conversation: C, epoch: 1, after: 0 };
 const entry = (place, tab = "k3v9", n = place) => ({ place, tab, n, text: `text ${place}`, at: 1, seen });
 const event = (seq, prev, more = {}) => ({ t: "event", c: C, kind: "answer", seq, prev, at: 1, id: "", text: "hi", ...more });
 const ack = (n, seq, prev, more = {}) => ({ t: "ack", id: `k3v9.${n}`, c: C, seq, prev, at: 9, ...more });
 const picture = (place, claim) => ({ ...entry(place), text: "", files: [{ id: "p", key: "c7-x.k", name: "a.png", claim }] });
+const forgotten = (id, seq) => ({ t: "error", code: 4112, do: "new_tab", id, seq, message: "" });
 const frames = (effects) => effects.filter((effect) => effect.frame).map((effect) => effect.frame);
 const sentIds = (effects) => frames(effects).filter(({ t }) => t === "send").map(({ id }) => id);
 
@@ -46,7 +48,7 @@ test("a text is sent once, and settled by its ack in place of the event", () => 
   const sent = session.outbox(...mine(entry(1)), 10);
   assert.deepEqual(frames(sent), [{ t: "send", id: "k3v9.1", text: "text 1" }]);
   assert.deepEqual(session.outbox(...mine(entry(1)), 20), []);
-  assert.deepEqual(session.received(ack(1, 2, 0), 30), [{ settle: [1] }]);
+  assert.deepEqual(session.received(ack(1, 2, 0), 30), [{ settle: [1], seq: 2 }]);
   assert.deepEqual(session.timeline.events.map(({ id, text, seq }) => [id, text, seq]), [["k3v9.1", "text 1", 2]]);
   assert.equal(session.entries.length, 0);
 });
@@ -86,7 +88,7 @@ test("the welcome's tabs settle what was stored although its ack was lost", () =
   session.opened(C, 900);
   const message = event(2, 0, { kind: "message", id: "k3v9.1", text: "text 1" });
   const after = session.received(welcome({ seq: 2, events: [message], tabs: { k3v9: 1 } }), 900);
-  assert.deepEqual(after.filter(({ settle }) => settle), [{ settle: [1] }]);
+  assert.deepEqual(after.filter(({ settle }) => settle), [{ settle: [1], seq: 2 }]);
   assert.deepEqual(sentIds(after), ["k3v9.2"]);
   assert.deepEqual(session.entries.map(({ place }) => place), [2]);
 });
@@ -125,8 +127,16 @@ test("the hub missed what another page has had stored since: that is old news", 
 test("a new tab id whose first text is late is not a forgotten one", () => {
   const session = live();
   session.outbox(...mine(entry(1), entry(2)), 0);
-  const refusal = { t: "error", code: 4112, do: "new_tab", id: "k3v9.2", message: "" };
-  assert.deepEqual(sentIds(session.received(refusal, 5)), ["k3v9.1", "k3v9.2"]);
+  assert.deepEqual(sentIds(session.received(forgotten("k3v9.2", 0), 5)), ["k3v9.1", "k3v9.2"]);
+});
+
+test("a new tab id whose first text is late: events that are missing are fetched before it is sent again", () => {
+  const session = live();
+  session.outbox(...mine(entry(1), entry(2)), 0);
+  const asked = session.received(forgotten("k3v9.2", 4), 5);
+  assert.deepEqual(asked, [{ frame: { t: "range", after: 0, before: 5 } }]);
+  const answer = { t: "page", c: C, after: 0, before: 5, events: [event(4, 0)], more: false };
+  assert.deepEqual(sentIds(session.received(answer, 6)), ["k3v9.1", "k3v9.2"]);
 });
 
 test("a text whose tab id the hub does not know at the welcome waits until the history says whether it is stored", () => {
@@ -139,7 +149,7 @@ test("a text whose tab id the hub does not know at the welcome waits until the h
   assert.deepEqual(frames(after), [{ t: "range", after: 0, before: 70 }]);
   const stored = event(69, 0, { kind: "message", id: "k3v9.1" });
   const answer = session.received({ t: "page", c: C, after: 0, before: 70, events: [stored], more: false }, 901);
-  assert.deepEqual(answer, [{ settle: [1] }]);
+  assert.deepEqual(answer, [{ settle: [1], seq: 70 }]);
 });
 
 test("retry: silent for a second, then from there on again", () => {
@@ -152,24 +162,72 @@ test("retry: silent for a second, then from there on again", () => {
 });
 
 test("a forgotten tab id: the history says what is stored, the rest is renumbered and sent under the new id", () => {
-  const session = live({ seq: 70, events: [event(70, 69)] });
+  const session = live({ seq: 70, events: [event(70, 69)], tabs: { old: 4 } });
   session.outbox(...mine(entry(1, "old", 5), entry(2, "old", 6)), 0);
-  const asked = session.received({ t: "error", code: 4112, do: "new_tab", id: "old.5", message: "" }, 5);
+  const asked = session.received(forgotten("old.5", 70), 5);
   assert.deepEqual(frames(asked), [{ t: "range", after: 0, before: 70 }]);
   const found = event(69, 0, { kind: "message", id: "old.5" });
   const answer = { t: "page", c: C, after: 0, before: 70, events: [found], more: false };
   const effects = session.received(answer, 6);
-  assert.deepEqual(effects.filter((effect) => !effect.frame), [{ settle: [1] }, { renumber: "old", from: 1, dropped: [] }]);
+  const moved = { renumber: "old", from: 1, dropped: [] };
+  assert.deepEqual(effects.filter((effect) => !effect.frame), [{ settle: [1], seq: 70 }, moved]);
   assert.deepEqual(sentIds(effects), [], "not under the old id");
   assert.deepEqual(sentIds(session.outbox(...mine(entry(2, "new", 1)), 7)), ["new.1"]);
 });
 
-test("a forgotten tab id: the history is read no further back than the writer had seen", () => {
+test("a forgotten tab id: the history counts up to the refusal's seq, even if pushes were lost", () => {
+  const session = live({ seq: 3, events: [event(3, 0)], tabs: { old: 4 } });
+  session.outbox(...mine({ ...entry(1, "old", 5), seen: { ...seen, after: 3 } }), 0);
+  const asked = session.received(forgotten("old.5", 90), 5);
+  assert.deepEqual(asked, [{ frame: { t: "range", after: 3, before: 91 } }]);
+  const found = event(4, 3, { kind: "message", id: "old.5" });
+  const answer = { t: "page", c: C, after: 3, before: 91, events: [found], more: false };
+  assert.deepEqual(session.received(answer, 6).filter(({ settle }) => settle), [{ settle: [1], seq: 90 }]);
+});
+
+test("a forgotten tab id: its first text is not sent again either", () => {
+  const session = live();
+  session.outbox(...mine(entry(1)), 0);
+  assert.deepEqual(frames(session.received(forgotten("k3v9.1", 90), 5)), [{ t: "range", after: 0, before: 91 }]);
+  const answer = { t: "page", c: C, after: 0, before: 91, events: [event(90, 0)], more: false };
+  assert.deepEqual(session.received(answer, 6), [{ renumber: "k3v9", from: 1, dropped: [] }]);
+});
+
+test("a text whose event came before it is stored: the hub may have forgotten its tab id in the meantime", () => {
+  const session = live();
+  session.received(event(2, 0, { kind: "message", id: "k3v9.1" }), 10);
+  session.closed(1006, 20);
+  session.tick(session.due);
+  session.opened(C, 900);
+  session.received(welcome({ seq: 2 }), 900);
+  assert.deepEqual(session.outbox(...mine(entry(1), entry(2)), 910), [
+    { settle: [1], seq: 2 },
+    { frame: { t: "send", id: "k3v9.2", text: "text 2" } },
+  ]);
+});
+
+test("another page's text of a tab id that the hub does not know waits for the history too", () => {
   const session = live({ seq: 70, events: [event(70, 69)] });
+  assert.deepEqual(frames(session.outbox([entry(1)], new Set(), 0)), [{ t: "range", after: 0, before: 70 }]);
+  assert.deepEqual(sentIds(session.tick(OTHERS_MS)), []);
+  const stored = event(69, 0, { kind: "message", id: "k3v9.1" });
+  const answer = session.received({ t: "page", c: C, after: 0, before: 70, events: [stored], more: false }, OTHERS_MS);
+  assert.deepEqual(answer, [{ settle: [1], seq: 70 }]);
+});
+
+test("a tab id with an ack is known: its next text does not wait for a hole to be filled", () => {
+  const session = live();
+  session.outbox(...mine(entry(1)), 0);
+  session.received(ack(1, 2, 0), 1);
+  session.received(event(9, 8), 2);
+  assert.deepEqual(sentIds(session.outbox(...mine(entry(2)), 3)), ["k3v9.2"]);
+});
+
+test("a forgotten tab id: the history is read no further back than the writer had seen", () => {
+  const session = live({ seq: 70, events: [event(70, 69)], tabs: { old: 4 } });
   const recent = { ...entry(1, "old", 5), seen: { conversation: C, epoch: 1, after: 69 } };
   session.outbox(...mine(recent), 0);
-  const effects = session.received({ t: "error", code: 4112, do: "new_tab", id: "old.5", message: "" }, 5);
-  assert.deepEqual(effects, [{ renumber: "old", from: 1, dropped: [] }]);
+  assert.deepEqual(session.received(forgotten("old.5", 70), 5), [{ renumber: "old", from: 1, dropped: [] }]);
 });
 
 test("a refused text is given back, and those after it get other numbers", () => {
@@ -178,6 +236,14 @@ test("a refused text is given back, and those after it get other numbers", () =>
   const effects = session.received({ t: "error", code: 4113, do: "drop", id: "k3v9.1", message: "too long" }, 5);
   assert.deepEqual(effects, [{ renumber: "k3v9", from: 1, dropped: [1] }]);
   assert.deepEqual(session.refused, [{ text: "text 1", because: "too long" }]);
+});
+
+test("what gets another number is not taken along by what is written in the meantime", () => {
+  const session = live();
+  session.outbox(...mine(entry(1), entry(2)), 0);
+  session.received({ t: "error", code: 4113, do: "drop", id: "k3v9.1", message: "too long" }, 5);
+  assert.deepEqual(sentIds(session.outbox(...mine(entry(2), entry(3)), 6)), []);
+  assert.deepEqual(sentIds(session.outbox(...mine(entry(2, "new", 1), entry(3, "new", 2)), 7)), ["new.1", "new.2"]);
 });
 
 test("another page's text is left to that page for 5 s, then sent from here", () => {
@@ -195,10 +261,18 @@ test("a text written here takes along what another page wrote before it", () => 
 test("a text that another page had acknowledged stays in sight until its event is here", () => {
   const session = live();
   session.outbox([entry(1)], new Set(), 0);
-  session.outbox([], new Set(), 10);
+  session.outbox([], new Set(), 10, 2);
   assert.equal(session.entries.length, 1);
   session.received(event(2, 0, { kind: "message", id: "k3v9.1" }), 11);
   assert.equal(session.entries.length, 0);
+});
+
+test("a text that was stored under a number that this page has never seen is not shown twice", () => {
+  const session = live();
+  session.outbox([entry(1)], new Set(), 0);
+  session.outbox([], new Set(), 10, 2);
+  session.received(event(2, 0, { kind: "message", id: "other.1" }), 11);
+  assert.deepEqual(session.entries, []);
 });
 
 test("a repeat's ack says only the seq: what is missing is fetched", () => {
@@ -324,14 +398,34 @@ test("a sent file is shown as the hub has it", () => {
   assert.deepEqual(session.timeline.events[0].files.map(({ key, name }) => [key, name]), [["c7-x.k", "a.png"]]);
 });
 
-test("claims that have run out: a new upload, and nothing from there on is sent under the old numbers", () => {
+/** It comes back after a cut. */
+function again(session, more) {
+  session.tick(session.due);
+  session.opened(C, 900);
+  return session.received(welcome(more), 900);
+}
+
+const wornOut = { t: "error", code: 4115, do: "drop", id: "k3v9.1", message: "`files`: it has run out" };
+
+test("claims that have run out: an earlier sending may be stored, which the next welcome says", () => {
   const session = live();
   session.outbox(...mine(picture(1, "!p"), entry(2)), 0);
-  const refusal = { t: "error", code: 4115, do: "drop", id: "k3v9.1", message: "`files`: it has run out" };
-  const because = { code: "claim", detail: refusal.message };
-  assert.deepEqual(session.received(refusal, 5), [{ reupload: 1, tab: "k3v9", because }]);
-  assert.deepEqual(session.received({ t: "error", code: 4111, do: "resend", id: "k3v9.2", from: 1, message: "" }, 6), []);
-  assert.deepEqual(session.tick(AGAIN_MS), []);
+  assert.deepEqual(session.received(wornOut, 5), [{ close: true }]);
+  const effects = again(session, { seq: 2, events: [event(2, 0, { id: "k3v9.1" })], tabs: { k3v9: 1 } });
+  assert.deepEqual(effects.filter(({ settle }) => settle), [{ settle: [1], seq: 2 }]);
+  assert.deepEqual(sentIds(effects), ["k3v9.2"]);
+});
+
+test("claims that have run out, and nothing is stored: a new upload, and the same number", () => {
+  const session = live();
+  session.outbox(...mine(picture(1, "!p"), entry(2)), 0);
+  session.received(wornOut, 5);
+  assert.deepEqual(sentIds(again(session)), ["k3v9.1", "k3v9.2"]);
+  const because = { code: "claim", detail: wornOut.message };
+  assert.deepEqual(session.received(wornOut, 905), [{ reupload: 1, claims: ["!p"], because }, { close: true }]);
+  session.outbox(...mine(picture(1), entry(2)), 910);
+  assert.deepEqual(sentIds(again(session)), []);
+  assert.deepEqual(sentIds(session.outbox(...mine(picture(1, "!q"), entry(2)), 2_000)), ["k3v9.1", "k3v9.2"]);
   assert.equal(session.refused.length, 0);
 });
 
