@@ -12,7 +12,7 @@ from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Outgoing, Piece, Rest
 from hub.domain.outbox import Outbox, SentOne, too_late
 from hub.domain.refusals import Unchangeable
-from hub.domain.text import SIZES, cut
+from hub.domain.text import SIZES, beginning, cut
 
 WITHDRAWN = "客服已撤回或更正，不再发送"
 
@@ -55,8 +55,8 @@ def _done(
 ) -> e.MessageCorrected | e.MessageRecalled:
     to, no = (state.agent, state.no) if state.phone and state.stage == "served" else ("", 0)
     if text:
-        return e.MessageCorrected(said.seq, said.now, text, by, said.beginning, said.files, anew, to, no)
-    return e.MessageRecalled(said.seq, said.now, by, said.beginning, to, no)
+        return e.MessageCorrected(said.seq, said.now, text, by, beginning(said.text), said.files, anew, to, no)
+    return e.MessageRecalled(said.seq, said.now, by, beginning(said.text), to, no)
 
 
 def _messages(box: Outbox) -> list[Outgoing]:

@@ -13,7 +13,7 @@ from hub.domain.events import Record
 from hub.domain.messages import Attachment, Profile
 from hub.domain.origins import Origins, note
 from hub.domain.outbox import Outbox, Waiting
-from hub.domain.text import beginning
+from hub.domain.text import BEGINNING
 from hub.domain.views import visitor_may_see
 
 WINDOW = 64
@@ -48,12 +48,12 @@ class Tab(msgspec.Struct, gc=False):
 class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An answer of the assignee's that they may still change.
 
-    `seq` is its event, `now` the one that says how it reads today, which begins with `beginning`.
+    `seq` is its event, `now` the one that says how it reads today, `text` enough of that to quote its beginning.
     """
 
     seq: int
     now: int
-    beginning: str = ""
+    text: str = ""
     files: tuple[Attachment, ...] = ()
 
 
@@ -125,7 +125,7 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
             state.phone = on
         case e.AnswerPosted(id=id_, agent=agent, text=text, files=files):
             state.backlog = Backlog()
-            said = Said(record.seq, record.seq, beginning(text), files)
+            said = Said(record.seq, record.seq, text[: BEGINNING + 1], files)
             state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
             if id_:
                 tab, _, n = id_.rpartition(".")
@@ -161,7 +161,7 @@ def _change_answer(state: Conversation, seq: int, event: e.MessageCorrected | e.
     if isinstance(event, e.MessageRecalled):
         state.answers = tuple(one for one in state.answers if one.seq != event.ref)
     else:
-        now = Said(event.ref, seq, beginning(event.text), event.files)
+        now = Said(event.ref, seq, event.text[: BEGINNING + 1], event.files)
         state.answers = tuple(now if one.seq == event.ref else one for one in state.answers)
 
 

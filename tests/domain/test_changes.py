@@ -81,6 +81,17 @@ def test_on_a_page_an_answer_is_taken_back_at_once_and_everybody_is_told(thread:
     assert conversation.reactions(record) == [(WANG, c.TellChanged("c7-abc", 12, "七点"))]
 
 
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [("x" * 36, "x" * 36), ("x" * 37, "x" * 36 + "…"), ("好" * 2000, "好" * 12 + "…"), ("a\nb", "a b")],
+)
+def test_which_one_it_was_shows_by_how_it_began(thread: Thread, text: str, quoted: str) -> None:
+    thread.do(c.AnswerMessage(WANG, text, "d", 2))
+    (recalled,) = thread.do(c.ChangeMessage(WANG))
+    assert isinstance(recalled, e.MessageRecalled)
+    assert recalled.original == quoted
+
+
 def test_on_a_page_a_correction_keeps_the_files_and_may_be_corrected_again(thread: Thread) -> None:
     answer = thread.state.seq
     for text in ("八点", "九点"):
