@@ -10,7 +10,6 @@ from hub.domain.commands import ChangeMessage
 from hub.kit.bench import Bench, token
 from hub.kit.checks import check, delivers, edits, recalls
 from hub.kit.far_side import Board
-from hub.kit.wire import AFTER, BEFORE
 
 CORRECTED = "更正后的文字 👍🏽"
 
@@ -90,7 +89,7 @@ async def _refused_change(bench: Bench) -> int:
     recalls,
 )
 async def _lost_changes(bench: Bench) -> int:
-    mishaps = (*BEFORE, *AFTER)
+    mishaps = (*bench.out.before, *bench.out.after)
     for person, mishap in enumerate(mishaps):
         await _answered(bench, person)
         with bench.out.fault(mishap, _call(bench, person), times=1) as fault:
