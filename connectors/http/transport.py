@@ -6,6 +6,7 @@ gone out as one that was never made (`httpx.ConnectTimeout`): whoever repeats it
 """
 
 import ssl
+import urllib.request
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -30,30 +31,52 @@ class Transport(httpx.AsyncBaseTransport):
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # httpx does
-            trust_env=httpx.URL(url).host != "127.0.0.1",  # a stand-in is never behind the machine's proxy
+            proxy=_proxy(httpx.URL(url)),
             skip_auto_headers=("accept", "accept-encoding", "user-agent", "content-type"),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As httpx says."""
         timeout = request.extensions.get("timeout", {})
-        assert isinstance(request.stream, httpx.AsyncByteStream)
+        body = _Body(request)
         try:
             answer = await self._session.request(
                 request.method,
                 yarl.URL(str(request.url), encoded=True),
-                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
-                data=request.stream,
+                headers=[
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in request.headers.raw
+                    if name.lower() != b"transfer-encoding"  # aiohttp's to say
+                ],
+                data=body.content,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(sock_connect=timeout.get("connect"), sock_read=timeout.get("read")),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translated(error) from error
+            raise body.failure or _translated(error) from error
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Content(answer))
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+class _Body:
+    """What a request sends. `failure`: why it could not be read, which aiohttp would tell as one of the connection."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        self.failure: Exception | None = None
+        whole = isinstance(request.stream, httpx.ByteStream)
+        self.content = request.content if whole else self._chunks(request.stream)
+
+    async def _chunks(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> AsyncIterator[bytes]:
+        assert isinstance(stream, httpx.AsyncByteStream)
+        try:
+            async for chunk in stream:
+                yield chunk
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 class _Content(httpx.AsyncByteStream):
@@ -69,6 +92,16 @@ class _Content(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._answer.release() if self._answer.content.at_eof() else self._answer.close()
+
+
+def _proxy(url: httpx.URL) -> str | None:
+    """The proxy that the environment names for `url`."""
+    named = urllib.request.getproxies()
+    proxy = named.get(url.scheme) or named.get("all")
+    # a stand-in is never behind the machine's proxy
+    if not proxy or url.host == "127.0.0.1" or urllib.request.proxy_bypass(url.host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _translated(error: Exception) -> httpx.TransportError:

@@ -4,7 +4,7 @@ import logging
 
 import httpx
 
-from connectors.http.transport import open_transport
+from connectors.http.transport import Transport
 
 CONNECT_S, ANSWER_S = 2.0, 5.0
 
@@ -15,7 +15,7 @@ def open_client(base_url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=base_url,
         timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-        transport=open_transport(base_url),
+        transport=Transport(base_url),
     )
 
 

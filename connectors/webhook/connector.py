@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from connectors.http.transport import open_transport
+from connectors.http.transport import Transport
 from connectors.webhook import codec
 from connectors.webhook.settings import WebhookSettings
 from hub.contract import (
@@ -54,7 +54,7 @@ class Webhook(Connector):
         )
 
     async def start(self, surroundings: Surroundings) -> None:
-        self._way_out = open_transport(self._out.url)
+        self._way_out = Transport(self._out.url)
         self._http = httpx.AsyncClient(
             timeout=TIMEOUT,
             mounts={"all://127.0.0.1": None},  # a stand-in is never behind the machine's proxy
