@@ -1,14 +1,21 @@
-"""An ASGI application on a loopback port, inside the running process: what stand-ins are served by."""
+"""An ASGI application on a loopback port, inside the running process: what stand-ins are served by.
 
+And a stand-in in a process of its own, with a person at the keyboard who plays the one on the platform.
+"""
+
+import argparse
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 
 import uvicorn
 from litestar import Litestar
 
+from hub.kit.far_side import FarSide
+
 HOST = "127.0.0.1"
+LOOK_S = 0.2
 
 
 @contextlib.asynccontextmanager
@@ -33,3 +40,47 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals belong to whoever runs the loop."""
         yield
+
+
+def talk(stand_in: Callable[[int], FarSide], channel: str) -> None:
+    """Run a stand-in on a port until the end of the input; what is typed is said by the first of its people.
+
+    `stand_in(port)` makes it. For `python -m connectors.CHANNEL.sandbox`: it reads its options, prints the settings.
+    """
+    parser = argparse.ArgumentParser(description=f"A stand-in for {channel}: what you type is said by somebody there.")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--callback", default=f"http://127.0.0.1:8080/callbacks/{channel}", help="where the hub is")
+    chosen = parser.parse_args()
+    asyncio.run(_talk(stand_in(chosen.port), channel, chosen.callback))
+
+
+async def _talk(far: FarSide, channel: str, callback_url: str) -> None:
+    async with far:
+        await far.join(callback_url)
+        print(f"channels:\n  {channel}:")
+        for name, value in far.settings(far.url).items():
+            print(f"    {name}: {value}")
+        print(f"\nwhat you type is said by {far.people[0]}; Ctrl-D ends", flush=True)
+        showing = asyncio.create_task(_show(far))
+        while line := await asyncio.to_thread(_typed):
+            far.say(far.people[0], line)
+        await asyncio.sleep(2 * LOOK_S)  # an answer to the last one may be on its way
+        showing.cancel()
+
+
+async def _show(far: FarSide) -> None:
+    """Print what people see, as it comes."""
+    seen = 0
+    while True:
+        for one in far.shown()[seen:]:
+            print(f"{one.who} <- {one.text}", flush=True)
+            seen += 1
+        await asyncio.sleep(LOOK_S)
+
+
+def _typed() -> str:
+    """The next line; empty at the end."""
+    try:
+        return input()
+    except EOFError:
+        return ""

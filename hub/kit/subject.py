@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
+from hub.channels import connector_class
 from hub.contract import Capabilities, Connector
 from hub.errors import HubError
 from hub.kit.far_side import FarSide, Nobody
@@ -35,14 +36,14 @@ class Subject:
 
 
 def find(channel: str) -> Subject:
-    """The channel connectors/<channel>/, by its connector.py and kit.py; a socket channel needs only the first.
+    """The channel of this checkout or of a package, by its connector and the kit.py beside it.
 
-    Raises HubError, saying what is missing.
+    A socket channel needs only the first. Raises HubError, saying what is missing.
     """
-    connector = _module(f"connectors.{channel}.connector").CONNECTOR
+    connector = connector_class(channel, "hub connectors test")
     if connector.can.socket:
         return Subject(channel, connector, Nobody)
-    kit = _module(f"connectors.{channel}.kit")
+    kit = _module(f"{connector.__module__.rpartition('.')[0]}.kit")
     return Subject(channel, connector, kit.FAR_SIDE, getattr(kit, "EXEMPT", {}))
 
 

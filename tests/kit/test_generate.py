@@ -56,7 +56,7 @@ def test_it_passes_what_every_channel_must(checkout: Path, words: tuple[str, ...
 
 def test_it_has_what_a_channel_needs_and_names_no_other(checkout: Path) -> None:
     folder = checkout / "connectors" / NAME
-    for name in ("__init__.py", "codec.py", "connector.py", "sandbox.py", "kit.py", "README.md"):
+    for name in ("__init__.py", "codec.py", "connector.py", "far_side.py", "sandbox.py", "kit.py", "README.md"):
         assert (folder / name).is_file()
     for file in folder.rglob("*.*"):
         if file.suffix in (".py", ".md", ".json"):
