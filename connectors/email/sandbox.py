@@ -12,17 +12,18 @@ import argparse
 import asyncio
 import contextlib
 import json
-from collections.abc import Generator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
+from litestar import Litestar
 
 from connectors.email.post_office import Letter, PostOffice
 from connectors.email.sandbox_http import build_app
 from connectors.email.sandbox_imap import ImapSession
 from connectors.email.sandbox_smtp import smtp_session
-from hub.kit.serving import HOST, serving
+from hub.kit.serving import HOST
+from hub.kit.stand_in import StandIn
 
 OURS = "kefu@example.com"
 
@@ -47,42 +48,32 @@ class Faults(msgspec.Struct):
     duplicate: bool = False
 
 
-class MailSandbox:
+class MailSandbox(StandIn[Faults]):
     """The provider while it runs; `url` is the customers' webmail."""
 
     def __init__(self, *, port: int = 0, imap_port: int = 0, smtp_port: int = 0) -> None:
+        super().__init__(Faults(), port)
         self.user, self.password = "kefu", "stand-in"
-        self.faults = Faults()
         self.office = PostOffice(OURS)
         self.greylisted: set[str] = set()
         self.senders: list[str] = []
         """Of each mail that was taken, the envelope's sender."""
         self.sign_ins = 0
         """How often somebody has given a password to the IMAP server, right or wrong."""
-        self.stopping = asyncio.Event()
-        self.url = ""
-        self._ports = port, imap_port, smtp_port
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._imap_port, self._smtp_port = imap_port, smtp_port
 
-    async def __aenter__(self) -> Self:
-        http_port, imap_port, smtp_port = self._ports
-        self._imap = await asyncio.start_server(self._serve_imap, HOST, imap_port)
-        self._smtp = await asyncio.get_running_loop().create_server(lambda: smtp_session(self), HOST, smtp_port)
-        self._http = serving(build_app(self), http_port)
-        self.url = await self._http.__aenter__()
-        return self
+    def app(self) -> Litestar:
+        """The webmail, and a console."""
+        return build_app(self)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        self.office.ring()
-        self._imap.close()
-        self._smtp.close()
-        for session in self._sessions:
-            session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
-        await self._http.__aexit__(kind, error, trace)
+    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+        """The IMAP and the SMTP server."""
+        self._imap = await asyncio.start_server(
+            lambda reader, writer: self.begin(ImapSession(self, reader, writer).run()), HOST, self._imap_port
+        )
+        stack.callback(self._imap.close)
+        self._smtp = await asyncio.get_running_loop().create_server(lambda: smtp_session(self), HOST, self._smtp_port)
+        stack.callback(self._smtp.close)
 
     def settings(self) -> dict[str, Any]:
         """What belongs under channels.email in config/hub.yaml to use this stand-in."""
@@ -95,30 +86,6 @@ class MailSandbox:
             "smtp": account | {"port": smtp_port},
             "fold_s": 0,
         }
-
-    async def _serve_imap(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
-        await ImapSession(self, reader, writer).run()
-
-    @contextlib.contextmanager
-    def faulty(self, **switches: Any) -> Generator[None, None, None]:
-        """`with mail.faulty(greylist=True): …`, the names being those of Faults."""
-        before = {name: getattr(self.faults, name) for name in switches}
-        self.switch(switches)
-        try:
-            yield
-        finally:
-            self.switch(before)
-
-    def switch(self, switches: Mapping[str, Any]) -> None:
-        """Set some of Faults; ValueError for a name or value that is none."""
-        unknown = switches.keys() - set(Faults.__struct_fields__)
-        if unknown:
-            raise ValueError(f"no fault is called {', '.join(sorted(unknown))}: {', '.join(Faults.__struct_fields__)}")
-        self.faults = msgspec.convert({**msgspec.to_builtins(self.faults), **switches}, Faults)
 
     # --- what customers do -------------------------------------------------------------------------------------------
 
@@ -139,11 +106,16 @@ class MailSandbox:
 
     async def letters(self, address: str, after: int = 0, wait_s: float = 0) -> list[Letter]:
         """What lies in a customer's mailbox after place `after`, their own too; waits up to `wait_s` for the first."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                while len(self.office.letters.get(address.casefold(), [])) <= after and not self.stopping.is_set():
-                    await self.office.news.wait()
+        await self.until(lambda: len(self.office.letters.get(address.casefold(), [])) > after, wait_s)
         return self.office.letters.get(address.casefold(), [])[after:]
+
+    def news(self, key: str) -> asyncio.Event:
+        """The post office's, which knows of all that arrives."""
+        return self.office.news
+
+    def wake(self) -> None:
+        """Wake all who wait for mail."""
+        self.office.ring()
 
     # --- what the servers do -----------------------------------------------------------------------------------------
 
@@ -154,13 +126,6 @@ class MailSandbox:
             self.office.deliver(address, data)
         elif sender:  # nobody wants to hear of the others
             self.office.bounce(data, address, "550 5.1.1 no such user")
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, but not longer than the servers run."""
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self.stopping.wait()
 
 
 SANDBOX = MailSandbox

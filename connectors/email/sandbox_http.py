@@ -3,27 +3,23 @@
 import base64
 import binascii
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Litestar, Request, Response, get, patch, post
+from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from connectors.email.compose import is_address
 from connectors.email.post_office import Letter
+from hub.kit.stand_in import LONGEST_WAIT_S, page, switchboard
 
 if TYPE_CHECKING:
     from connectors.email.sandbox import MailSandbox
 
-LONGEST_WAIT_S = 25.0
 MOST_BYTES = 30 << 20
 _PAGES = Path(__file__).parent / "webmail"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors http://127.0.0.1:* http://localhost:*"
-)
 
 
 class Upload(msgspec.Struct):
@@ -83,26 +79,17 @@ def _console(mail: "MailSandbox") -> list[Any]:
     async def ledger() -> dict[str, list[Letter]]:
         return mail.ledger()
 
-    @patch("/faults")
-    async def switch(data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
-        try:
-            mail.switch(data)
-        except ValueError as error:
-            raise ClientException(str(error)) from error
-        return cast(dict[str, Any], msgspec.to_builtins(mail.faults))
-
     @post("/renumber")
     async def renumber() -> None:
         mail.office.renumber()
 
-    return [ledger, switch, renumber]
+    return [ledger, switchboard(mail), renumber]
 
 
 def _pages() -> list[Any]:
     @get(["/", "/webmail.css", "/webmail.js"], sync_to_thread=False)
-    def page(request: Request[Any, Any, Any]) -> Response[bytes]:
+    def webmail(request: Request[Any, Any, Any]) -> Response[bytes]:
         file = _PAGES / (request.url.path.lstrip("/") or "webmail.html")
-        headers = {"content-security-policy": _CSP, "x-content-type-options": "nosniff", "cache-control": "no-cache"}
-        return Response(file.read_bytes(), media_type=f"{_TYPES[file.suffix]}; charset=utf-8", headers=headers)
+        return page(file.read_bytes(), f"{_TYPES[file.suffix]}; charset=utf-8")
 
-    return [page]
+    return [webmail]

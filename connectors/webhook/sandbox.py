@@ -15,18 +15,17 @@ import itertools
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 import msgspec
-from litestar import Litestar, Request, Response, get, patch, post
-from litestar.exceptions import ClientException, NotFoundException
+from litestar import Litestar, Request, Response, get, post
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 
 from connectors.webhook.shop import KEY_S, MOST_TEXT, PER_SECOND, REPLY_SECRET, TELL_SECRET, Reply, Shop, signed
-from hub.kit.serving import serving
+from hub.kit.stand_in import StandIn, switchboard
 
 ATTEMPTS = 3
 ANSWER_S = 5.0
@@ -77,41 +76,31 @@ class Message(msgspec.Struct):
     replaces: str = ""
 
 
-class ShopSandbox:
+class ShopSandbox(StandIn[Faults]):
     """A shop's app. `url` is its base URL while it runs, `callback_url` where it tells the hub.
 
     `retry_after_s` is the pause before a second and third attempt to tell the hub; `now` is its clock, in seconds.
     """
 
     def __init__(self, *, port: int = 0, now: Callable[[], float] = time.time, retry_after_s: float = 1.0) -> None:
+        super().__init__(Faults(), port)
         self.shop = Shop()
-        self.faults = Faults()
         self.files: dict[str, bytes] = {}
         """What customers can send, by name."""
-        self.url = self.callback_url = ""
-        self._port, self._now, self._retry_after_s = port, now, retry_after_s
+        self.callback_url = ""
+        self._now, self._retry_after_s = now, retry_after_s
         self._told: list[Told] = []
         # ids above those of any earlier run, or the hub would take new messages for old ones
         self._ids = itertools.count(time.time_ns() // 1000)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = asyncio.Event()
 
-    async def __aenter__(self) -> Self:
-        self._http = httpx.AsyncClient(timeout=ANSWER_S, trust_env=False)
-        self._server = serving(_app(self), self._port)
-        self.url = await self._server.__aenter__()
-        return self
+    def app(self) -> Litestar:
+        """The shop for the hub, and a console for robots."""
+        return _app(self)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.set()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.__aexit__(kind, error, trace)
-        await self._http.aclose()
+    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+        """The client that tells the hub."""
+        self._http = await stack.enter_async_context(httpx.AsyncClient(timeout=ANSWER_S, trust_env=False))
 
     def settings(self) -> dict[str, Any]:
         """What belongs under channels.webhook in config/hub.yaml to use this stand-in."""
@@ -159,25 +148,6 @@ class ShopSandbox:
             },
         }  # fmt: skip
 
-    @contextlib.contextmanager
-    def faulty(self, **switches: Any) -> Generator[None, None, None]:
-        """`with shop.faulty(slow_s=2): …`, the names being those of Faults."""
-        before = {name: getattr(self.faults, name) for name in switches}
-        self.switch(switches)
-        try:
-            yield
-        finally:
-            self.switch(before)
-
-    def switch(self, switches: Mapping[str, Any]) -> None:
-        """Set some of Faults; ValueError for a name or value that is none."""
-        unknown = switches.keys() - set(Faults.__struct_fields__)
-        if unknown:
-            raise ValueError(f"no fault is called {', '.join(sorted(unknown))}: {', '.join(Faults.__struct_fields__)}")
-        checked = msgspec.convert({**msgspec.to_builtins(self.faults), **switches}, Faults)
-        for name in switches:
-            setattr(self.faults, name, getattr(checked, name))
-
     def ledger(self) -> Ledger:
         """What was shown, refused and told so far."""
         return Ledger(self.shop.replies, self._told)
@@ -199,15 +169,8 @@ class ShopSandbox:
         }
         self._told.append(told)
         overtaken = len(self._told) % 2 == 1
-        task = asyncio.create_task(self._tell(told, msgspec.json.encode({"messages": [message]}), overtaken))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.begin(self._tell(told, msgspec.json.encode({"messages": [message]}), overtaken))
         return told.id
-
-    async def settled(self) -> None:
-        """Return when the hub has taken what customers wrote, or the shop has given up."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
 
     async def _tell(self, told: Told, body: bytes, overtaken: bool) -> None:
         if self.faults.reorder_callbacks:
@@ -235,28 +198,19 @@ class ShopSandbox:
 
     async def reply(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any], dict[str, str]]:
         """POST /replies, faults included: status, JSON, headers."""
-        await self._pause(self.faults.slow_s)
+        await self.pause(self.faults.slow_s)
         if self.faults.status:
             return self.faults.status, {"error": "refused by a switch\nof the stand-in"}, {}
         answered = self.shop.take(headers, body, self._now())
         if self.faults.no_answer_after_accepting:
-            await self._pause(3600)
+            await self.pause(3600)
         return self.faults.status_after_accepting or answered.status, answered.body, answered.headers
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than the server runs."""
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
 
 
 SANDBOX = ShopSandbox
 
 
 def _app(sandbox: ShopSandbox) -> Litestar:
-    """The shop for the hub, and a console for robots."""
-
     @post("/replies")
     async def reply(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         status, body, headers = await sandbox.reply(dict(request.headers), await request.body())
@@ -276,16 +230,8 @@ def _app(sandbox: ShopSandbox) -> Litestar:
     async def ledger() -> Ledger:
         return sandbox.ledger()
 
-    @patch("/faults")
-    async def switch(data: JSONBody[dict[str, Any]]) -> Faults:
-        try:
-            sandbox.switch(data)
-        except ValueError as error:
-            raise ClientException(str(error)) from error
-        return sandbox.faults
-
     # Litestar's own logging would log for the whole process
-    return Litestar([reply, file, say, ledger, switch], openapi_config=None, logging_config=None)
+    return Litestar([reply, file, say, ledger, switchboard(sandbox)], openapi_config=None, logging_config=None)
 
 
 async def _run(port: int, callback_url: str) -> None:

@@ -13,21 +13,19 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import msgspec
+from litestar import Litestar
 
 from connectors.wecom.callbacks import Callbacks, CheckFailed, Faults, event_xml, media_xml, other_xml, text_xml
 from connectors.wecom.far_side import Account, Bubble, FarSide, NoMember, Phone, refusal
 from connectors.wecom.far_side_media import LIMITS, Media
-from connectors.wecom.sandbox_http import LONGEST_WAIT_S, Chat, Ledger, Typed, Unavailable, build_app
-from hub.kit.serving import serving
+from connectors.wecom.sandbox_http import Chat, Ledger, Typed, Unavailable, build_app
+from hub.kit.stand_in import LONGEST_WAIT_S, StandIn
 
 
-class WeComSandbox:
+class WeComSandbox(StandIn[Faults]):
     """WeCom for one app and the given members (userid → name). `url` is its base URL while it runs.
 
     `retry_after_s` is the pause before a callback's second and third attempt; WeCom's own is not documented.
@@ -42,31 +40,21 @@ class WeComSandbox:
         now: Callable[[], float] = time.time,
         retry_after_s: float = 1.0,
     ) -> None:
+        super().__init__(Faults(), port)
         self.account = account or Account()
-        self.faults = Faults()
         # ids above those of any earlier run, or the hub would take new messages for old ones
         self.far_side = FarSide(self.account, members, first_id=time.time_ns() // 1000)
-        self.url = ""
-        self._port = port
         self._now = now
         self._retry_after_s = retry_after_s
-        self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._stopping = asyncio.Event()
 
-    async def __aenter__(self) -> Self:
+    def app(self) -> Litestar:
+        """WeCom's calls, the phones, and a console."""
+        return build_app(self)
+
+    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+        """What tells the hub."""
         self.callbacks = Callbacks(self.account, self.faults, self._retry_after_s)
-        self._server = serving(build_app(self), self._port)
-        self.url = await self._server.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.set()
-        for news in self._news.values():
-            news.set()
-        await self._server.__aexit__(kind, error, trace)
-        await self.callbacks.close()
+        stack.push_async_callback(self.callbacks.close)
 
     def settings(self) -> dict[str, Any]:
         """What belongs under channels.wecom in config/hub.yaml to use this stand-in."""
@@ -82,16 +70,6 @@ class WeComSandbox:
     async def save(self, callback_url: str) -> None:
         """Enter the callback URL in the console, which checks it first. Raises CheckFailed."""
         await self.callbacks.check(callback_url)
-
-    @contextlib.contextmanager
-    def faulty(self, **switches: Any) -> Generator[None, None, None]:
-        """`with wecom.faulty(slow_s=2): …`, the names being those of Faults."""
-        before = {name: getattr(self.faults, name) for name in switches}
-        self.switch(switches)
-        try:
-            yield
-        finally:
-            self.switch(before)
 
     # --- what a member does on the phone ---------------------------------------------------------------------------
 
@@ -123,7 +101,7 @@ class WeComSandbox:
         else:
             plain = other_xml(self.account, phone.user, msgid, kind, int(now))
         bubble = phone.add("member", "" if media else text or f"[{kind}]", msgid, now, media)
-        self._ring(phone.user)
+        self.ring(phone.user)
         return Typed(msgid, bubble.n), self._post(phone.user, msgid, plain)
 
     def tell(self, user: str, event: str, key: str) -> None:
@@ -134,7 +112,7 @@ class WeComSandbox:
 
     def _post(self, user: str, msgid: str, plain: str) -> "asyncio.Task[bool]":
         task = self.callbacks.post(user, msgid, plain)
-        task.add_done_callback(lambda _: self._ring(user))
+        task.add_done_callback(lambda _: self.ring(user))
         return task
 
     # --- what is known ---------------------------------------------------------------------------------------------
@@ -162,22 +140,16 @@ class WeComSandbox:
     async def chat(self, user: str, after: int, wait_s: float, *, only_app: bool) -> Chat:
         """The phone's chat after place `after`; waits up to `wait_s` until there is more of it, or a counter moves."""
         phone = self.phone(user)
-        ends_at = time.monotonic() + min(wait_s, LONGEST_WAIT_S)
-        counted = phone.dropped, self.callbacks.untold[phone.user]
-        while True:
-            news = self._news[phone.user]
-            bubbles = [b for b in phone.chat[max(after, 0) :] if b.side == "app" or not only_app]
-            left_s = ends_at - time.monotonic()
-            dropped, untold = phone.dropped, self.callbacks.untold[phone.user]
-            if bubbles or counted != (dropped, untold) or left_s <= 0 or self._stopping.is_set():
-                return Chat(self.account.app_name, phone.name, bubbles, len(phone.chat), dropped, untold)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await news.wait()
 
-    def _ring(self, user: str) -> None:
-        """Wake all who wait for news of the phone."""
-        self._news.pop(user, asyncio.Event()).set()
+        def bubbles() -> list[Bubble]:
+            return [b for b in phone.chat[max(after, 0) :] if b.side == "app" or not only_app]
+
+        def counted() -> tuple[int, int]:
+            return phone.dropped, self.callbacks.untold[phone.user]
+
+        before = counted()
+        await self.until(lambda: bool(bubbles()) or counted() != before, min(wait_s, LONGEST_WAIT_S), phone.user)
+        return Chat(self.account.app_name, phone.name, bubbles(), len(phone.chat), *counted())
 
     # --- what the connector calls ----------------------------------------------------------------------------------
 
@@ -189,7 +161,7 @@ class WeComSandbox:
 
     async def send(self, token: str, body: bytes) -> dict[str, object]:
         """message/send's answer, faults included; Unavailable for an HTTP 502."""
-        await self._pause(self.faults.slow_s)
+        await self.pause(self.faults.slow_s)
         if self.faults.http_502:
             raise Unavailable
         if self.faults.errcode:
@@ -197,9 +169,9 @@ class WeComSandbox:
         known = len(self.far_side.sends)
         answer = self.far_side.send(token, body, self._now())
         for send in self.far_side.sends[known:]:
-            self._ring(send.user)
+            self.ring(send.user)
         if self.faults.no_answer_after_accepting:
-            await self._pause(3600)
+            await self.pause(3600)
         if self.faults.http_502_after_accepting:
             raise Unavailable
         return answer
@@ -213,26 +185,10 @@ class WeComSandbox:
         return await self._media_fault() or self.far_side.download(token, media_id, self._now())
 
     async def _media_fault(self) -> dict[str, object] | None:
-        await self._pause(self.faults.media_slow_s)
+        await self.pause(self.faults.media_slow_s)
         if self.faults.media_502:
             raise Unavailable
         return refusal(self.faults.media_errcode) if self.faults.media_errcode else None
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than the server runs."""
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
-
-    def switch(self, switches: Mapping[str, Any]) -> None:
-        """Set some of Faults; ValueError for a name or value that is none."""
-        unknown = switches.keys() - set(Faults.__struct_fields__)
-        if unknown:
-            raise ValueError(f"no fault is called {', '.join(sorted(unknown))}: {', '.join(Faults.__struct_fields__)}")
-        checked = msgspec.convert({**msgspec.to_builtins(self.faults), **switches}, Faults)
-        for name in switches:
-            setattr(self.faults, name, getattr(checked, name))
 
 
 SANDBOX = WeComSandbox

@@ -7,27 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, get, patch, post
+from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from connectors.wecom.callbacks import KINDS, Callback, CheckFailed, Faults
+from connectors.wecom.callbacks import KINDS, Callback, CheckFailed
 from connectors.wecom.codec import MENU
 from connectors.wecom.far_side import Bubble, NoMember, Send
 from connectors.wecom.far_side_media import LIMITS, Media, kind_of
+from hub.kit.stand_in import LONGEST_WAIT_S, page, switchboard
 
 if TYPE_CHECKING:
     from connectors.wecom.sandbox import WeComSandbox
 
-LONGEST_WAIT_S = 25.0
 MOST_BODY_BYTES = 32 << 20
 """Of an upload: more than WeCom takes, so that it is the stand-in that refuses."""
 _PAGES = Path(__file__).parent / "phone"
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors http://127.0.0.1:* http://localhost:*"
-)
 
 
 class Unavailable(Exception):
@@ -181,7 +177,7 @@ def _phones(wecom: "WeComSandbox") -> list[Any]:
         if found is None:
             raise NotFoundException(f"there is no file at place {n} of this phone")
         way = "inline" if found.kind == "image" else "attachment"
-        return _page(found.content, found.type, _disposition(way, found.name))
+        return page(found.content, found.type, _disposition(way, found.name))
 
     @post("/phone/{user:str}/menu")
     async def menu(user: FromPath[str], data: JSONBody[Tap]) -> None:
@@ -210,14 +206,6 @@ def _console(wecom: "WeComSandbox") -> list[Any]:
         except CheckFailed as error:
             raise ClientException(str(error)) from error
 
-    @patch("/faults")
-    async def switch(data: JSONBody[dict[str, Any]]) -> Faults:
-        try:
-            wecom.switch(data)
-        except ValueError as error:
-            raise ClientException(str(error)) from error
-        return wecom.faults
-
     @post("/tokens/expire")
     async def expire() -> None:
         wecom.far_side.expire_tokens()
@@ -226,7 +214,7 @@ def _console(wecom: "WeComSandbox") -> list[Any]:
     async def invalidate() -> None:
         wecom.far_side.invalidate_tokens()
 
-    return [ledger, save, switch, expire, invalidate]
+    return [ledger, save, switchboard(wecom), expire, invalidate]
 
 
 def _pages(wecom: "WeComSandbox") -> list[Any]:
@@ -234,27 +222,22 @@ def _pages(wecom: "WeComSandbox") -> list[Any]:
     async def index() -> Response[bytes]:
         phones = wecom.far_side.phones.values()
         links = "".join(f'<a href="/phone?user={html.escape(p.user)}">{html.escape(p.name)}</a>' for p in phones)
-        page = (_PAGES / "index.html").read_text("utf-8").replace("<!-- phones -->", links)
-        return _page(page.encode(), "text/html; charset=utf-8")
+        index = (_PAGES / "index.html").read_text("utf-8").replace("<!-- phones -->", links)
+        return page(index.encode(), "text/html; charset=utf-8")
 
     @get("/phone")
     async def phone() -> Response[bytes]:
-        return _page((_PAGES / "phone.html").read_bytes(), "text/html; charset=utf-8")
+        return page((_PAGES / "phone.html").read_bytes(), "text/html; charset=utf-8")
 
     @get("/phone.css")
     async def style() -> Response[bytes]:
-        return _page((_PAGES / "phone.css").read_bytes(), "text/css; charset=utf-8")
+        return page((_PAGES / "phone.css").read_bytes(), "text/css; charset=utf-8")
 
     @get("/phone.js")
     async def script() -> Response[bytes]:
-        return _page((_PAGES / "phone.js").read_bytes(), "text/javascript; charset=utf-8")
+        return page((_PAGES / "phone.js").read_bytes(), "text/javascript; charset=utf-8")
 
     return [index, phone, style, script]
-
-
-def _page(content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response[bytes]:
-    fixed = {"content-security-policy": _CSP, "x-content-type-options": "nosniff", "cache-control": "no-cache"}
-    return Response(content, media_type=media_type, headers=fixed | (headers or {}))
 
 
 def _disposition(way: str, name: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Telegram: so far its stand-in."""
