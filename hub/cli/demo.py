@@ -33,16 +33,17 @@ def demo(
     messages
         With --script: how many messages each of them writes.
     sabotage
-        With --script: drop, double, swap, misroute or cross; damages what a robot reads or types, so that the run
-        must fail.
+        With --script: drop, double, swap, misroute or cross damages what an agent's robot reads or types; drop-answer,
+        double-answer, swap-answers or stray-answer what visitors' robots see, once on each channel. The run must fail.
     kills
         With --script: kill a worker so many times with SIGKILL, and nats-server as often, with messages under way.
     seed
         With --script: repeats the random choices of an earlier run.
     url
         With --script: play at the hub that runs there, set up for the stand-in for WeCom (`make cluster` starts one).
+        Visitors write on its page only.
     port
-        Of the page; the hub and the stand-in for WeCom take the next two.
+        Of the page; the hub and the stand-in for WeCom take the next two, other stand-ins take free ones.
     folder
         Folder of the page's hub; it keeps what was said.
     """
@@ -62,6 +63,7 @@ def _play(
     import random
     import tempfile
 
+    from hub.demo.channels import names
     from hub.demo.sabotage import kind_of
     from hub.demo.script import Plan, arrange, run
     from hub.demo.stage import RunningHub, Stage
@@ -77,7 +79,9 @@ def _play(
 
     async def play() -> int:
         with tempfile.TemporaryDirectory(prefix="hub-demo-") as folder:
-            stage = RunningHub(Path(folder), url, stand_in_port) if url else Stage(Path(folder), arrange)
+            stage = (
+                RunningHub(Path(folder), url, stand_in_port) if url else Stage(Path(folder), arrange, channels=names())
+            )
             async with stage:
                 result, faults = await run(stage, plan, say)
         for fault in faults:

@@ -56,7 +56,7 @@ class Kills:
 
     def _arm(self, pid: int, mark: str, killed: asyncio.Event) -> None:
         def strike() -> None:
-            if killed.is_set() or not any(visitor.waiting for visitor in self._visitors if visitor.robot.live):
+            if killed.is_set() or not any(visitor.waiting for visitor in self._visitors if visitor.client.live):
                 return
             try:
                 os.kill(pid, signal.SIGKILL)

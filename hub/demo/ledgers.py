@@ -4,13 +4,14 @@ Nothing here is the hub's word. A visitor notes what they sent and which answers
 their phone showed and what they typed. Every text is known by its serial (serials.py).
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from hub.demo.reading import Block, Reader
+from hub.demo.reading import Block, Reader, Undelivered
 from hub.demo.serials import SERIAL
 
 Label = Literal["", "masked", "held", "blocked"]
@@ -28,16 +29,20 @@ class Sent:
 
 @dataclass
 class VisitorLedger:
-    """One visitor's: what they sent in order, to which team a person would send them, and what they saw."""
+    """One visitor's: what they sent in order, to which team a person would send them, and what they saw.
+
+    `channel`: on which they wrote.
+    """
 
     team: str
+    channel: str = ""
     sent: list[Sent] = field(default_factory=list)
     acked: set[str] = field(default_factory=set)
     """Serials of what was acknowledged."""
     latencies_ms: list[float] = field(default_factory=list)
-    """From sending to the acknowledgement, of all texts that were not delayed by the visitor's own broken line."""
+    """From sending to the acknowledgement, of texts of which the visitor hears that, not delayed by their own line."""
     shown: list[str] = field(default_factory=list)
-    """The texts of both sides that the page showed at the end, in order."""
+    """The texts of both sides that they saw at the end, on their page or in their mailbox, in order."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,14 @@ class AgentLedger:
 
 @dataclass(frozen=True)
 class Result:
-    """The last line of the scripted demo. `seconds` is the whole run's; `p50_ms`, `p99_ms` are from send to ack."""
+    """The last line of the scripted demo. `seconds` is the whole run's; `p50_ms`, `p99_ms` are from send to ack.
+
+    `channels`: visitors by channel. `in_doubt`: answers of which an agent's phone said that nobody knows whether they
+    arrived: their platform does not recognise a repeat, so they were not sent again. `arrived`: those of them that did.
+    """
 
     visitors: int
+    channels: dict[str, int]
     agents: int
     sent: int
     delivered: int
@@ -79,6 +89,8 @@ class Result:
     reordered: int
     misrouted: int
     wrong_visitor: int
+    in_doubt: int
+    arrived: int
     masked: int
     p50_ms: float
     p99_ms: float
@@ -95,7 +107,7 @@ class Result:
             "wrong_visitor": self.wrong_visitor,
         }
 
-    def fields(self) -> dict[str, int | float]:
+    def fields(self) -> dict[str, Any]:
         """As JSON shows it."""
         return asdict(self)
 
@@ -112,6 +124,7 @@ def compare(
     latencies = sorted(ms for visitor in visitors for ms in visitor.latencies_ms)
     result = Result(
         visitors=len(visitors),
+        channels=dict(Counter(visitor.channel for visitor in visitors)),
         agents=len(agents),
         sent=len(sent),
         delivered=len(books.received),
@@ -123,13 +136,15 @@ def compare(
         reordered=books.reordered(),
         misrouted=books.misrouted(),
         wrong_visitor=books.wrong_visitor(),
+        in_doubt=len(books.in_doubt),
+        arrived=len(books.in_doubt & books.shown),
         masked=len(changed),
         p50_ms=round(percentile(latencies, 50), 1),
         p99_ms=round(percentile(latencies, 99), 1),
         seconds=round(seconds, 1),
     )
     masked = {one.serial for one in sent.values() if one.label == "masked"}
-    faults = [*_sums(result, acked), *_masks(sent, changed, masked & books.received.keys())]
+    faults = [*_sums(result, acked, books.only_doubted()), *_masks(sent, changed, masked & books.received.keys())]
     return result, faults + _halves(agents)
 
 
@@ -138,13 +153,19 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
 
 
-def _sums(result: Result, acked: int) -> list[str]:
+def reasons(agents: Sequence[AgentLedger]) -> Counter[str]:
+    """Why phones said that answers may not have arrived, and how often each."""
+    found = (one for agent in agents for text in agent.texts for one in Reader().read(text))
+    return Counter(one.because for one in found if isinstance(one, Undelivered))
+
+
+def _sums(result: Result, acked: int, only_doubted: int) -> list[str]:
     faults = [f"{name} is {count} and must be 0" for name, count in result.zeros.items() if count]
     if result.delivered + result.held + result.blocked != result.sent:
         faults.append(
             f"delivered {result.delivered} + held {result.held} + blocked {result.blocked} is not sent {result.sent}"
         )
-    if result.answered != result.visitors:
+    if result.answered + only_doubted != result.visitors:
         faults.append(f"answered {result.answered} of {result.visitors} visitors")
     if acked != result.sent:
         faults.append(f"{acked} of {result.sent} sent texts were acknowledged")
@@ -179,11 +200,15 @@ class _Books:
         self.received: dict[str, str] = {}
         """The text under each serial, as the first phone showed it."""
         self._repeated_parts = 0
-        for agent in agents:
-            self._phones.append(self._read(agent))
         self._meant_for = {one.serial: self._place[one.to][0] for agent in agents for one in agent.typed}
         """Of each answer: for which visitor."""
         self._pages = [[serial for text in visitor.shown for serial in SERIAL.findall(text)] for visitor in visitors]
+        self.shown = {serial for page in self._pages for serial in page}
+        """What any visitor saw."""
+        self.in_doubt: set[str] = set()
+        """Answers of which a phone said that they may not have arrived."""
+        for agent in agents:
+            self._phones.append(self._read(agent))
 
     def _read(self, agent: AgentLedger) -> list[str]:
         reader, serials = Reader(), []
@@ -193,23 +218,47 @@ class _Books:
                 if serial in self._place and isinstance(found, Block):
                     serials.append(serial)
                     self.received.setdefault(serial, found.text)
+                elif isinstance(found, Undelivered):
+                    self.in_doubt.update(self._undelivered(agent, found.quoted))
         self._repeated_parts += reader.repeated_parts
         return serials
+
+    def _undelivered(self, agent: AgentLedger, quoted: str) -> list[str]:
+        """The answers in a text that begins so: those that the visitor saw in it, if they saw it; else the one that it
+        quotes and, where there is more of it, what was typed next for the same visitor and not seen either.
+        """
+        named = SERIAL.search(quoted)
+        if named is None:
+            return []
+        first, visitor = named[0], self._meant_for.get(named[0])
+        for text in (text for page in self._visitors for text in page.shown if first in text):
+            return SERIAL.findall(text)
+        typed = [one.serial for one in agent.typed if one.taken and self._meant_for[one.serial] == visitor]
+        if first not in typed or not quoted.endswith("…"):
+            return [first]
+        return list(itertools.takewhile(lambda serial: serial not in self.shown, typed[typed.index(first) :]))
 
     def is_answered(self, visitor: int) -> bool:
         """Their page showed an answer that was meant for them."""
         return any(self._meant_for.get(serial) == visitor for serial in self._pages[visitor])
 
+    def only_doubted(self) -> int:
+        """Visitors who have no answer, and of whose answers some are in doubt."""
+        doubted = {self._meant_for.get(serial) for serial in self.in_doubt}
+        return sum(n in doubted and not self.is_answered(n) for n in range(len(self._visitors)))
+
     def lost(self) -> int:
-        """Texts that no phone showed though the column lets them through, or their own page; and taken answers."""
-        shown = {serial for page in self._pages for serial in page}
+        """Texts that no phone showed though the column lets them through, or their own page; and taken answers.
+
+        An answer in doubt is not lost: the agent knows, and may write it again.
+        """
         unseen = sum(
-            (one.label in ("", "masked") and one.serial not in self.received) or one.serial not in shown
+            (one.label in ("", "masked") and one.serial not in self.received) or one.serial not in self.shown
             for visitor in self._visitors
             for one in visitor.sent
         )
-        typed = (one for agent in self._agents for one in agent.typed)
-        return unseen + sum(one.taken and one.serial not in shown for one in typed)
+        typed = (one for agent in self._agents for one in agent.typed if one.taken)
+        return unseen + sum(one.serial not in self.shown | self.in_doubt for one in typed)
 
     def duplicated(self) -> int:
         """How many times too often a phone or page showed a text."""

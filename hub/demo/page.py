@@ -1,4 +1,4 @@
-"""`hub demo`: a page with both sides next to each other, a visitor's and an agent's phone."""
+"""`hub demo`: a page with both sides next to each other, a visitor's channels and an agent's phone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import uvicorn
 import yaml
 from litestar import Litestar, Response, get
 
+from hub.demo.channels import names
 from hub.demo.stage import RULES, Stage
 from hub.errors import HubError
 
@@ -59,7 +60,7 @@ async def _show(folder: Path, port: int) -> None:
 
 async def _run(folder: Path, port: int, listener: socket.socket) -> None:
     print("starting a hub, this takes a few seconds", flush=True)
-    async with Stage(folder, arrange, port=port + 1, stand_in_port=port + 2) as stage:
+    async with Stage(folder, arrange, channels=names(), port=port + 1, stand_in_port=port + 2) as stage:
         first = stage.agents[0]
         for _ in range(ON_DUTY_TRIES):
             if await stage.stand_in.say(first.user, "text", "上班")[1]:
@@ -82,9 +83,10 @@ async def _run(folder: Path, port: int, listener: socket.socket) -> None:
 def build_app(stage: Stage) -> Litestar:
     """The page for a stage."""
     scene = _scene(stage)
+    framed = " ".join([stage.stand_in.url, *(channel["page"] for channel in scene["channels"])])
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-        f"frame-src {stage.url} {stage.stand_in.url}; base-uri 'none'; form-action 'none'"
+        f"frame-src {framed}; base-uri 'none'; form-action 'none'"
     )
     headers = {"content-security-policy": policy, "x-content-type-options": "nosniff", "cache-control": "no-cache"}
 
@@ -104,7 +106,19 @@ def build_app(stage: Stage) -> Litestar:
 
 
 def _scene(stage: Stage) -> dict[str, Any]:
-    """What the page shows: where both sides are, and who answers."""
+    """What the page shows: where both sides are, on which channels one can write, and who answers."""
+    channels = [
+        {
+            "name": name,
+            "title": channel.title,
+            "title_en": channel.title_en,
+            "hint": channel.hint,
+            "hint_en": channel.hint_en,
+            "page": channel.page(stage.url),
+        }
+        for name, channel in stage.channels.items()
+        if channel.page(stage.url)
+    ]
     agents = []
     for agent in stage.agents:
         teams, teams_en = zip(*(stage.team_names[team] for team in sorted(agent.teams)), strict=True)
@@ -118,7 +132,7 @@ def _scene(stage: Stage) -> dict[str, Any]:
             }
         )
     return {
-        "hub": stage.url,
+        "channels": channels,
         "stand_in": stage.stand_in.url,
         "rules": str(stage.rules.resolve()),
         "agents": agents,

@@ -4,10 +4,12 @@ It knows only what a person sees, not how the hub made it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _HEAD = re.compile(r"【#(\d+)·(\d+) (?:(\d+)/(\d+) )?[^】\n]*】")
 _SWITCH = re.compile(r"→ #(\d+) ")
+_UNDELIVERED = re.compile(r"未送达 #(\d+)：(.*)")
+_QUOTED = re.compile(r"「(.*)」")
 _CONTINUED = "│ "
 
 
@@ -27,6 +29,18 @@ class Switched:
     no: int
 
 
+@dataclass(frozen=True)
+class Undelivered:
+    """`未送达 #12：…`: an answer has not arrived, or nobody knows whether it has. `quoted` is how it begins."""
+
+    no: int
+    because: str
+    quoted: str = ""
+
+
+Found = Block | Switched | Undelivered
+
+
 class Reader:
     """Reads one phone's texts in their order. `repeated_parts` counts parts that the phone showed once more."""
 
@@ -34,15 +48,19 @@ class Reader:
         self.repeated_parts = 0
         self._parts: dict[tuple[int, int], dict[int, str]] = {}
 
-    def read(self, text: str) -> list[Block | Switched]:
-        """The next text's blocks and switches in order; a block in parts stands where its last part stands."""
-        found: list[Block | Switched] = []
+    def read(self, text: str) -> list[Found]:
+        """What the next text says, in order; a block in parts stands where its last part stands."""
+        found: list[Found] = []
         for line in _lines(text):
-            head, switch = _HEAD.match(line), _SWITCH.match(line)
-            if head:
+            last = found[-1] if found else None
+            if head := _HEAD.match(line):
                 found += self._join(head, line[head.end() :])
-            elif switch:
+            elif switch := _SWITCH.match(line):
                 found.append(Switched(int(switch[1])))
+            elif note := _UNDELIVERED.fullmatch(line):
+                found.append(Undelivered(int(note[1]), note[2]))
+            elif isinstance(last, Undelivered) and (quoted := _QUOTED.fullmatch(line)):
+                found[-1] = replace(last, quoted=quoted[1])
         return found
 
     def _join(self, head: re.Match[str], text: str) -> list[Block]:

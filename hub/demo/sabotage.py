@@ -1,21 +1,30 @@
-"""Damage on purpose, between a phone and the robot that reads it, never to the product: the ledgers must notice.
+"""Damage on purpose, between what was shown and the robot that sees it, never to the product: the ledgers must notice.
 
-Each kind does its harm once. Done by the product it would be a lost, doubled, late or misdirected text.
+Done by the product it would be a lost, doubled, late or misdirected text. What agents read or type is harmed once; what
+visitors see is harmed once on each channel, because each has its own way back.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
-from hub.demo.ledgers import serial_of
+from hub.demo.ledgers import VisitorLedger, serial_of
 from hub.demo.reading import Block, Reader
+from hub.demo.serials import SERIAL
 from hub.errors import HubError
 
-Kind = Literal["drop", "double", "swap", "misroute", "cross"]
+Kind = Literal[
+    "drop", "double", "swap", "misroute", "cross", "drop-answer", "double-answer", "swap-answers", "stray-answer"
+]
 COUNTERS: dict[Kind, str] = {
     "drop": "lost",
     "double": "duplicated",
     "swap": "reordered",
     "misroute": "misrouted",
     "cross": "wrong_visitor",
+    "drop-answer": "lost",
+    "double-answer": "duplicated",
+    "swap-answers": "reordered",
+    "stray-answer": "wrong_visitor",
 }
 """The counter that must move."""
 
@@ -29,7 +38,7 @@ def kind_of(name: str) -> Kind:
 
 
 class Sabotage:
-    """Stands between the phones of so many agents and their robots; without a kind it changes nothing."""
+    """Stands between robots and what they see on phones and channels; without a kind it changes nothing."""
 
     def __init__(self, kind: Kind | None, agents: int) -> None:
         self.done = False
@@ -66,6 +75,32 @@ class Sabotage:
             return [(agent, text), (agent, held)]
         return [(agent, text)]
 
+    def show(self, visitors: Sequence[VisitorLedger]) -> None:
+        """Change what visitors saw: on each channel of the first who has enough answers. A stray one is seen on another
+        channel, by its last visitor.
+        """
+        channels = list(dict.fromkeys(visitor.channel for visitor in visitors))
+        for n, channel in enumerate(channels):
+            here, next_ = ([one for one in visitors if one.channel == name] for name in (channel, channels[n - 1]))
+            for victim in here:
+                if self._harm(victim.shown, _answers(victim), next_[-1].shown):
+                    break
+
+    def _harm(self, shown: list[str], answers: list[int], elsewhere: list[str]) -> bool:
+        """Whether it could be done; `answers` are places in `shown`."""
+        match self._kind, answers:
+            case "drop-answer", [first, *_]:
+                del shown[first]
+            case "double-answer", [first, *_]:
+                shown.insert(first, shown[first])
+            case "stray-answer", [first, *_]:
+                elsewhere.append(shown.pop(first))
+            case "swap-answers", [first, second, *_]:
+                shown[first], shown[second] = shown[second], shown[first]
+            case _:
+                return False
+        return True
+
     def aim(self, no: int, others: list[int]) -> int:
         """The number that the robot types when it means `no` and also has the `others`."""
         if self._kind != "cross" or self.done or not others:
@@ -77,3 +112,9 @@ class Sabotage:
 def _numbers(text: str) -> set[int]:
     """The conversations of which a text shows whole messages with a serial."""
     return {found.no for found in Reader().read(text) if isinstance(found, Block) and serial_of(found)}
+
+
+def _answers(visitor: VisitorLedger) -> list[int]:
+    """The places of answers among what a visitor saw."""
+    own = {one.serial for one in visitor.sent}
+    return [n for n, text in enumerate(visitor.shown) if set(SERIAL.findall(text)) - own]

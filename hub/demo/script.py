@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -10,14 +11,16 @@ from typing import Any
 
 import httpx
 
+from hub.demo import ledgers
 from hub.demo.agents import Agent, Phones
+from hub.demo.channels import Break
 from hub.demo.kills import Kills
-from hub.demo.ledgers import Result, compare
+from hub.demo.ledgers import Result
 from hub.demo.sabotage import Kind, Sabotage
 from hub.demo.sentences import openers, small_talk
 from hub.demo.serials import serial
 from hub.demo.stage import Stage
-from hub.demo.visitors import Break, Visitor
+from hub.demo.visitors import Visitor
 from hub.errors import HubError
 
 CAPACITY = 200
@@ -33,6 +36,8 @@ QUIET_AFTER_SABOTAGE_S = 6.0
 QUIET_AFTER_KILLS_S = 45.0
 """Longer than a visitor may take to come back."""
 LIMIT_S = 200.0
+BREAKS: tuple[Break, ...] = ("cut", "", "reload", "")
+"""What becomes of the lines of a channel's visitors, by turns."""
 
 
 @dataclass(frozen=True)
@@ -89,25 +94,21 @@ class _Run:
         self._sabotage = Sabotage(plan.sabotage, len(stage.agents))
         self._agents = [Agent(who, stage.stand_in, self._sabotage, stage.serials) for who in stage.agents]
         self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
-        self._http = httpx.AsyncClient(trust_env=False, timeout=10)
         self._visitors = self._make_visitors()
         self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
 
     def _make_visitors(self) -> list[Visitor]:
+        """On all channels by turns."""
         plan, labelled, talk = self._plan, openers(), small_talk()
         self._rng.shuffle(labelled)
-        return [
-            Visitor(
-                f"顾客{n + 1}",
-                self._stage.url,
-                self._http,
-                labelled[n % len(labelled)],
-                self._rng.choices(talk, k=plan.messages - 1),
-                [serial(next(self._stage.serials)) for _ in range(plan.messages)],
-                random.Random(self._rng.random()),
-            )
-            for n in range(plan.visitors)
-        ]
+        visitors = []
+        for n, channel in zip(range(plan.visitors), itertools.cycle(self._stage.channels)):
+            serials = [serial(next(self._stage.serials)) for _ in range(plan.messages)]
+            rng = random.Random(self._rng.random())
+            client = self._stage.channels[channel].client(self._stage.url, f"顾客{n + 1}", serials[0][1:-1], rng)
+            opener, further = labelled[n % len(labelled)], self._rng.choices(talk, k=plan.messages - 1)
+            visitors.append(Visitor(channel, client, opener, further, serials))
+        return visitors
 
     async def play(self) -> tuple[Result, list[str]]:
         """Everybody does their part; what comes of it."""
@@ -116,6 +117,8 @@ class _Run:
             for agent in self._agents:
                 await agent.begin()
             self._say(f"{len(self._agents)} agents are on duty (seed {self._plan.seed})")
+            for channel in self._stage.channels.values():
+                channel.trouble()
             background += [group.create_task(agent.answer()) for agent in self._agents]
             background.append(group.create_task(self._tell()))
             kills = group.create_task(self._kills.run(self._plan.over_s))
@@ -125,10 +128,9 @@ class _Run:
             for task in (*background, kills):
                 task.cancel()
         for visitor in self._visitors:
-            await visitor.leave()
-        await self._http.aclose()
+            await visitor.client.leave()
         result, faults = self._compare()
-        return result, faults + self._not_killed()
+        return result, faults + self._doubts(result) + self._not_killed()
 
     async def _readers(self) -> list[Coroutine[Any, Any, None]]:
         """One for each phone, from where it is now."""
@@ -137,10 +139,14 @@ class _Run:
 
     def _writing(self) -> list[Coroutine[Any, Any, None]]:
         """All visitors: every second one loses their line, by turns to a dead network and to a reload."""
-        plan, breaks = self._plan, ("cut", "", "reload", "")
-        step_s = plan.over_s / plan.messages
+        plan, step_s = self._plan, self._plan.over_s / self._plan.messages
         return [
-            visitor.write(step_s * n / plan.visitors, step_s, _break(breaks[n % 4]), self._kills.spoken)
+            visitor.write(
+                step_s * n / plan.visitors,
+                step_s,
+                BREAKS[n // len(self._stage.channels) % len(BREAKS)],
+                self._kills.spoken,
+            )
             for n, visitor in enumerate(self._visitors)
         ]
 
@@ -164,14 +170,23 @@ class _Run:
     def _state(self) -> tuple[float, int, int]:
         """Differs when anything has come."""
         typed = sum(len(agent.ledger.typed) for agent in self._agents)
-        shown = sum(len(visitor.robot.history.shown) for visitor in self._visitors)
+        shown = sum(len(visitor.client.shown()) for visitor in self._visitors)
         return self._phones.read_at, typed, shown
 
     def _compare(self) -> tuple[Result, list[str]]:
         for visitor in self._visitors:
             visitor.note()
-        ledgers = [visitor.ledger for visitor in self._visitors], [agent.ledger for agent in self._agents]
-        return compare(*ledgers, self._clock() - self._started)
+        visitors = [visitor.ledger for visitor in self._visitors]
+        self._sabotage.show(visitors)
+        return ledgers.compare(visitors, [agent.ledger for agent in self._agents], self._clock() - self._started)
+
+    def _doubts(self, result: Result) -> list[str]:
+        """Says why answers are in doubt. Where nothing was killed none may be."""
+        for because, count in ledgers.reasons([agent.ledger for agent in self._agents]).items():
+            self._say(f"on phones {count} times: not delivered, or not known to be: {because}")
+        if self._plan.kills or not result.in_doubt:
+            return []
+        return [f"{result.in_doubt} answers are in doubt, though nothing was killed"]
 
     def _not_killed(self) -> list[str]:
         done, wanted = len(self._kills.done), 2 * self._plan.kills
@@ -190,7 +205,3 @@ class _Run:
             f"{result.seconds:5.0f} s: {result.sent} sent, {result.delivered} on phones, {typed} answers typed,"
             f" {result.answered} of {result.visitors} visitors answered{killed}"
         )
-
-
-def _break(name: str) -> Break:
-    return "cut" if name == "cut" else "reload" if name == "reload" else ""

@@ -1,4 +1,4 @@
-"""Serials: the mark at the end of each text of the scripted demo, by which its ledgers find it again.
+"""Serials: the mark in each text of the scripted demo, by which its ledgers find it again.
 
 A serial is six consonants in brackets that nobody types, ⟦kdtrbm⟧: no digits, which a detector could take for part of
 a number; no vowels, v, q, w or x, so that no word of the rules can stand in it; and brackets, which keep it apart

@@ -1,4 +1,4 @@
-"""The demo's stage: a whole hub as `hub up` runs it, and the stand-in for its agents' platform, on loopback."""
+"""The demo's stage: a whole hub as `hub up` runs it, and the stand-ins for all platforms, on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +23,13 @@ from typing import Any, Protocol, Self, cast
 import httpx
 import yaml
 
+from hub.demo.channels import HUBS_OWN, find
 from hub.demo.serials import LIMIT
 from hub.errors import HubError
 from hub.process import PR_SET_PDEATHSIG
 
-VISITORS, AGENTS = "h5", "wecom"
-"""The channels of the demo: on which visitors write, and on which agents answer."""
+AGENTS = "wecom"
+"""The channel on which the demo's agents answer."""
 RULES = Path("rules")
 START_S, STOP_S = 60.0, 30.0
 LOG_LINES = 15
@@ -79,13 +80,20 @@ class DemoAgent:
 class Stage:
     """`async with Stage(folder)`: a hub with the rules of this checkout, and the phones of its agents.
 
-    `url` is the hub's, `stand_in` the platform's. `arrange` may change what stands in the copy of rules/teams.yaml.
-    The ports are the hub's and the stand-in's; 0 takes a free one. Raises HubError with the log's end when
-    the hub does not come up. On leaving, the hub is drained and nothing is left running; the folder stays.
+    `url` is the hub's, `stand_in` is the agents' platform, `channels` are those on which visitors write. `arrange` may
+    change what stands in the copy of rules/teams.yaml. The ports are the hub's and the phones'; 0 takes a free one.
+    Raises HubError with the log's end when the hub does not come up. On leaving, the hub is drained and nothing is left
+    running; the folder stays.
     """
 
     def __init__(
-        self, folder: Path, arrange: Callable[[dict[str, Any]], None], *, port: int = 0, stand_in_port: int = 0
+        self,
+        folder: Path,
+        arrange: Callable[[dict[str, Any]], None],
+        *,
+        channels: Sequence[str] = (HUBS_OWN,),
+        port: int = 0,
+        stand_in_port: int = 0,
     ) -> None:
         self.folder = folder
         self.rules = folder / "rules"
@@ -100,26 +108,31 @@ class Stage:
         self.team_names: dict[str, tuple[str, str]] = {}
         """Of each team, in Chinese and in English."""
         self.stand_in: StandIn
+        self.channels = {name: find(name) for name in channels}
+        self._running = contextlib.AsyncExitStack()
         self._hub: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         self.agents = self._copy_rules()
         members = {agent.user: agent.name for agent in self.agents}
         sandbox = importlib.import_module(f"connectors.{AGENTS}.sandbox").SANDBOX
-        self.stand_in = await cast(StandIn, sandbox(members, port=self._stand_in_port)).__aenter__()
-        try:
+        async with contextlib.AsyncExitStack() as running:
+            for channel in self.channels.values():
+                await running.enter_async_context(channel)
+            phones = cast(StandIn, sandbox(members, port=self._stand_in_port))
+            self.stand_in = await running.enter_async_context(phones)
+            running.push_async_callback(self._stop_hub)
             await self._start_hub()
             await self._save_callback()
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
+            for channel in self.channels.values():
+                channel.join(self.url)
+            self._running = running.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop_hub()
-        await self.stand_in.__aexit__(kind, error, trace)
+        await self._running.__aexit__(kind, error, trace)
 
     @property
     def pid(self) -> int:
@@ -157,7 +170,8 @@ class Stage:
             "listen": f"127.0.0.1:{self._port}",
             "rules": str(self.rules),
             "visitors_per_minute": 10_000,  # all the demo's visitors have one address
-            "channels": {VISITORS: {}, AGENTS: self.stand_in.settings()},
+            "channels": {name: channel.settings() for name, channel in self.channels.items()}
+            | {AGENTS: self.stand_in.settings()},
         }
         config.write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")  # JSON is YAML
         config.chmod(0o600)
@@ -202,7 +216,8 @@ class Stage:
 class RunningHub(Stage):
     """The same with a hub that runs already at `url`, whose channel for agents is the stand-in on port `stand_in_port`.
 
-    Its agents must have room for all visitors, or those would wait in the queue. Raises HubError when it is not so.
+    Visitors write on its page only. Its agents must have room for all of them, or they would wait in the queue. Raises
+    HubError when it is not so.
     """
 
     def __init__(self, folder: Path, url: str, stand_in_port: int) -> None:

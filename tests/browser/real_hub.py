@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 
+from hub.demo.channels import names
 from hub.demo.page import arrange, build_app
 from hub.demo.stage import Stage
 
@@ -91,7 +92,7 @@ class RealHub:
     """`with RealHub(folder).running() as hub`: `url` is the hub's; `phone_url(user)` an agent's phone."""
 
     def __init__(self, folder: Path) -> None:
-        self.stage = Stage(folder, _arrange)
+        self.stage = Stage(folder, _arrange, channels=names())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

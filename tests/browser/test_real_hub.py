@@ -234,7 +234,7 @@ def test_the_demos_page_has_both_sides(hub: RealHub, phone: Phone, agent: Callab
         desk = phone(is_mobile=False, has_touch=False, device_scale_factor=1, viewport={"width": 1280, "height": 860})
         page = desk.new_page()
         page.goto(url)
-        visitor, phone_ = page.frame_locator("#visitor"), page.frame_locator("#agent")
+        visitor, phone_ = page.frame_locator("#visitor-h5"), page.frame_locator("#agent")
         visitor.get_by_label("输入消息").fill("我的快递到哪了")
         visitor.get_by_label("输入消息").press("Enter")
         say(phone_, f"{block(phone_, '我的快递到哪了')} 已到本市，今天下午派送")
@@ -243,3 +243,49 @@ def test_the_demos_page_has_both_sides(hub: RealHub, phone: Phone, agent: Callab
         visitor.get_by_label("输入消息").press("Enter")
         block(phone_, "太好了，谢谢")
         picture(page, "demo", width=896)
+
+
+MAILS = {
+    "zh-CN": ("邮件", "li@example.net", "订单 8812 的花瓶", "请问快递到哪了", "已到本市，今天下午派送"),
+    "en-US": ("Mail", "amy@example.net", "The vase of order 8812", "Where is my package?", "It arrives this afternoon"),
+}
+
+
+@pytest.mark.parametrize("locale", MAILS)
+def test_the_demos_page_has_a_mailbox_and_the_answer_arrives_in_it(
+    hub: RealHub, phone: Phone, agent: Callable[[str], Page], locale: str
+) -> None:
+    mail, address, subject, text, answer = MAILS[locale]
+    agent(ZHAO)
+    with hub.demo_page() as url:
+        desk = phone(
+            is_mobile=False,
+            has_touch=False,
+            device_scale_factor=1,
+            viewport={"width": 1280, "height": 860},
+            locale=locale,
+        )
+        page = desk.new_page()
+        page.goto(url)
+        chat, mailbox, phone_ = (page.frame_locator(f"#{name}") for name in ("visitor-h5", "visitor-email", "agent"))
+        expect(mailbox.locator("#text")).to_be_hidden()
+        page.get_by_role("button", name=mail, exact=True).click()
+        expect(chat.locator("textarea")).to_be_hidden()
+        mailbox.locator("#address").fill(address)
+        mailbox.locator("#subject").fill(subject)
+        mailbox.locator("#text").fill(text)
+        mailbox.get_by_role("button").last.click()
+        phone_.locator("textarea").fill(f"{block(phone_, subject)} {answer}")
+        phone_.locator("textarea").press("Enter")
+        expect(mailbox.locator("li.us", has_text=answer)).to_be_visible(timeout=PHONE_MS)
+        assert (mailbox.locator("li.us", has_text=answer).locator("h2").text_content() or "").startswith("Re:")
+        for width in (320, 390, 800, 1280):
+            page.set_viewport_size({"width": width, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            expect(mailbox.locator("#text")).to_be_visible()
+            page.locator("#visitor-email").scroll_into_view_if_needed()
+            expect(mailbox.locator("li.us", has_text=answer).locator(".text")).to_be_in_viewport(ratio=1)
+            assert mailbox.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth")
+        other, title = ("English", "Mailbox (demo)") if locale == "zh-CN" else ("中文", "邮箱（演示）")
+        page.locator("#language", has_text=other).click()
+        expect(mailbox.locator("h1")).to_have_text(title)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
-from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger, compare, percentile
+from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger, compare, percentile, reasons
 from hub.demo.serials import serial
 
 ZEROS = {"lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0}
@@ -31,7 +32,7 @@ class Shop:
 def shop() -> Shop:
     first = [sent(1, "退款到哪了"), sent(2, "在吗"), sent(3, "你好")]
     second = [sent(4, "我的电话 13922334455", "masked"), sent(5, "刷单", "blocked"), sent(6, "投诉", "held")]
-    visitors = [VisitorLedger("billing", first), VisitorLedger("presale", second)]
+    visitors = [VisitorLedger("billing", "h5", first), VisitorLedger("presale", "email", second)]
     starred = replace(second[0], text=f"我的电话 *********** {serial(4)}")
     for visitor in visitors:
         visitor.acked = {one.serial for one in visitor.sent}
@@ -55,7 +56,7 @@ def shop() -> Shop:
     return Shop(visitors, agents)
 
 
-def judged(shop: Shop) -> tuple[dict[str, int | float], list[str]]:
+def judged(shop: Shop) -> tuple[dict[str, Any], list[str]]:
     result, faults = compare(shop.visitors, shop.agents, seconds=12.34)
     return result.fields(), faults
 
@@ -63,9 +64,10 @@ def judged(shop: Shop) -> tuple[dict[str, int | float], list[str]]:
 def test_a_run_without_a_fault(shop: Shop) -> None:
     assert judged(shop) == (
         {
-            "visitors": 2, "agents": 2, "sent": 6, "delivered": 4, "held": 1, "blocked": 1, "answered": 2,
+            "visitors": 2, "channels": {"h5": 1, "email": 1}, "agents": 2,
+            "sent": 6, "delivered": 4, "held": 1, "blocked": 1, "answered": 2,
             "lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0,
-            "masked": 1, "p50_ms": 2.0, "p99_ms": 3.0, "seconds": 12.3,
+            "in_doubt": 0, "arrived": 0, "masked": 1, "p50_ms": 2.0, "p99_ms": 3.0, "seconds": 12.3,
         },
         [],
     )  # fmt: skip
@@ -192,6 +194,53 @@ def test_an_answer_that_the_platform_gave_up_need_not_arrive(shop: Shop) -> None
     assert judged(shop)[1] == []
     shop.visitors[1].shown.append(f"已退 {serial(105)}")
     assert judged(shop)[0]["wrong_visitor"] == 1
+
+
+STOPPED = "the worker stopped before the platform's answer was stored"
+
+
+def tell(shop: Shop, quoted: str) -> None:
+    """The second agent's phone says that nobody knows of a text that begins so."""
+    shop.agents[1].texts.append(f"未送达 #8：{STOPPED}\n「{quoted}」")
+
+
+def doubts(shop: Shop) -> tuple[int, int, int]:
+    fields, _ = judged(shop)
+    return fields["in_doubt"], fields["arrived"], fields["lost"]
+
+
+def test_an_answer_in_doubt_is_neither_lost_nor_hidden(shop: Shop) -> None:
+    tell(shop, f"{serial(104)} 好的")
+    assert doubts(shop) == (1, 1, 0)
+    del shop.visitors[1].shown[-1]
+    assert doubts(shop) == (1, 0, 0)
+    assert judged(shop)[1] == []
+    assert reasons(shop.agents) == {STOPPED: 1}
+
+
+def test_what_was_folded_into_a_text_in_doubt_shares_its_fate(shop: Shop) -> None:
+    one, other = shop.visitors[1].shown[-2:]
+    tell(shop, f"{serial(103)} 您好，马上…")
+    shop.visitors[1].shown[-2:] = [f"{one}\n\n{other}"]
+    assert doubts(shop) == (2, 2, 0)
+    del shop.visitors[1].shown[-1]
+    assert doubts(shop) == (2, 0, 0)
+
+
+def test_a_doubt_excuses_only_the_text_that_it_quotes(shop: Shop) -> None:
+    del shop.visitors[1].shown[-1]
+    tell(shop, f"{serial(103)} 您好")
+    assert doubts(shop) == (1, 1, 1)
+    shop.agents[1].texts.pop()
+    tell(shop, "人工客服稍后回复")
+    assert doubts(shop) == (0, 0, 1)
+
+
+def test_who_has_only_an_answer_in_doubt_need_not_be_answered(shop: Shop) -> None:
+    del shop.visitors[1].shown[-2:]
+    tell(shop, f"{serial(103)} 您好，马上…")
+    fields, faults = judged(shop)
+    assert (fields["answered"], faults) == (1, [])
 
 
 @pytest.mark.parametrize(

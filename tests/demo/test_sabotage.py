@@ -1,8 +1,9 @@
-"""Each kind of sabotage does its one harm, to a text with a message in it."""
+"""Each kind of sabotage does its harm, to a text with a message in it, and the ledgers notice it."""
 
 import pytest
 
-from hub.demo.sabotage import Sabotage, kind_of
+from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger, compare
+from hub.demo.sabotage import COUNTERS, Kind, Sabotage, kind_of
 from hub.demo.serials import serial
 from hub.errors import HubError
 
@@ -46,5 +47,46 @@ def test_an_honest_robot_hits_what_it_aims_at() -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(HubError, match='--sabotage "crash": there are drop, double, swap, misroute, cross'):
+    with pytest.raises(
+        HubError, match='--sabotage "crash": there are drop, double, swap, misroute, cross, drop-answer,'
+    ):
         kind_of("crash")
+
+
+ON_CHANNELS: list[Kind] = ["drop-answer", "double-answer", "swap-answers", "stray-answer"]
+CHANNELS = ["h5", "email", "webhook"]
+
+
+def play() -> tuple[list[VisitorLedger], list[AgentLedger]]:
+    """Two visitors on each channel, each with an agent of their own who answered twice: a run without a fault."""
+    visitors, agents = [], []
+    for n in range(2 * len(CHANNELS)):
+        said = Sent(serial(10 * n), f"在吗 {serial(10 * n)}")
+        answers = [serial(10 * n + 1), serial(10 * n + 2)]
+        shown = [said.text, *(f"{answer} 您好" for answer in answers)]
+        visitors.append(VisitorLedger("presale", CHANNELS[n // 2], [said], {said.serial}, [], shown))
+        typed = [Typed(answer, said.serial, by_number=i == 0) for i, answer in enumerate(answers)]
+        agents.append(AgentLedger(frozenset({"presale"}), [f"【#{n}·2 顾客】{said.text}"], typed))
+    return visitors, agents
+
+
+@pytest.mark.parametrize("kind", ON_CHANNELS)
+def test_what_visitors_see_is_harmed_once_on_each_channel_and_moves_that_counter_only(kind: Kind) -> None:
+    visitors, agents = play()
+    assert compare(visitors, agents, 1)[1] == []
+    Sabotage(kind, agents=1).show(visitors)
+    result, _ = compare(visitors, agents, 1)
+    assert result.zeros == dict.fromkeys(result.zeros, 0) | {COUNTERS[kind]: len(CHANNELS)}
+
+
+@pytest.mark.parametrize("kind", [None, *(kind for kind in COUNTERS if kind not in ON_CHANNELS)])
+def test_other_kinds_let_visitors_see_what_there_is(kind: Kind | None) -> None:
+    visitors, _ = play()
+    Sabotage(kind, agents=1).show(visitors)
+    assert visitors == play()[0]
+
+
+def test_the_last_visitor_of_the_channel_before_sees_the_stray_answer() -> None:
+    visitors, _ = play()
+    Sabotage("stray-answer", agents=1).show(visitors)
+    assert [visitor.shown[-1] for visitor in visitors[1::2]] == [f"{serial(n)} 您好" for n in (21, 41, 1)]

@@ -11,7 +11,8 @@ const WORDS = {
     none: "(no subject)", automatic: "automatic",
   },
 };
-const language = navigator.language.startsWith("zh") ? "zh" : "en";
+const wanted = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+const language = wanted.startsWith("zh") ? "zh" : "en";
 const say = WORDS[language];
 const $ = (id) => document.getElementById(id);
 const base = () => `mailbox/${encodeURIComponent($("address").value.trim().toLowerCase())}/letters`;
@@ -42,7 +43,11 @@ function show(letter) {
   for (const name of letter.files) meta.append(element("span", "", `📎 ${name}`));
   item.append(element("h2", "", letter.subject || say.none), meta, element("p", "text", letter.text));
   $("letters").append(item);
-  item.scrollIntoView({ block: "nearest" });
+  showLatest();
+}
+
+function showLatest() {
+  $("letters").lastElementChild?.scrollIntoView({ block: "nearest" });
 }
 
 let turn = 0;
@@ -77,6 +82,7 @@ function encoded(file) {
   });
 }
 
+new ResizeObserver(showLatest).observe(document.querySelector("main"));
 $("address").addEventListener("change", follow);
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();

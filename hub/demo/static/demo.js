@@ -2,8 +2,8 @@
 
 const TEXTS = {
   zh: {
-    lead: "左边是顾客的网页，右边是客服手机上的企业微信。中间是真正的 Kefu Hub。",
-    visitor: "顾客", visitorNote: "H5 聊天页", visitorHint: "像在自己手机上一样打字",
+    lead: "左边是顾客，右边是客服手机上的企业微信。中间是真正的 Kefu Hub。",
+    visitor: "顾客",
     agent: "客服", other: "English", otherTitle: "Switch to English",
     tryTitle: "试试看",
     steps: (name, number) => [
@@ -11,6 +11,7 @@ const TEXTS = {
       "在客服手机上直接回复；有几个会话时写 `" + number + " 您好`",
       "单写 `" + number + "` 就切换到这个会话，之后不用写号",
       "`列表` 看自己的会话，`结束` 结束当前会话，`转接 @李雷` 交给同事",
+      "左边换成邮件，写一封信：客服还是在手机上回复，回信到同一个邮箱",
       "换一位客服，写 `上班`，再从顾客页问他负责的事",
       "重新加载顾客页，或把网断开再连上：什么都不会丢",
     ],
@@ -20,8 +21,8 @@ const TEXTS = {
     rulesTitle: "规则", rulesNote: "改这个文件夹里的文件，保存后一秒内生效：",
   },
   en: {
-    lead: "On the left a visitor's web page, on the right WeCom on an agent's phone. Between them the real Kefu Hub.",
-    visitor: "Visitor", visitorNote: "H5 chat page", visitorHint: "Type as you would on your own phone",
+    lead: "On the left a visitor, on the right WeCom on an agent's phone. Between them the real Kefu Hub.",
+    visitor: "Visitor",
     agent: "Agent", other: "中文", otherTitle: "切换到中文",
     tryTitle: "Try this",
     steps: (name, number) => [
@@ -29,6 +30,7 @@ const TEXTS = {
       "Answer on the agent's phone; with several conversations write `" + number + " hello`",
       "`" + number + "` alone switches to that conversation; after that no number is needed",
       "`列表` lists your conversations, `结束` ends the present one, `转接 @李雷` gives it to a colleague",
+      "Choose Mail on the left and write one: the agent answers on the phone as before, and the mailbox gets the answer",
       "Choose another agent, write `上班` (on duty), and ask as the visitor for what they do",
       "Reload the visitor's page, or break the network: nothing gets lost",
     ],
@@ -50,6 +52,7 @@ const PHRASES = [
 const scene = await (await fetch("/scene.json")).json();
 const byId = (id) => document.getElementById(id);
 let language = navigator.language.startsWith("zh") ? "zh" : "en";
+let channel = scene.channels[0];
 let chosen = scene.agents[0];
 let fading = 0;
 
@@ -66,36 +69,56 @@ function marked(text) {
 function choose(agent) {
   chosen = agent;
   byId("agent").src = `${scene.stand_in}/phone?user=${encodeURIComponent(agent.user)}`;
-  for (const button of byId("agents").children) button.setAttribute("aria-pressed", String(button.value === agent.user));
-  showTeam();
+  showChoices();
 }
 
-function showTeam() {
-  byId("team").textContent = language === "zh" ? chosen.team : chosen.team_en;
+function chooseChannel(one) {
+  channel = one;
+  showChoices();
+}
+
+/** Which buttons are pressed, which of the visitor's pages is seen, and what stands beside the titles. */
+function showChoices() {
+  for (const [id, value] of [["agents", chosen.user], ["channels", channel.name]]) {
+    for (const button of byId(id).children) button.setAttribute("aria-pressed", String(button.value === value));
+  }
+  for (const frame of byId("visitors").children) frame.hidden = frame.id !== `visitor-${channel.name}`;
+  byId("team").textContent = said(chosen, "team");
+  byId("hint").textContent = said(channel, "hint");
+}
+
+/** A field of the scene in the page's language. */
+function said(one, field) {
+  return language === "zh" ? one[field] : one[`${field}_en`];
 }
 
 async function copy(text) {
   const texts = TEXTS[language];
-  let said = texts.copied;
+  let outcome = texts.copied;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    said = texts.notCopied;
+    outcome = texts.notCopied;
   }
-  byId("copied").textContent = said;
+  byId("copied").textContent = outcome;
   byId("copied").hidden = false;
   clearTimeout(fading);
   fading = setTimeout(() => (byId("copied").hidden = true), 2500);
 }
 
-function agentButton(agent) {
+function choice(value, text, onClick) {
   const button = document.createElement("button");
   button.type = "button";
-  button.value = agent.user;
-  button.textContent = agent.name;
-  button.addEventListener("click", () => choose(agent));
-  button.setAttribute("aria-pressed", String(agent === chosen));
+  button.value = value;
+  button.textContent = text;
+  button.addEventListener("click", onClick);
   return button;
+}
+
+function visitorFrame(one) {
+  const frame = document.createElement("iframe");
+  frame.id = `visitor-${one.name}`;
+  return frame;
 }
 
 function step(text) {
@@ -109,11 +132,11 @@ function phrase([text, fate]) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "phrase";
-  const said = document.createElement("span");
+  const words = document.createElement("span");
   const what = document.createElement("small");
-  said.textContent = text;
+  words.textContent = text;
   what.textContent = fate[language];
-  button.append(said, what);
+  button.append(words, what);
   button.addEventListener("click", () => copy(text));
   item.append(button);
   return item;
@@ -125,19 +148,26 @@ function show() {
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts[element.dataset.text];
   byId("language").textContent = texts.other;
   byId("language").title = texts.otherTitle;
-  byId("visitor").title = texts.visitor;
   byId("agent").title = texts.agent;
   byId("rules").textContent = scene.rules;
-  byId("agents").replaceChildren(...scene.agents.map(agentButton));
+  byId("agents").replaceChildren(...scene.agents.map((one) => choice(one.user, one.name, () => choose(one))));
+  byId("channels").replaceChildren(
+    ...scene.channels.map((one) => choice(one.name, said(one, "title"), () => chooseChannel(one))),
+  );
   byId("steps").replaceChildren(...texts.steps(scene.agents[0].name, "#1").map(step));
   byId("phrases").replaceChildren(...PHRASES.map(phrase));
-  showTeam();
-  byId("visitor").src = `${scene.hub}/chat?lang=${language}`;
+  for (const one of scene.channels) {
+    const frame = byId(`visitor-${one.name}`);
+    frame.title = `${texts.visitor}: ${said(one, "title")}`;
+    frame.src = `${one.page}?lang=${language}`;
+  }
+  showChoices();
 }
 
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   show();
 });
+byId("visitors").replaceChildren(...scene.channels.map(visitorFrame));
 show();
 choose(chosen);
