@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
+from connectors.telegram.codec import secret_of
 from connectors.telegram.sandbox import TelegramSandbox
 from connectors.telegram.sandbox_chats import Account
 from connectors.telegram.sandbox_phones import OTHERS
@@ -29,10 +30,10 @@ class Send(NamedTuple):
 class TelegramFarSide:
     """Telegram with 20 people."""
 
-    people = tuple(str(FIRST_ID + i) for i in range(20))
+    people: Sequence[str] = tuple(str(FIRST_ID + i) for i in range(20))
     sends = f"/bot{TOKEN}/sendMessage"
     brings = f"/bot{TOKEN}/getUpdates"
-    strange = tuple(OTHERS)
+    strange: Sequence[str] = tuple(OTHERS)
     busy = Reply(
         429,
         json.dumps({
@@ -98,6 +99,23 @@ class TelegramFarSide:
 
     def _now(self) -> float:
         return time.time() + self._offset_s
+
+
+class CallingTelegram(TelegramFarSide):
+    """The same Telegram, which calls the bot. `key` is the secret key of the channel: who joins shows it the webhook."""
+
+    brings = ""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._secret = secret_of(key)
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        return super().settings(base_url) | {"mode": "webhook"}
+
+    async def join(self, callback_url: str) -> None:
+        await super().join(callback_url)
+        self._telegram.webhook.set({"url": callback_url, "secret_token": self._secret})
 
 
 FAR_SIDE = TelegramFarSide
