@@ -69,6 +69,7 @@ class ImapConnection:
         self._server, self._reader, self._writer = server, reader, writer
         self._capabilities: frozenset[bytes] = frozenset()
         self._tags = 0
+        self._news = False
 
     @classmethod
     async def open(cls, server: Imap, tls: ssl.SSLContext) -> Self:
@@ -96,7 +97,7 @@ class ImapConnection:
         async with self._patience(ANSWER_S):
             greeting = await self._line()
         if not greeting.text.startswith(b"* OK"):
-            raise ImapFailed(f"{_place(self._server)} lets nobody in: {_said(greeting.text)}")
+            raise ImapFailed(f"{_place(self._server)} lets nobody in: {_said(self._server, greeting.text)}")
         if self._server.tls == "starttls":
             await self._start_tls(tls)
         await self._sign_in()
@@ -145,6 +146,7 @@ class ImapConnection:
     async def uids(self, criterion: str) -> list[int]:
         """The UIDs of the mails that fit, in their order."""
         await self._command(b"NOOP")  # some servers show new mail only then
+        self._news = False
         lines = await self._command(b"UID SEARCH " + criterion.encode())
         found = [line.text.removeprefix(b"* SEARCH").split() for line in lines if line.text.startswith(b"* SEARCH")]
         return sorted({int(uid) for uids in found for uid in uids if uid.isdigit()})
@@ -166,15 +168,17 @@ class ImapConnection:
         return None
 
     async def wait(self, seconds: float) -> None:
-        """Return when there may be news, at the latest after so long."""
+        """Return when there has been news since the last search began, at the latest after so long."""
+        if self._news:  # told in the answer to SEARCH, say, and not told again
+            return
         if b"IDLE" not in self._capabilities:
             await asyncio.sleep(min(seconds, POLL_S))
             return
         tag = self._send(b"IDLE")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not _NEWS.match((await self._line()).text):
-                    pass
+                while not self._news:
+                    await self._line()
         self._writer.write(b"DONE\r\n")
         await self._answer(tag, ANSWER_S)
 
@@ -214,7 +218,7 @@ class ImapConnection:
                 lines.append(line)
         status, _, said = line.text.removeprefix(tag + b" ").partition(b" ")
         if status.upper() != b"OK":
-            raise CommandRefused(_place(self._server), _said(status + b" " + said))
+            raise CommandRefused(_place(self._server), _said(self._server, status + b" " + said))
         return [*lines, line]
 
     async def _line(self) -> Line:
@@ -233,9 +237,10 @@ class ImapConnection:
             raise ImapFailed(f"{_place(self._server)} has broken off ({type(error).__name__})") from error
         text = text.rstrip()
         if found := _ALERT.search(text):
-            self.alert = _said(found[1])
+            self.alert = _said(self._server, found[1])
+        self._news = self._news or _NEWS.match(text) is not None
         if text.upper().startswith(b"* BYE"):
-            raise ImapFailed(f"{_place(self._server)} says good-bye: {_said(text[5:])}")
+            raise ImapFailed(f"{_place(self._server)} says good-bye: {_said(self._server, text[5:])}")
         return Line(text, tuple(literals))
 
     @contextlib.asynccontextmanager
@@ -251,8 +256,8 @@ def _place(server: Imap) -> str:
     return f"the IMAP server {server.host}:{server.port}"
 
 
-def _said(text: bytes) -> str:
-    return " ".join(text.decode("utf-8", "replace").split())[:200]
+def _said(server: Imap, text: bytes) -> str:
+    return " ".join(server.hide(text.decode("utf-8", "replace")).split())[:200]
 
 
 def _set(uids: Iterable[int]) -> bytes:

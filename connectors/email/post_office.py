@@ -9,7 +9,7 @@ import email.policy
 import email.utils
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -47,14 +47,15 @@ class Kept:
 
 
 class PostOffice:
-    """All mailboxes. `ours` is the address to which customers write."""
+    """All mailboxes. `ours` is the address to which customers write; `now` the clock of all servers and customers."""
 
-    def __init__(self, ours: str) -> None:
+    def __init__(self, ours: str, now: Callable[[], float] = time.time) -> None:
         self.ours = ours
         self.folders: dict[str, list[Kept]] = {"INBOX": []}
-        self.validity = int(time.time())
+        self.validity = int(now())
         self.letters: dict[str, list[Letter]] = {}
         self.news = asyncio.Event()
+        self._now = now
         self._uids = itertools.count(1)
         self._serials = itertools.count(time.time_ns())
 
@@ -63,7 +64,7 @@ class PostOffice:
     def put(self, data: bytes, at: datetime | None = None) -> int:
         """A mail arrives for us; its UID."""
         uid = next(self._uids)
-        self.folders["INBOX"].append(Kept(uid, data, at or datetime.now(UTC)))
+        self.folders["INBOX"].append(Kept(uid, data, at or self._date()))
         self.ring()
         return uid
 
@@ -85,13 +86,13 @@ class PostOffice:
         self._keep(to, "us", _read(data))
 
     def write(self, sender: str, text: str, subject: str, files: Sequence[tuple[str, str, bytes]] = ()) -> EmailMessage:
-        """A customer's mail: without a `subject` they answer the last one of ours, quoted below their text."""
+        """A customer's mail: without a `subject` they answer the last one of ours, else their own, quoted below."""
         mail = EmailMessage(_POLICY)
-        last = next((one for one in reversed(self.letters.get(sender.casefold(), [])) if one.side == "us"), None)
-        mail["From"], mail["To"] = sender, (last.reply_to or last.sender) if last and not subject else self.ours
-        mail["Date"] = email.utils.format_datetime(datetime.now(UTC))
+        last = None if subject else self._last(sender)
+        mail["From"], mail["To"] = sender, (last.reply_to or last.sender) if last and last.side == "us" else self.ours
+        mail["Date"] = email.utils.format_datetime(self._date())
         mail["Message-ID"] = f"<{next(self._serials)}@{sender.rpartition('@')[2]}>"
-        if last and not subject:
+        if last:
             mail["In-Reply-To"], mail["References"] = last.message_id, f"{last.references} {last.message_id}".strip()
             quoted = "".join(f"> {line}\n" for line in last.text.splitlines())
             text = f"{text}\n\n在 2026年11月26日，{last.sender} 写道：\n{quoted}"
@@ -100,6 +101,11 @@ class PostOffice:
         for name, type_, content in files:
             mail.add_attachment(content, *type_.split("/"), filename=name)
         return mail
+
+    def _last(self, whose: str) -> Letter | None:
+        """What somebody answers."""
+        box = self.letters.get(whose.casefold(), [])
+        return next((one for one in reversed(box) if one.side == "us"), box[-1] if box else None)
 
     def post(self, mail: EmailMessage) -> str:
         """The customer sends it; its Message-ID."""
@@ -131,10 +137,13 @@ class PostOffice:
                 len(box) + 1, side, _field(mail, "message-id"), _field(mail, "subject"),
                 str(body.get_content()).strip().replace("\r\n", "\n") if body else "",
                 _field(mail, "from"), _field(mail, "reply-to"), _field(mail, "references"),
-                "auto-submitted" in mail, [part.get_filename() or "" for part in mail.iter_attachments()], time.time(),
+                "auto-submitted" in mail, [part.get_filename() or "" for part in mail.iter_attachments()], self._now(),
             )
         )  # fmt: skip
         self.ring()
+
+    def _date(self) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
 
     def ring(self) -> None:
         """Wake all who wait for news."""

@@ -12,7 +12,8 @@ import argparse
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -51,16 +52,18 @@ class Faults(msgspec.Struct):
 class MailSandbox(StandIn[Faults]):
     """The provider while it runs; `url` is the customers' webmail."""
 
-    def __init__(self, *, port: int = 0, imap_port: int = 0, smtp_port: int = 0) -> None:
+    def __init__(
+        self, *, port: int = 0, imap_port: int = 0, smtp_port: int = 0, now: Callable[[], float] = time.time
+    ) -> None:
         super().__init__(Faults(), port)
         self.user, self.password = "kefu", "stand-in"
-        self.office = PostOffice(OURS)
+        self.office = PostOffice(OURS, now)
         self.greylisted: set[str] = set()
         self.senders: list[str] = []
         """Of each mail that was taken, the envelope's sender."""
         self.sign_ins = 0
         """How often somebody has given a password to the IMAP server, right or wrong."""
-        self._imap_port, self._smtp_port = imap_port, smtp_port
+        self.imap_port, self.smtp_port = imap_port, smtp_port
 
     def app(self) -> Litestar:
         """The webmail, and a console."""
@@ -68,29 +71,29 @@ class MailSandbox(StandIn[Faults]):
 
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         """The IMAP and the SMTP server."""
-        self._imap = await asyncio.start_server(
-            lambda reader, writer: self.begin(ImapSession(self, reader, writer).run()), HOST, self._imap_port
+        imap = await asyncio.start_server(
+            lambda reader, writer: self.begin(ImapSession(self, reader, writer).run()), HOST, self.imap_port
         )
-        stack.callback(self._imap.close)
-        self._smtp = await asyncio.get_running_loop().create_server(lambda: smtp_session(self), HOST, self._smtp_port)
-        stack.callback(self._smtp.close)
+        stack.callback(imap.close)
+        smtp = await asyncio.get_running_loop().create_server(lambda: smtp_session(self), HOST, self.smtp_port)
+        stack.callback(smtp.close)
+        self.imap_port, self.smtp_port = (server.sockets[0].getsockname()[1] for server in (imap, smtp))
 
     def settings(self) -> dict[str, Any]:
         """What belongs under channels.email in config/hub.yaml to use this stand-in."""
         account = {"host": HOST, "tls": "none", "user": self.user, "password": self.password}
-        imap_port, smtp_port = (server.sockets[0].getsockname()[1] for server in (self._imap, self._smtp))
         return {
             "address": OURS,
             "name": "Kefu Hub",
-            "imap": account | {"port": imap_port},
-            "smtp": account | {"port": smtp_port},
+            "imap": account | {"port": self.imap_port},
+            "smtp": account | {"port": self.smtp_port},
             "fold_s": 0,
         }
 
     # --- what customers do -------------------------------------------------------------------------------------------
 
     def say(self, address: str, text: str, *, subject: str = "", files: Sequence[tuple[str, str, bytes]] = ()) -> str:
-        """A customer writes a mail, or answers the last one of ours where there is no `subject`; its Message-ID.
+        """A customer writes a mail, or where there is no `subject` answers the last one; its Message-ID.
 
         `files` are name, media type and content.
         """

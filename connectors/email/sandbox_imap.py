@@ -25,6 +25,7 @@ class ImapSession:
     def __init__(self, mail: "MailSandbox", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._mail, self._reader, self._writer = mail, reader, writer
         self._signed_in = self._named = False
+        self._told = 0
 
     async def run(self, *, greets: bool = True) -> None:
         """Serve until the client or a fault ends it; no greeting where there was one before STARTTLS."""
@@ -61,7 +62,7 @@ class ImapSession:
             case "SELECT" if words[0] not in self._mail.office.folders:
                 return self._say(tag + b" NO [NONEXISTENT] no such folder")
             case "SELECT":
-                self._say(b"* %d EXISTS" % len(self._inbox))
+                self._tell()
                 self._say(b"* OK [UIDVALIDITY %d] UIDs valid" % self._mail.office.validity)
             case "UID" if words[0].upper() == "FETCH" and self._mail.faults.imap == "no" and "BODY" in rest:
                 return self._say(tag + b" NO [SERVERBUG] internal error")
@@ -94,6 +95,8 @@ class ImapSession:
 
     async def _idle(self) -> None:
         self._say(b"+ idling")
+        if len(self._inbox) != self._told:
+            self._tell()
         done = asyncio.create_task(self._reader.readline())
         while not done.done():
             news = asyncio.create_task(self._mail.office.news.wait())
@@ -102,7 +105,11 @@ class ImapSession:
             if self._mail.faults.imap in ("drop", "bye"):
                 return
             if not done.done():
-                self._say(b"* %d EXISTS" % len(self._inbox))
+                self._tell()
+
+    def _tell(self) -> None:
+        self._told = len(self._inbox)
+        self._say(b"* %d EXISTS" % self._told)
 
     async def _silence(self) -> None:
         if self._mail.faults.imap == "silent":

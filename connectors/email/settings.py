@@ -1,5 +1,6 @@
 """`channels.email` in config/hub.yaml: the mailbox that is read, the server that sends, and how."""
 
+import base64
 from typing import Literal, Self
 
 import pydantic
@@ -36,6 +37,18 @@ class Server(pydantic.BaseModel, frozen=True, extra="forbid"):
         if self.tls == "none" and self.host not in _LOOPBACK:
             raise ValueError(f"tls: none would send the password to {self.host} for all to read; use tls or starttls")
         return self
+
+    def hide(self, said: str) -> str:
+        """What a server said without our password in any form: some repeat what they do not understand."""
+        password = self.password.get_secret_value()
+        if not password:
+            return said
+        quoted = password.replace("\\", "\\\\").replace('"', '\\"')  # IMAP's LOGIN
+        # SMTP's AUTH PLAIN and AUTH LOGIN
+        plain, login = (base64.b64encode(sent.encode()).decode() for sent in (f"\0{self.user}\0{password}", password))
+        for form in (plain, login, quoted, password):
+            said = said.replace(form, "***")
+        return said
 
 
 class Imap(Server):

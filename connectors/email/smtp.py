@@ -55,7 +55,7 @@ async def send(mail: Outgoing, server: Smtp, tls: ssl.SSLContext, helo: str) -> 
     except SMTPResponseException as refusal:
         return verdict(refusal.code, refusal.message)
     except (SMTPException, OSError) as error:  # TimeoutError among them
-        return Retry(f"{_place(server)} cannot be reached: {_said(error)}", AGAIN_S, everyone=True)
+        return Retry(f"{_place(server)} cannot be reached: {_said(server, error)}", AGAIN_S, everyone=True)
     else:
         return await _hand_over(smtp, mail, server, began + DEADLINE_S)
     finally:
@@ -78,13 +78,13 @@ async def _enter(smtp: SMTP, server: Smtp, tls: ssl.SSLContext) -> Verdict | Non
             await smtp.login(server.user, server.password.get_secret_value())
     except SMTPAuthenticationError as refusal:
         return _set_up(
-            server, f"refuses the user or the authorisation code ({_said(refusal)}): check channels.email.smtp"
+            server, f"refuses the user or the authorisation code ({_said(server, refusal)}): check channels.email.smtp"
         )
     except SMTPConnectResponseError as refusal:
-        return Retry(f"{_place(server)} lets nobody in: {_said(refusal)}", 60, everyone=True)
+        return Retry(f"{_place(server)} lets nobody in: {_said(server, refusal)}", 60, everyone=True)
     except (SMTPException, OSError) as error:
         if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-            return _set_up(server, f"does not prove who it is ({_said(error)}): check channels.email.smtp.host")
+            return _set_up(server, f"does not prove who it is ({_said(server, error)}): check channels.email.smtp.host")
         raise
     return None
 
@@ -120,12 +120,14 @@ async def _hand_over(smtp: SMTP, mail: Outgoing, server: Smtp, deadline: float) 
         unsent = transport.get_write_buffer_size()
         transport.abort()  # a mere close would go on sending
         if not began:
-            return Retry(f"{_place(server)} has broken off before the mail: {_said(error)}", AGAIN_S, everyone=True)
+            return Retry(
+                f"{_place(server)} has broken off before the mail: {_said(server, error)}", AGAIN_S, everyone=True
+            )
         if unsent:  # its end has not left: it cannot have been taken
             return Refused(
                 f"a mail of {len(mail.content):,} bytes does not get to {server.host} within 10 s: send less"
             )
-        return Unknown(f"{_place(server)} has not said whether it took the mail: {_said(error)}")
+        return Unknown(f"{_place(server)} has not said whether it took the mail: {_said(server, error)}")
     transport.write(b"QUIT\r\n")
     return verdict(answer.code, answer.message)
 
@@ -139,5 +141,6 @@ def _place(server: Smtp) -> str:
     return f"the mail server {server.host}:{server.port}"
 
 
-def _said(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def _said(server: Smtp, error: BaseException) -> str:
+    words = f"{error.code} {error.message}" if isinstance(error, SMTPResponseException) else str(error)
+    return " ".join(server.hide(words).split())[:200] or type(error).__name__

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from connectors.email import imap, inbox
 from connectors.email.conftest import HOST, Certified, Server, StandIn, dovecot, pymap, stand_in
@@ -259,6 +260,21 @@ async def test_a_lost_line_is_noticed_and_opened_anew(
     box.close()
 
 
+@pytest.mark.parametrize("answer", [b"* BYE what is (%s)?\r\n", b"K1 BAD what is (%s)?\r\n"])
+async def test_a_server_that_repeats_the_password_is_not_quoted_with_it(answer: bytes) -> None:
+    async def repeating(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK hello\r\n")
+        writer.write(answer % (await reader.readline()).strip())
+        writer.close()
+
+    async with await asyncio.start_server(repeating, HOST, 0) as running:
+        port = running.sockets[0].getsockname()[1]
+        box = Inbox(Imap(host=HOST, port=port, tls="none", user="kefu", password=SecretStr('hu"sh')), TLS)
+        with pytest.raises(ImapFailed) as raised:
+            await box.pull("")
+    assert 'what is (K1 LOGIN "kefu" "***")?' in str(raised.value)
+
+
 async def test_a_server_that_is_away_is_said_with_its_place() -> None:
     async with stand_in() as gone:
         settings = gone.imap()
@@ -330,6 +346,30 @@ async def test_a_server_that_rings_for_nothing_is_not_asked_as_fast_as_it_can(
     await pulling
     assert loop.time() - began >= 0.2
     box.close()
+
+
+@pytest.mark.parametrize("says_so", [False, True])
+async def test_a_mail_that_arrives_behind_the_search_is_not_waited_for(
+    ours: StandIn, monkeypatch: pytest.MonkeyPatch, says_so: bool
+) -> None:
+    monkeypatch.setattr(inbox, "WAIT_S", 60.0)
+
+    class Session(ImapSession):
+        def _uid(self, what: str, which: str, rest: str) -> None:
+            super()._uid(what, which, rest)
+            if not self._inbox:
+                self._mail.office.put(mail(1))
+                if says_so:
+                    self._tell()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Session(ours.mail, reader, writer).run()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        box = Inbox(ours.imap(port=server.sockets[0].getsockname()[1]), TLS)
+        async with asyncio.timeout(20):
+            assert numbers(await box.pull(f"{ours.mail.office.validity}.0")) == [1]
+        box.close()
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------

@@ -41,6 +41,22 @@ async def test_a_robot_writes_reads_and_answers(mail: MailSandbox, http: httpx.A
     assert [one["message_id"] for one in (await http.get("/ledger")).json()[ZHANG]] == ["<9@example.com>"]
 
 
+async def test_who_has_no_answer_yet_goes_on_in_their_own_thread(mail: MailSandbox) -> None:
+    first = mail.say(ZHANG, "在吗", subject="x")
+    mail.say(ZHANG, "还在吗")
+    letter = (await mail.letters(ZHANG))[-1]
+    assert (letter.subject, letter.references) == ("x", first)
+    assert f"To: {mail.office.ours}".encode() in mail.office.folders["INBOX"][-1].data
+
+
+async def test_all_servers_have_the_clock_that_is_given() -> None:
+    async with MailSandbox(now=lambda: 86_400.0 * 365) as mail:
+        mail.say(ZHANG, "在吗", subject="x")
+        (kept,) = mail.office.folders["INBOX"]
+        assert kept.at.year == 1971
+        assert b"Date: Fri, 01 Jan 1971" in kept.data
+
+
 async def test_who_asks_for_news_waits_for_it_but_not_beyond_the_end() -> None:
     async with MailSandbox() as mail, httpx.AsyncClient(base_url=mail.url, trust_env=False) as http:
         box = f"/mailbox/{ZHANG}/letters"

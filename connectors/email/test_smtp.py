@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
+from pydantic import SecretStr
 
 from connectors.email import smtp
 from connectors.email.conftest import Certified
@@ -139,6 +140,27 @@ async def test_a_wrong_password_waits_for_a_person_and_is_not_said(mail: MailSan
     assert (verdict.after_s, verdict.everyone) == (600, True)
     assert "check channels.email.smtp" in verdict.because
     assert "hush" not in verdict.because
+
+
+@pytest.mark.parametrize(("ways", "asked"), [(b"PLAIN", b"AUTH PLAIN "), (b"LOGIN", b"")])
+async def test_a_server_that_repeats_the_password_is_not_quoted_with_it(ways: bytes, asked: bytes) -> None:
+    async def repeating(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.readline()
+        writer.write(b"250-hello\r\n250 AUTH %s\r\n" % ways)
+        while line := await reader.readline():
+            if line.startswith(b"AUTH LOGIN"):
+                writer.write(b"334 UGFzc3dvcmQ6\r\n")
+            else:
+                writer.write(b"535 5.7.8 what is %s?\r\n" % line.strip())
+        writer.close()
+
+    async with await asyncio.start_server(repeating, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = Smtp(host=HOST, port=port, tls="none", user="kefu", password=SecretStr("hush-hush"))
+        verdict = await send(MAIL, settings, ssl.create_default_context(), "example.com")
+    assert isinstance(verdict, Retry)
+    assert f"(535 5.7.8 what is {asked.decode()}***?)" in verdict.because
 
 
 async def test_a_server_that_is_away_is_tried_again_by_all() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import re
 import time
 from collections import Counter
@@ -32,11 +33,13 @@ from hub.domain.messages import AgentSettings, Judgement, Profile, Team, Teams
 from hub.engine.pulls import BUCKET
 from hub.engine.roster import limits_of
 from hub.kit.engine import PARTITIONS, Call, Engine, Place
-from hub.kit.far_side import FarSide, Shown
+from hub.kit.far_side import FarSide, Shown, SpeaksLines
+from hub.kit.http_wire import HttpWire
+from hub.kit.line_wire import LineWire
 from hub.kit.steps import Step, Steps
 from hub.kit.subject import Subject
 from hub.kit.watch import Lines
-from hub.kit.wire import Fault, Wire, port_of
+from hub.kit.wire import Fault, Mishap, Wire, port_of
 
 LONG_S = 12.0
 """What has not happened by then will not."""
@@ -101,8 +104,8 @@ class Bench:
         self._connection = await connect(nats.url, "kit")
         self._stack.push_async_callback(self._connection.close)
         self.far = await self._stack.enter_async_context(self.subject.far_side())
-        self.out = await self._stack.enter_async_context(Wire(port_of(self.far.url) if self.far.url else 0))
-        self.in_ = await self._stack.enter_async_context(Wire())
+        self.out = await self._stack.enter_async_context(_wire_to(self.far))
+        self.in_ = await self._stack.enter_async_context(HttpWire())
         self.teams = self._teams()
         self.clock = Clock(lambda: time.time() + self.skew_s)
         self._stack.push_async_callback(self._end)
@@ -130,7 +133,7 @@ class Bench:
 
     async def _begin(self) -> None:
         place = Place(self._nats_url, self._folder, self.subject.name, self.teams, self.clock, self.steps, self.calls)
-        connector = self.subject.connect(self.far, self.out.url)
+        connector = self.subject.connect(self.far, *self.out.urls)
         connector.can = self.can
         self.engine = Engine(place, connector)
         await self.engine.start()
@@ -223,6 +226,13 @@ class Bench:
         self._counts[way, person] += 1
         return self._counts[way, person]
 
+    def lead(self, way: Way) -> list[tuple[str, Mishap]]:
+        """What is said before messages are got, or one is handed over, each with a mishap for it; none over HTTP."""
+        if not isinstance(self.far, SpeaksLines):
+            return []
+        words = self.far.before_brings if way == "i" else self.far.before_sends
+        return list(zip(words, itertools.cycle(self.out.before + self.out.after), strict=False))
+
     # --- what people saw ---------------------------------------------------------------------------------------------
 
     def accepted(self, person: int) -> list[Shown]:
@@ -296,6 +306,12 @@ class Bench:
     def numbers(self, way: Way, person: int) -> list[int]:
         """Of all texts so far."""
         return list(range(1, self._counts[way, person] + 1))
+
+
+def _wire_to(far: FarSide) -> Wire:
+    if isinstance(far, SpeaksLines):
+        return LineWire(far.ports(), far.trouble)
+    return HttpWire(port_of(far.url) if far.url else 0)
 
 
 def _compare(sent: list[int], got: list[int], whose: str, where: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, SupportsBytes, runtime_checkable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +19,12 @@ class Reply:
     status: int = 200
     body: bytes = b""
     headers: Sequence[tuple[str, str]] = (("content-type", "application/json"),)
+
+    def __bytes__(self) -> bytes:
+        """As it is on the wire."""
+        lines = [f"HTTP/1.1 {self.status} From the wire", f"content-length: {len(self.body)}", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
 class Shown(Protocol):
@@ -41,17 +47,21 @@ class FarSide(Protocol):
     people: Sequence[str]
     """Identities that exist there: 20 of them at least."""
     sends: str
-    """The path of the call that delivers."""
+    """The path of the call that delivers; any words that only such a call holds."""
     brings: str
-    """The path that `pull` asks; empty where the platform calls us."""
+    """The path, or words, of the call by which `pull` gets messages; empty where the platform calls us."""
     strange: Sequence[str]
     """Kinds of messages that the connector does not know, or cannot show."""
-    busy: Reply
-    """How the platform answers a delivery when there have been too many."""
-    refusal: Reply
-    """How it answers a delivery with a code that nobody has heard of …"""
     refusal_text: str
-    """… and the words that it uses."""
+    """The words of `refusal`."""
+
+    @property
+    def busy(self) -> SupportsBytes:
+        """How the platform answers a delivery when there have been too many: a Reply, where it speaks HTTP."""
+
+    @property
+    def refusal(self) -> SupportsBytes:
+        """How it answers a delivery with a code that nobody has heard of."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -61,10 +71,13 @@ class FarSide(Protocol):
 
     @property
     def url(self) -> str:
-        """Its base URL while it runs."""
+        """Its base URL while it runs; empty where it speaks no HTTP."""
 
-    def settings(self, base_url: str) -> dict[str, Any]:
-        """The channel's settings in config/hub.yaml, with the platform at `base_url`; asked before it runs, too."""
+    def settings(self, *urls: str) -> dict[str, Any]:
+        """The channel's settings in config/hub.yaml, with the platform at `urls`; asked before it runs, too.
+
+        There is one, a base URL; of one that SpeaksLines one for each of its servers.
+        """
 
     def secrets(self) -> Sequence[str]:
         """What must be in no log line and no event: keys from the settings, tokens that were handed out."""
@@ -88,6 +101,21 @@ class FarSide(Protocol):
         """What the platform accepted so far, in its order."""
 
 
+@runtime_checkable
+class SpeaksLines(Protocol):
+    """What a far side has besides whose servers speak first, in lines, as those of SMTP and IMAP do."""
+
+    trouble: Sequence[bytes]
+    """A line in which each of its servers says that it cannot go on just now, without its end."""
+    before_sends: Sequence[str]
+    """Words of the requests that come before the one that delivers: until then nothing has been delivered."""
+    before_brings: Sequence[str]
+    """Words of those that come before the one that gets messages, and while there are none."""
+
+    def ports(self) -> Sequence[int]:
+        """Where each of them listens while it runs."""
+
+
 class Nobody:
     """The far side of a socket channel: its clients speak the hub's own protocol, and are tested with it."""
 
@@ -105,7 +133,7 @@ class Nobody:
     ) -> None:
         return None
 
-    def settings(self, base_url: str) -> dict[str, Any]:
+    def settings(self, *urls: str) -> dict[str, Any]:
         """None are needed."""
         return {}
 

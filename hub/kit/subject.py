@@ -11,7 +11,7 @@ from types import ModuleType
 from hub.channels import connector_class
 from hub.contract import Capabilities, Connector
 from hub.errors import HubError
-from hub.kit.far_side import FarSide, Nobody
+from hub.kit.far_side import FarSide, Nobody, SpeaksLines
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -25,14 +25,15 @@ class Subject:
     far_side: Callable[[], FarSide]
     exempt: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def connect(self, far: FarSide, base_url: str) -> Connector:
-        """A new connector with the settings of that far side, which is reached at `base_url`."""
-        return self.connector(self.connector.Settings.model_validate(far.settings(base_url)))
+    def connect(self, far: FarSide, *urls: str) -> Connector:
+        """A new connector with the settings of that far side, which is reached at `urls`."""
+        return self.connector(self.connector.Settings.model_validate(far.settings(*urls)))
 
     @functools.cached_property
     def can(self) -> Capabilities:
         """What it can do with its stand-in's settings."""
-        return self.connect(self.far_side(), NOWHERE).can
+        far = self.far_side()
+        return self.connect(far, *[NOWHERE] * (len(far.trouble) if isinstance(far, SpeaksLines) else 1)).can
 
 
 def find(channel: str) -> Subject:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import ipaddress
 import logging
+import socket
 import sys
 import threading
 import time
@@ -69,6 +70,11 @@ def listening() -> Generator[Lines, None, None]:
         structlog.configure(**before)
 
 
+NAMED = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
+"""What Python announces before a name is looked up, and before an address is called."""
+
+
 class Fence:
     """No socket of this process reaches anything but loopback while the fence stands; `called` is who was tried."""
 
@@ -87,22 +93,22 @@ class Fence:
             self._stands = False
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self._stands or event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        if not self._stands or event not in NAMED + ADDRESSED:
             return
         host = args[0]
-        if event != "socket.getaddrinfo":
-            host = args[1][0] if isinstance(args[1], tuple) else None  # else a path in the file system
-        if host is not None and not _is_loopback(host):
+        if event in ADDRESSED:
+            host = args[1][0] if isinstance(args[1], tuple) else None  # else a path in the file system, or connected
+        if host is not None and not _is_here(host):
             self.called.append(str(host))
             raise PermissionError(f"{host} is not this machine: a connector under test calls its stand-in only")
 
 
-def _is_loopback(host: str | bytes) -> bool:
+def _is_here(host: str | bytes) -> bool:
     name = host.decode() if isinstance(host, bytes) else host
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
-        return name == "localhost"
+        return name in ("localhost", socket.gethostname())
 
 
 FENCE = Fence()

@@ -1,40 +1,43 @@
-"""A wire between two HTTP parties on loopback, and what may happen on it."""
+"""A wire between two parties on loopback, and what may happen on it. What they speak: http_wire.py, line_wire.py."""
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import dataclasses
+import functools
+import socket
+import struct
 from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self, SupportsBytes
 from urllib.parse import urlsplit
-
-from hub.kit.far_side import Reply
 
 HOST = "127.0.0.1"
 MOST_HEAD = 65_536
-BAD_GATEWAY = Reply(502)
+CHUNK = 1 << 20
+DROPS, DROP_S = 100, 0.001
 TURN_S = 0.01
 """Time enough to hear what the other party has just done."""
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""SO_LINGER that makes closing a reset."""
 
-Mishap = Literal["reset", "refuse", "answer", "hold", "lose", "break", "spoil", "swallow"]
-"""Before the other party hears of the request: the connection is `reset`, a 502 (`refuse`) or another `answer` comes
-from somewhere in between, it is on `hold`. After it has done its work: its answer is lost with the connection (`lose`),
-`break`s off in the middle, is a 502 instead (`spoil`), or never comes (`swallow`)."""
-BEFORE: tuple[Mishap, ...] = ("reset", "refuse")
-AFTER: tuple[Mishap, ...] = ("lose", "break", "spoil")
-"""Those of before and after the work that are over at once."""
+Mishap = Literal["reset", "cut", "refuse", "answer", "hold", "lose", "break", "drip", "spoil", "swallow"]
+"""Before the other party hears of the request: the connection is `reset`, or `cut` as if it had been closed; somebody
+in between is in trouble (`refuse`), or gives another `answer`; it is on `hold`. After the other party has done its
+work: its answer is lost with the connection (`lose`), is cut off by a reset in the middle (`break`), comes drop by drop
+(`drip`), is somebody's trouble instead (`spoil`), or never comes (`swallow`)."""
 
 
 @dataclasses.dataclass
 class Fault:
-    """A mishap of the next `times` requests whose first line or body contains `match`."""
+    """A mishap of the next `times` requests that hold all words of `match`. `reply`: the other `answer`."""
 
     mishap: Mishap
     match: str = ""
     times: int = 1_000_000
-    reply: Reply = BAD_GATEWAY
+    reply: SupportsBytes = b""
     hits: int = 0
     over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
@@ -46,12 +49,12 @@ class Fault:
         return True
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Request:
-    """An HTTP request as it was on the wire."""
+    """What one party said to the other, as it was on the wire."""
 
-    head: bytes
-    body: bytes
+    head: bytes = b""
+    body: bytes = b""
 
     def contains(self, words: str) -> bool:
         """Whether all of `words` stand in its first line and body."""
@@ -59,36 +62,43 @@ class Request:
         return all(word.encode() in text for word in words.split())
 
 
-class Wire:
-    """Carries requests to `target`, a port on loopback (0: nobody is there), one connection each.
+class Wire(abc.ABC):
+    """Listens on ports of its own, one for each server that it leads to.
 
-    `requests` are those that set out, whatever became of them.
+    `requests` are those that set out, whatever became of them. `before` and `after` are the mishaps of before and after
+    the work that are over at once.
     """
 
-    def __init__(self, target: int = 0) -> None:
-        self.target = target
+    before: ClassVar[tuple[Mishap, ...]] = ("reset", "cut", "refuse")
+    after: ClassVar[tuple[Mishap, ...]] = ("lose", "break", "drip")
+    _scheme: ClassVar[str]
+
+    def __init__(self, servers: int) -> None:
         self.requests: list[Request] = []
         self.answered = 0
         """So many got an answer."""
+        self.ports = [0] * servers
+        """0, until it listens: any free one."""
         self._faults: list[Fault] = []
         self._carrying: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, HOST, 0, limit=MOST_HEAD)
-        self.url = f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
+        await self._listen()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in self._carrying:
-            task.cancel()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
+        await self._hang_up()
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it is to be called for each server."""
+        return [f"{self._scheme}://{HOST}:{port}" for port in self.ports]
 
     @contextlib.contextmanager
     def fault(
-        self, mishap: Mishap, match: str = "", times: int = 1_000_000, reply: Reply = BAD_GATEWAY
+        self, mishap: Mishap, match: str = "", times: int = 1_000_000, reply: SupportsBytes = b""
     ) -> Generator[Fault, None, None]:
         """`with wire.fault("lose", "/send", 1): …`; whoever is on hold then goes on."""
         fault = Fault(mishap, match, times, reply)
@@ -101,80 +111,121 @@ class Wire:
 
     @contextlib.asynccontextmanager
     async def gone(self) -> AsyncGenerator[None, None]:
-        """Nobody listens: whoever calls is refused at once."""
-        port = port_of(self.url)
-        self._server.close()
+        """Nobody is there: who was connected is cut off, whoever calls is refused at once."""
+        await self._hang_up()
         try:
             yield
         finally:
-            self._server = await asyncio.start_server(self._accept, HOST, port, limit=MOST_HEAD)
+            await self._listen()
 
-    async def again(self, request: Request) -> int:
-        """Send the same bytes once more; the status of the answer, 0 without one. No fault happens to it."""
-        answer = await self._ask(request)
-        return int(answer.split(b" ", 2)[1]) if answer else 0
+    async def _listen(self) -> None:
+        self._servers = [
+            await asyncio.start_server(functools.partial(self._accept, place), HOST, port, limit=MOST_HEAD)
+            for place, port in enumerate(self.ports)
+        ]
+        self.ports = [server.sockets[0].getsockname()[1] for server in self._servers]
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._carry(reader, writer))
+    async def _hang_up(self) -> None:
+        for server in self._servers:
+            server.close()
+        for task in self._carrying:
+            task.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def _accept(self, place: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(place, Caller(reader, writer)))
         self._carrying.add(task)
         task.add_done_callback(self._carrying.discard)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, place: int, caller: Caller) -> None:
         try:
-            request = await _read(reader)
-            self.requests.append(request)
-            fault = next((fault for fault in self._faults if fault.takes(request)), None)
-            answer = await self._answer(request, fault, reader)
-            if answer:
-                writer.write(answer)
-                await writer.drain()
-                self.answered += 1
-            if not answer or (fault is not None and fault.mishap == "break"):
-                writer.transport.abort()
+            await self._carry(place, caller)
         except (OSError, asyncio.IncompleteReadError):
-            writer.transport.abort()
+            caller.writer.transport.abort()
         finally:
-            writer.close()
+            caller.writer.close()
 
-    async def _answer(self, request: Request, fault: Fault | None, reader: asyncio.StreamReader) -> bytes:
-        """What goes back; nothing: the connection is reset."""
+    @abc.abstractmethod
+    async def _carry(self, place: int, caller: Caller) -> None:
+        """Carry what is said on a connection until it ends."""
+
+    def _met(self, request: Request) -> Fault | None:
+        """The fault that this request meets with."""
+        return next((fault for fault in self._faults if fault.takes(request)), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Caller:
+    """Who has called the wire, and what becomes of what they say and hear."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def stopped_by(self, fault: Fault | None, trouble: bytes) -> bool:
+        """Let happen what happens before the work: whether the request gets no further, and the connection ends.
+
+        `trouble` is what somebody in between says who is in some.
+        """
         match fault.mishap if fault else None:
             case "reset":
-                return b""
-            case "refuse" | "answer":
+                self._reset()
+            case "cut":
+                pass
+            case "refuse":
+                await self._dismiss(trouble)
+            case "answer":
                 assert fault is not None
-                return _encode(fault.reply)
+                await self._dismiss(bytes(fault.reply))
             case "hold":
                 assert fault is not None
                 await fault.over.wait()
                 await asyncio.sleep(TURN_S)
-                if reader.at_eof():  # who asked has died meanwhile
-                    return b""
-        answer = await self._ask(request)
+                return self.reader.at_eof() or self.reader.exception() is not None  # who asked has died meanwhile
+            case _:
+                return False
+        return True
+
+    async def hears(self, answer: bytes, fault: Fault | None, trouble: bytes = b"") -> bool:
+        """Let happen what happens after the work: whether they hear the answer, and the connection is still good."""
         match fault.mishap if fault else None:
             case "lose":
-                return b""
+                return False
             case "break":
-                return answer[: len(answer) // 2]
+                await self._say(answer[: len(answer) // 2])
+                self._reset()
+                return False
             case "spoil":
-                return _encode(BAD_GATEWAY)
+                await self._say(trouble)
+                return False
             case "swallow":
                 assert fault is not None
                 await fault.over.wait()
-        return answer
+            case "drip":
+                await self._drip(answer)
+                return True
+        await self._say(answer)
+        return True
 
-    async def _ask(self, request: Request) -> bytes:
-        if not self.target:
-            return b""
-        try:
-            reader, writer = await asyncio.open_connection(HOST, self.target)
-            try:
-                writer.write(request.head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + request.body)
-                return await reader.read(-1)
-            finally:
-                writer.close()
-        except OSError:
-            return b""
+    async def _say(self, words: bytes) -> None:
+        self.writer.write(words)
+        await self.writer.drain()
+
+    async def _drip(self, words: bytes) -> None:
+        size = len(words) // DROPS + 1
+        for start in range(0, len(words), size):
+            await self._say(words[start : start + size])
+            await asyncio.sleep(DROP_S)
+
+    async def _dismiss(self, words: bytes) -> None:
+        """Say it and hear them out: closing a connection on unread bytes would reset it, and lose the words."""
+        await self._say(words)
+        self.writer.write_eof()
+        while await self.reader.read(CHUNK):
+            pass
+
+    def _reset(self) -> None:
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.writer.transport.abort()
 
 
 def port_of(url: str) -> int:
@@ -182,16 +233,3 @@ def port_of(url: str) -> int:
     port = urlsplit(url).port
     assert port is not None, f"{url} names no port"
     return port
-
-
-async def _read(reader: asyncio.StreamReader) -> Request:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"connection:", b"expect:"))]
-    length = next((int(line.partition(b":")[2]) for line in lines if line.lower().startswith(b"content-length:")), 0)
-    return Request(b"\r\n".join(lines), await reader.readexactly(length))
-
-
-def _encode(reply: Reply) -> bytes:
-    lines = [f"HTTP/1.1 {reply.status} From the wire", f"content-length: {len(reply.body)}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
-    return "\r\n".join([*lines, "", ""]).encode() + reply.body
