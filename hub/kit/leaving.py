@@ -158,9 +158,8 @@ async def _whole(bench: Bench) -> None:
     await bench.quiet()
     got = bench.read(0)
     at = next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b), min(len(wanted), len(got)))
-    assert got == wanted, (
-        f"at character {at} of {len(wanted)} they read {got[at : at + 8]!r}, not {wanted[at : at + 8]!r}"
-    )
+    due = repr(wanted[at : at + 8]) if at < len(wanted) else "the end: a part was shown twice"
+    assert got == wanted, f"at character {at} of {len(wanted)} they read {got[at : at + 8]!r}, not {due}"
 
 
 @check("parts", "When a part fails, no other part goes again", delivers, takes_long, recognises)

@@ -63,7 +63,7 @@ async def _talk(far: FarSide, channel: str, callback_url: str) -> None:
             print(f"    {name}: {value}")
         print(f"\nwhat you type is said by {far.people[0]}; Ctrl-D ends", flush=True)
         showing = asyncio.create_task(_show(far))
-        while line := await asyncio.to_thread(_typed):
+        while (line := await asyncio.to_thread(_typed)) is not None:
             far.say(far.people[0], line)
         await asyncio.sleep(2 * LOOK_S)  # an answer to the last one may be on its way
         showing.cancel()
@@ -79,9 +79,9 @@ async def _show(far: FarSide) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-def _typed() -> str:
-    """The next line; empty at the end."""
+def _typed() -> str | None:
+    """The next line; None at the end."""
     try:
         return input()
     except EOFError:
-        return ""
+        return None

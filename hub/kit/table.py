@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.markup import escape
@@ -21,8 +22,12 @@ _STYLES: dict[Outcome, str] = {"held": "green", "failed": "bold red", "exempt": 
 
 
 def as_table(results: Sequence[Result]) -> Table:
-    """For a terminal."""
-    table = Table("check", "what is promised", "tried", "result", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    """For a terminal, with how many came out in which way below it."""
+    counted = ", ".join(f"{n} {outcome}" for outcome, n in Counter(result.outcome for result in results).items())
+    table = Table(
+        "check", "what is promised", "tried", "result",
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), caption=f"\n{counted}", caption_justify="left",
+    )  # fmt: skip
     for result in results:
         table.add_row(result.id, result.says, _tried(result), escape(_said(result)), style=_STYLES[result.outcome])
     return table

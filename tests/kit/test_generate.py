@@ -31,7 +31,7 @@ def run(folder: Path, *words: str) -> str:
     """What a command of the checkout's prints; it must succeed."""
     environment = os.environ | {"PYTHONPATH": str(folder)}
     command = [sys.executable, *words]
-    done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True, input="")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -52,6 +52,16 @@ def test_it_passes_the_whole_kit(checkout: Path) -> None:
 )
 def test_it_passes_what_every_channel_must(checkout: Path, words: tuple[str, ...]) -> None:
     run(checkout, *words)
+
+
+def test_its_stand_in_runs_by_itself_and_prints_settings_that_the_hub_takes(checkout: Path) -> None:
+    said = run(checkout, "-m", f"connectors.{NAME}.sandbox", "--port", "0")
+    (checkout / "hub.yaml").write_text(said.partition("\n\n")[0], encoding="utf-8")
+    load = (
+        "from pathlib import Path; from hub import channels, settings;"
+        "print(*channels.load_connectors(settings.load(Path('hub.yaml'))))"
+    )
+    assert run(checkout, "-c", load) == f"{NAME}\n"
 
 
 def test_it_has_what_a_channel_needs_and_names_no_other(checkout: Path) -> None:

@@ -31,6 +31,7 @@ def test_a_terminal_shows_reasons_as_they_are() -> None:
     with console.capture() as shown:
         console.print(as_table(RESULTS))
     assert "texts of a|b: [bold] more than once" in shown.get()
+    assert "1 held, 1 failed, 1 exempt, 1 does not apply" in shown.get()
 
 
 def test_a_program_gets_all_fields() -> None:
@@ -44,7 +45,7 @@ def test_a_program_gets_all_fields() -> None:
     ("words", "said"),
     [
         (["wecom", "--only", "arives"], "no check is called arives: arrives, bursts"),
-        (["smoke_signals"], "there is no connectors.smoke_signals"),
+        (["smoke_signals"], "channels.smoke_signals: no such channel"),
     ],
 )
 def test_what_there_is_not_is_said_with_status_2(
