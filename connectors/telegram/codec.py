@@ -61,6 +61,11 @@ class User(msgspec.Struct, frozen=True):
     last_name: str = ""
     language_code: str = ""
 
+    @property
+    def name(self) -> str:
+        """First and last, as far as they have told."""
+        return f"{self.first_name} {self.last_name}".strip()
+
 
 class Chat(msgspec.Struct, frozen=True):
     """Where it was said; `type` is private, group, supergroup or channel."""
@@ -171,7 +176,7 @@ def parse(body: bytes, received_at_ms: int, account: str) -> Parsed:
     return Parsed(inbounds=[inbound] if inbound else [])
 
 
-def check(raw: Raw, secret: str) -> None:
+def verify(raw: Raw, secret: str) -> None:
     """Raise Forbidden unless a webhook was called by Telegram."""
     if not hmac.compare_digest(raw.headers.get(SECRET, "").encode(), secret.encode()):
         raise Forbidden("the secret token is not ours: this is not Telegram, or an older webhook of this bot")
@@ -189,7 +194,7 @@ def _inbound(update: Update, received_at_ms: int, account: str) -> Inbound | Non
     if update.message:
         return _said(update.message, account)
     if update.edited_message:
-        return _edited(update.edited_message, update, account)
+        return _edited(update.edited_message, update.update_id, account)
     if update.my_chat_member:
         return None
     raise ValueError(f"an update of none of the kinds {', '.join(TOLD)}")
@@ -206,19 +211,20 @@ def _said(told: Mapping[str, Any], account: str) -> Inbound | None:
         if QUIET.intersection(told):
             return None
         raise ValueError(f"a message of a kind that is not known here; it has {', '.join(told)}")
-    return _inbound_of(
-        message.sender, f"{chat.id}.{message.message_id}", text, message.date * 1000, unsupported, files, account,
+    return Inbound(
+        str(message.sender.id), f"{chat.id}.{message.message_id}", text, message.date * 1000, unsupported, files,
+        account, name=message.sender.name, language=message.sender.language_code,
         thread=str(message.message_thread_id) if message.is_topic_message else "",
     )  # fmt: skip
 
 
-def _edited(told: Mapping[str, Any], update: Update, account: str) -> Inbound | None:
+def _edited(told: Mapping[str, Any], update_id: int, account: str) -> Inbound | None:
     """The new text in the place of the old one; beside it where there is but another file. None: a place that moves."""
     said, edit = _said(told, account), msgspec.convert(told, Edit)
     if said is None or said.unsupported:
         return None
-    outside_id, edits = f"{said.outside_id}.{update.update_id}", said.outside_id if said.text else ""
-    return dataclasses.replace(said, outside_id=outside_id, sent_at_ms=edit.edit_date * 1000, edits=edits)
+    now = dataclasses.replace(said, outside_id=f"{said.outside_id}.{update_id}", sent_at_ms=edit.edit_date * 1000)
+    return dataclasses.replace(now, edits=said.outside_id, files=[]) if said.text else now
 
 
 def _content(told: Mapping[str, Any]) -> tuple[str, list[File]]:
@@ -237,18 +243,10 @@ def _pressed(press: Press, received_at_ms: int, account: str) -> Inbound:
         raise Elsewhere(press.message.chat.type)
     buttons = [button for row in press.message.reply_markup.inline_keyboard for button in row]
     text = next((button.text for button in buttons if button.callback_data == press.data), press.data)
-    return _inbound_of(press.sender, press.id, text, received_at_ms, "", [], account)
-
-
-def _inbound_of(
-    sender: User, outside_id: str, text: str, at_ms: int, unsupported: str, files: list[File], account: str,
-    *, thread: str = "",
-) -> Inbound:  # fmt: skip
-    name = f"{sender.first_name} {sender.last_name}".strip()
+    who = press.sender
     return Inbound(
-        str(sender.id), outside_id, text, at_ms, unsupported, files, account, name=name,
-        language=sender.language_code, thread=thread,
-    )  # fmt: skip
+        str(who.id), press.id, text, received_at_ms, account=account, name=who.name, language=who.language_code
+    )
 
 
 # --- calls out -------------------------------------------------------------------------------------------------------

@@ -32,7 +32,10 @@ from hub.errors import AttachmentDamaged, AttachmentsAway, NoAttachment
 
 CONNECT_S, ANSWER_S, DEADLINE_S = 2.0, 8.0, 9.0
 """The last for all of one delivery; the hub allows 10."""
+IDLE_S = 2.0
+"""A request that meets the closing of an idle connection would have an unknown outcome."""
 POLL_S = 25
+"""So long a call waits for something to tell; Telegram allows 50."""
 WEBHOOK = Route("", ("POST",))
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ class KeyedTransport(httpx.AsyncHTTPTransport):
     """Puts the token into an address as it leaves the machine: what httpx logs, raises and keeps never has it."""
 
     def __init__(self, token: str, proxy: str | None) -> None:
-        super().__init__(proxy=proxy)
+        super().__init__(proxy=proxy, limits=httpx.Limits(keepalive_expiry=IDLE_S))
         self._bot = f"/bot{token}/".encode()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -94,7 +97,7 @@ class Telegram(Connector):
 
     def parse(self, raw: Raw) -> Parsed:
         if raw.method == "POST":
-            codec.check(raw, self._secret)
+            codec.verify(raw, self._secret)
         try:
             return codec.parse(raw.body, raw.received_at_ms, self._bot_id)
         except codec.Elsewhere as place:
@@ -117,12 +120,12 @@ class Telegram(Connector):
             if not self._hooked or info.url != self._url:
                 await self._hook()
         except (codec.NotGiven, httpx.HTTPError) as error:
-            self._trouble = f"Telegram cannot be told to call {self._url}: {error or type(error).__name__}"
+            self._trouble = f"Telegram cannot be told to call {self._url}: {str(error) or type(error).__name__}"
             raise
-        waiting, said = info.pending_update_count, info.last_error_message
-        self._trouble = f"{waiting} updates wait, for Telegram cannot reach {self._url}: {said}" * bool(
-            waiting and said
-        )
+        self._trouble = ""
+        if info.last_error_message and info.pending_update_count:
+            failed = f"{info.pending_update_count} updates wait: Telegram fails to bring them to {self._url}"
+            self._trouble = f"{failed} ({info.last_error_message})"
 
     async def _hook(self) -> None:
         asked = {"url": self._url, "secret_token": self._secret, "allowed_updates": codec.TOLD}

@@ -63,8 +63,8 @@ class TelegramFarSide:
     def url(self) -> str:
         return self._telegram.url
 
-    def settings(self, base_url: str) -> dict[str, Any]:
-        return self._telegram.settings() | {"base_url": base_url}
+    def settings(self, *urls: str) -> dict[str, Any]:
+        return self._telegram.settings() | {"base_url": urls[0]}
 
     def secrets(self) -> Sequence[str]:
         return (TOKEN,)
@@ -102,7 +102,7 @@ class TelegramFarSide:
 
 
 class CallingTelegram(TelegramFarSide):
-    """The same Telegram, which calls the bot. `key` is the secret key of the channel: who joins shows it the webhook."""
+    """The same Telegram, which calls the bot. `key` is the channel's: whoever joins tells what is made of it."""
 
     brings = ""
 
@@ -110,8 +110,8 @@ class CallingTelegram(TelegramFarSide):
         super().__init__()
         self._secret = secret_of(key)
 
-    def settings(self, base_url: str) -> dict[str, Any]:
-        return super().settings(base_url) | {"mode": "webhook"}
+    def settings(self, *urls: str) -> dict[str, Any]:
+        return super().settings(*urls) | {"mode": "webhook"}
 
     async def join(self, callback_url: str) -> None:
         await super().join(callback_url)
