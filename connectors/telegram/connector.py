@@ -107,7 +107,7 @@ class Telegram(Connector):
     async def pull(self, cursor: str) -> Pulled:
         """Raises codec.NotGiven and httpx.HTTPError."""
         asked = {"timeout": POLL_S, "allowed_updates": codec.TOLD} | ({"offset": int(cursor)} if cursor else {})
-        updates = await self._ask("getUpdates", list[dict[str, Any]], asked, POLL_S + ANSWER_S)
+        updates = await self._ask("getUpdates", list[dict[str, Any]], asked, POLL_S)
         items = [Item(json.dumps(update).encode()) for update in updates]
         return Pulled(str(updates[-1]["update_id"] + 1) if updates else cursor, items)
 
@@ -152,8 +152,8 @@ class Telegram(Connector):
             async for chunk in answer.aiter_bytes():
                 yield chunk
 
-    async def _ask(self, method: str, kind: type[T], arguments: Mapping[str, Any], wait_s: float = ANSWER_S) -> T:
-        timeout = httpx.Timeout(wait_s, connect=CONNECT_S)
+    async def _ask(self, method: str, kind: type[T], arguments: Mapping[str, Any], waits_s: float = 0) -> T:
+        timeout = httpx.Timeout(ANSWER_S + waits_s, connect=CONNECT_S)
         answer = await self._http.post(f"/bot/{method}", json=arguments, timeout=timeout)
         return codec.result(answer.status_code, answer.content, kind)
 

@@ -60,7 +60,9 @@ def test_what_is_no_update_is_kept(body: bytes) -> None:
     assert codec.parse(body, NOW_MS, BOT).unparsed
 
 
-VALUES = st.sampled_from([None, True, -1, 1e300, "", "x", [], {}, [{}], [None], {"id": 1}, {"type": "private"}, [[{}]]])
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 1e300, "", "x", [], {}, [{}], [None], {"id": 1}, {"type": "private"}, [[{}]]]
+)
 FIELDS = ["chat", "from", "date", "text", "photo", "document", "sticker", "dice", "venue", "reply_markup", "message"]
 KINDS = ["message", "edited_message", "callback_query", "my_chat_member"]
 
