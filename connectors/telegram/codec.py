@@ -154,14 +154,16 @@ class Update(msgspec.Struct, frozen=True):
 FILES = ("photo", "video", "animation", "video_note", "audio", "voice", "document")
 """An animation is a document as well, which counts last."""
 UNSUPPORTED = (
-    "sticker", "venue", "location", "contact", "poll", "dice", "game", "story", "checklist", "paid_media", "invoice",
-    "successful_payment", "gift", "unique_gift", "web_app_data", "users_shared", "chat_shared", "passport_data",
+    "sticker", "venue", "location", "contact", "poll", "dice", "game", "story", "checklist", "live_photo", "paid_media",
+    "rich_message", "giveaway", "giveaway_winners", "invoice", "successful_payment", "gift", "unique_gift",
+    "web_app_data", "users_shared", "chat_shared", "passport_data",
 )  # fmt: skip
 """What somebody sends and the hub cannot show. A venue is a location as well, and counts first."""
 QUIET = frozenset({
     "pinned_message", "message_auto_delete_timer_changed", "write_access_allowed", "chat_background_set",
     "connected_website", "forum_topic_created", "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened",
-    "delete_chat_photo", "new_chat_photo", "proximity_alert_triggered", "refunded_payment",
+    "proximity_alert_triggered", "refunded_payment", "checklist_tasks_done", "checklist_tasks_added",
+    "poll_option_added", "poll_option_deleted",
 })  # fmt: skip
 """What Telegram itself says in a chat, and no agent would read."""
 
