@@ -133,6 +133,8 @@ def _faults_of(can: Capabilities) -> Iterator[str]:
         "replies",
         "reply_within_s",
         "recognises_s",
+        "edits_s",
+        "recalls_s",
         "choices",
     )
     for name in numbers:
@@ -142,6 +144,8 @@ def _faults_of(can: Capabilities) -> Iterator[str]:
         yield f"max_text is {can.max_text}: below {LEAST_TEXT} not even the head of a message fits"
     if can.role == "agent" and (can.unit != "bytes" or can.files_with_text or can.choices):
         yield 'an agents\' channel counts in unit "bytes", and has no files_with_text and no choices'
+    if can.role == "agent" and (can.edits_s or can.recalls_s):
+        yield "what went to an agent is never changed: edits_s and recalls_s must be 0"
     if can.role == "visitor" and can.recognises == "text" and can.recognises_s:
         yield 'a visitor may get the same text twice on purpose: recognises must be "key"'
 

@@ -1,9 +1,8 @@
 """All that a connector needs of the hub, and all that it may use (with hub.domain's values and hub.errors).
 
 A connector is one folder under connectors/, or a package with the entry point `kefu_hub.connectors`. It turns what
-its platform sends into `Inbound`s (`parse`) and each `Delivery` into one call of the platform (`deliver`),
-and says of every call what became of it: a `Verdict`. The hub does the rest: the log, order, repeats, cutting, folding,
-limits, retries. The hub never asks for a channel's name, it reads `can`.
+its platform sends into `Inbound`s (`parse`) and each `Delivery` into one call of the platform (`deliver`), with a
+`Verdict`. All else is the hub's: log, order, repeats, cutting, folding, limits, retries; by `can`, never by names.
 """
 
 from __future__ import annotations
@@ -29,16 +28,17 @@ class Capabilities:
     """What the platform can do and how much it takes.
 
     `role`: who is on its far side. `socket`: clients speak the hub's own protocol (docs/protocol.md), nothing is
-    delivered. `typing`: it shows that the other side types. A text is at most `max_text` long in `unit`; longer ones
-    are cut. `files`: which it takes; `files_with_text`: in the same call as a text, else each in a call of its own.
-    `choices`: so many answers to pick it shows as buttons (more become numbered lines). `notices`: visitors are told
-    that they wait, and that the conversation is closed. `fold_ms`: texts for one recipient within that time become one.
+    delivered. `typing`: it shows that the other side types. A text longer than `max_text` in `unit` is cut. `files`:
+    which it takes; `files_with_text`: in the same call as a text, else each in a call of its own. `choices`: so many
+    answers to pick are buttons (more become numbered lines). `notices`: visitors are told that they wait, and of the
+    closing. `fold_ms`: texts for one recipient within that time become one.
 
     `per_minute`, `per_hour`: calls for one recipient; `per_second`: for all together, shared by all workers. `replies`:
     calls for one recipient until they write again; `reply_within_s`: for so long after they wrote. 0: no limit.
-    A call whose outcome is unknown is repeated for as long as the platform recognises a repeat: `recognises_s`
-    seconds, 0 never, by Delivery.`key` (an idempotency key) or because the `text` is the same (a duplicate check, on
-    which only agents' channels can rely: the hub makes their texts differ).
+    A call of unknown outcome is repeated for as long as the platform recognises a repeat: `recognises_s` seconds, 0
+    never, by Delivery.`key` (an idempotency key) or the same `text` (a duplicate check, for agents' channels: the hub
+    makes their texts differ). For so many seconds after it was sent, `edits_s`, a visitor's text can be replaced, or
+    `recalls_s`, anything taken back (Delivery.`replaces`); 0: never.
     """
 
     role: Literal["visitor", "agent"]
@@ -58,6 +58,8 @@ class Capabilities:
     reply_within_s: int = 0
     recognises: Literal["key", "text"] = "key"
     recognises_s: int = 0
+    edits_s: int = 0
+    recalls_s: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +90,10 @@ class Inbound:
 
     `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
     recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
-    `unsupported` names a kind that the hub cannot show: both sides read that there was one.
-    Of visitors also: `account`, which of ours they wrote to; `address`, where answers go (empty: `identity`); `name`
-    and `language`, as the platform knows them; `thread` and `title`, where it has threads; `conversation`, where a
-    signature has proved (`Surroundings.key`) that this answers it; `edits`, the outside id of the message that this
-    one replaces; `automatic`: a machine wrote it, nothing may be answered to it by itself.
+    `unsupported` names a kind that the hub cannot show: both sides read that there was one. Of visitors also: `account`
+    of ours that they wrote to; `address` for answers (empty: `identity`); `name` and `language`, as the platform knows
+    them; `thread` and `title`, where it has threads; `conversation` that this answers, as a signature proves
+    (`Surroundings.key`); `edits`, the outside id of what it replaces; `automatic`: by a machine, answered by none.
     """
 
     identity: str
@@ -192,7 +193,8 @@ class Delivery:
 
     A repeat has the same `text` and `key`, and no other delivery has. To visitors also: `conversation` and `number`,
     which a Receipt names; `part` of `parts` of a message; `files`; `choices`, answers to pick; `by`, who wrote it, or
-    `automatic`: nobody; `thread` and `title`, and `in_reply_to`, the outside id of what they wrote last.
+    `automatic`: nobody; `thread` and `title`, and `in_reply_to`, the outside id of what they wrote last. `replaces`:
+    the `receipt` of the Sent in whose place `text` is to stand (empty: it is taken back); where it does: Sent again.
     """
 
     address: str
@@ -209,6 +211,7 @@ class Delivery:
     thread: str = ""
     title: str = ""
     in_reply_to: str = ""
+    replaces: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +228,7 @@ class Tokens(Protocol):
     async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], *, spent: str = "") -> str:
         """The live token called `name`; fetched if there is none, or if it is still the `spent` one.
 
-        Raises what `fetch` raises; then nobody fetches `name` again for a pause that grows.
+        Raises what `fetch` raises; then nobody fetches `name` again for a growing pause.
         """
 
 
@@ -250,7 +253,7 @@ class Connector:
     can: Capabilities
     routes: Sequence[Route] = ()
     pulls: bool = False
-    """It has a `pull`; one worker at a time calls it."""
+    """It has a `pull`; one worker at a time calls it, again and again."""
     static: str = ""
     """A folder inside the connector's own with pages that are served at /<name>/."""
 
@@ -283,10 +286,7 @@ class Connector:
         raise NotImplementedError(f"{type(self).__name__} gets {raw.method} {raw.route!r} and does not parse it")
 
     async def pull(self, cursor: str) -> Pulled:
-        """What came after `cursor`, in order; waits up to a minute where there is nothing. Called again and again.
-
-        `cursor` is empty at the very first call, or when it was lost: then what may have been had comes again.
-        """
+        """What came after `cursor` (empty: at first, or lost; all may come again), in order; waits up to a minute."""
         raise NotImplementedError(f"{type(self).__name__} declares that it pulls and does not")
 
     def fetch(self, source: str) -> AsyncIterator[bytes]:

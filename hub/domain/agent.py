@@ -7,13 +7,14 @@ not clear beyond doubt is held, and the agent is asked.
 
 from itertools import takewhile
 
+from hub.domain import agent_aim as aim
 from hub.domain import agent_notes as notes
 from hub.domain import agent_words as words
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent_delivery import attempt, check_letter, next_send, resume, verdict
-from hub.domain.agent_state import Agent, Served, evolve, sticky_no
+from hub.domain.agent_state import Agent, Served, evolve
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -27,12 +28,6 @@ __all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume"
 HELD_MS = 120_000
 """So long a text waits for the agent to say whom it is for."""
 MAX_HELD = 20
-STALE_MS = 300_000
-"""A sticky conversation not used for so long is asked about, where another visitor has written since."""
-SETTLED_MS = 120_000
-"""After a conversation has gone, the only other one is not taken for granted for so long."""
-CLOCK_MS = 1000
-"""Platforms stamp texts with whole seconds: a text may have been written up to so much later than it says."""
 
 
 def new(entity_id: str) -> Agent:
@@ -71,8 +66,11 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
             return _stop(state, command)
         case c.TellRefused():
             return _tell_refused(state, command)
-        case c.TellUndelivered(no=no, text=text, because=because):
-            return _note(state, notes.undelivered(no, text, because))
+        case c.TellUndelivered(no=no, text=text, because=because, changes=changes):
+            tell = notes.unchanged if changes else notes.undelivered
+            return _note(state, tell(no, text, because))
+        case c.TellChanged(no=no, original=original, text=text):
+            return _note(state, notes.changed(no, original, text))
         case c.RetryDelivery(attempt=number, by=by):
             check_letter(state, number)
             return [e.DeliveryRetried(number, by)]
@@ -93,6 +91,8 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     match record.event:
         case e.AnswerChosen(conversation=conversation, text=text, files=files):
             return [(conversation, c.AnswerMessage(me, text, files=files))]
+        case e.ChangeAsked(conversation=conversation, text=text):
+            return [(conversation, c.ChangeMessage(me, text))]
         case e.CloseAsked(conversation=conversation):
             return [(conversation, c.CloseConversation(me))]
         case e.TransferAsked(conversation=conversation, agent=agent, team=team):
@@ -188,7 +188,7 @@ def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int)
         case words.Plain(text=text):
             return _answer_plain(state, text, command, now_ms)
         case words.Answer(no=no, text=text):
-            conversation = _numbered(state, no)
+            conversation = aim.numbered(state, no)
             if conversation is None:
                 return _not_yours(state, no, text)
             return [e.AnswerChosen(conversation, no, text), *_switch(state, conversation, command, now_ms)]
@@ -198,6 +198,8 @@ def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int)
             return _give_back(state, "# 后面要有会话的号，例如 #12 您好", command.text)
         case words.Close() | words.Transfer():
             return _give_away(state, said, command, now_ms)
+        case words.Recall() | words.Correct():
+            return _change(state, said, command, now_ms)
         case words.Cancel():
             return _drop_held(state, "已取消") or _note(state, "没有等待中的文字")
         case words.Duty(on=on):
@@ -211,7 +213,7 @@ def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int)
 
 
 def _answer_plain(state: Agent, text: str, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
-    conversation = _meant(state, command, now_ms)
+    conversation = aim.meant(state, command, now_ms)
     if conversation is not None:
         chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
         return [chosen, *_switch(state, conversation, command, now_ms)]
@@ -224,19 +226,19 @@ def _answer_plain(state: Agent, text: str, command: c.ReceiveText, now_ms: int) 
 
 def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """`#12` alone: switch, and release the held texts whose question the phone showed before this was written."""
-    conversation = _numbered(state, no)
+    conversation = aim.numbered(state, no)
     if conversation is None:
         return _not_yours(state, no)
     switched = _switch(state, conversation, command, now_ms, told=True)
-    if _late(state, command) or _outdated(state, conversation, command, now_ms):
+    if aim.late(state, command) or aim.outdated(state, conversation, command, now_ms):
         return switched
-    written_ms = _latest(command, now_ms)
+    written_ms = aim.latest(command, now_ms)
     asked = takewhile(lambda held: 0 < held.asked_ms <= written_ms, state.held)
     return [*(e.AnswerChosen(conversation, no, held.text, held=True) for held in asked), *switched]
 
 
 def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
-    conversation = _numbered(state, said.no) if said.no else _meant(state, command, now_ms)
+    conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
     if conversation is None and said.no:
         return _not_yours(state, said.no)
     if conversation is None:
@@ -254,10 +256,28 @@ def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.Rece
     return [e.TransferAsked(conversation, no, agent, team)]
 
 
+def _change(state: Agent, said: words.Recall | words.Correct, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
+    """Of the last answer, unless the agent may have another of their texts in mind than the one that was the last."""
+    verb, text = ("更正", said.text) if isinstance(said, words.Correct) else ("撤回", "")
+    if state.held and not said.no and not text:
+        return _drop_held(state, "已取消")
+    conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
+    if conversation is None and said.no:
+        return _not_yours(state, said.no, text)
+    if conversation is None:
+        question = notes.which(verb, f"#12 {verb}" + (" 新的内容" if text else ""))
+        return [*_doubt_sticky(state, command), *_give_back(state, question, text)]
+    if state.held or aim.returning(state) or aim.surprised(state, command, now_ms):
+        events = _give_back(state, "你有文字在等 #号 或刚退回，请先看过，再写一次", text)
+    else:
+        events = [e.ChangeAsked(conversation, state.serving[conversation].no, text)]
+    return [*events, *_switch(state, conversation, command, now_ms)]
+
+
 def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """A picture or voice: both sides read that there was one; where it is not clear for whom, only the agent does."""
     text = f"[not supported yet: {command.unsupported}]"
-    conversation = _meant(state, command, now_ms)
+    conversation = aim.meant(state, command, now_ms)
     if conversation is None:
         return [*_doubt_sticky(state, command), *_note(state, text)]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text)
@@ -268,7 +288,7 @@ def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEv
     """A picture or file, with the words that came with it; where it is not clear for whom, it has to be sent again."""
     said = words.parse(command.text)
     text = said.text if isinstance(said, words.Answer) else command.text
-    conversation = _numbered(state, said.no) if isinstance(said, words.Answer) else _meant(state, command, now_ms)
+    conversation = aim.numbered(state, said.no) if isinstance(said, words.Answer) else aim.meant(state, command, now_ms)
     if conversation is None:
         return [*_doubt_sticky(state, command), *_note(state, notes.files_not_sent(len(command.files)))]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text, files=command.files)
@@ -297,9 +317,9 @@ def _not_yours(state: Agent, no: int, text: str = "") -> list[AnyEvent]:
 
 def _switch(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int, told: bool = False) -> list[AnyEvent]:
     """Text without number goes there from now on; the agent is told where that is new, or `told` says so."""
-    if _late(state, command):
+    if aim.late(state, command):
         return _note(state, notes.not_switched(state.serving[conversation])) if told else []
-    if _outdated(state, conversation, command, now_ms):
+    if aim.outdated(state, conversation, command, now_ms):
         return [e.StickyChosen(""), *_note(state, notes.not_switched(state.serving[conversation]))]
     if conversation == state.sticky and not told:
         return []
@@ -309,7 +329,7 @@ def _switch(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int
 
 def _doubt_sticky(state: Agent, command: c.ReceiveText) -> list[AnyEvent]:
     """The agent is asked because the sticky conversation was not clear enough: from now on there is none."""
-    return [e.StickyChosen("")] if state.sticky and not _late(state, command) else []
+    return [e.StickyChosen("")] if state.sticky and not aim.late(state, command) else []
 
 
 def _give_back(state: Agent, because: str, text: str, ends: int = 0) -> list[AnyEvent]:
@@ -324,53 +344,3 @@ def _note(state: Agent, text: str, begins: int = 0, ends: int = 0, returns: bool
         return []
     *first, last = pages(text, settings.limits.max_text - BLOCK_MARGIN)
     return [*map(e.NoteWaiting, first), e.NoteWaiting(last, begins, ends, returns)]
-
-
-# --- whom a text without number is for -----------------------------------------------------------------------------
-
-
-def _meant(state: Agent, command: c.ReceiveText, now_ms: int) -> str | None:
-    """The conversation, or None where it is not clear beyond doubt."""
-    if _late(state, command):
-        return None
-    return _sticky(state, now_ms) if state.sticky else _only(state, command, now_ms)
-
-
-def _sticky(state: Agent, now_ms: int) -> str | None:
-    if state.attempt is not None and any(one.ends == sticky_no(state) for one in state.attempt.notes):
-        return None  # the phone may just now say that it is not theirs
-    stale = now_ms - state.used_ms > STALE_MS and any(
-        one.wrote_ms >= state.used_ms for conversation, one in state.serving.items() if conversation != state.sticky
-    )
-    return None if stale else state.sticky
-
-
-def _only(state: Agent, command: c.ReceiveText, now_ms: int) -> str | None:
-    """The one conversation there is, if the phone showed that one and no other when the text was written."""
-    if len(state.serving) != 1 or state.held or state.misled:
-        return None
-    if any(one.returns for one in [*state.notes, *(state.attempt.notes if state.attempt else ())]):
-        return None
-    ((conversation, served),) = state.serving.items()
-    settled = min(command.sent_at_ms, now_ms) - state.unsettled_ms >= SETTLED_MS
-    known = state.seen == {served.no: True} and state.seen_ms <= _latest(command, now_ms)
-    return conversation if settled and known else None
-
-
-def _latest(command: c.ReceiveText, now_ms: int) -> int:
-    """The last moment at which the text can have been written."""
-    return min(now_ms, command.sent_at_ms + CLOCK_MS - 1)
-
-
-def _late(state: Agent, command: c.ReceiveText) -> bool:
-    """It was written before another text that is already here: what the agent chose in between is not known to it."""
-    return command.sent_at_ms < state.written_ms
-
-
-def _outdated(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int) -> bool:
-    """The conversation left and came again after it was written: the agent may have turned to another meanwhile."""
-    return _latest(command, now_ms) < state.left_ms.get(state.serving[conversation].no, 0)
-
-
-def _numbered(state: Agent, no: int) -> str | None:
-    return next((conversation for conversation, served in state.serving.items() if served.no == no), None)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hub.domain.agent_state import Carried, Held, Served
 from hub.domain.phone import short_name
-from hub.domain.text import cut
+from hub.domain.text import beginning
 
 HELP = """上班 / 下班：开始、停止接待（on / off）
 列表：我的会话（list）
@@ -12,6 +12,8 @@ HELP = """上班 / 下班：开始、停止接待（on / off）
 #12：切换到 #12
 结束 或 结束 #12（close）
 转接 @同事 或 转接 #12 @小组（transfer）
+撤回：收回刚发出的一条，或 #12 撤回（recall）
+更正 新的内容，或 #12 更正 新的内容（correct …）
 取消：不发等待中的文字（cancel）"""
 
 ASKED_ABOUT = 8
@@ -63,7 +65,7 @@ def listed(served: Iterable[Served], sticky: Served | None) -> str:
 def question(held: list[Held], served: Iterable[Served]) -> str:
     """Whom the held texts are for; the last to write stand first."""
     latest = sorted(served, key=lambda one: (-one.wrote_ms, one.no))
-    quoted = "".join(f"「{_beginning(one.text)}」" for one in held[:ASKED_ABOUT])
+    quoted = "".join(f"「{beginning(one.text)}」" for one in held[:ASKED_ABOUT])
     more = f" 等 {len(held)} 条" if len(held) > ASKED_ABOUT else ""
     names = " · ".join(map(called, latest[:ASKED_ABOUT])) + (" …" if len(latest) > ASKED_ABOUT else "")
     return f"发给谁？{quoted}{more}\n{names}\n回复 #号 即可，取消 则不发"
@@ -93,9 +95,15 @@ def files_not_sent(count: int) -> str:
 
 def undelivered(no: int, text: str, because: str) -> str:
     """A visitor has not got what the agent wrote to them."""
-    return f"未送达 #{no}：{because}" + (f"\n「{_beginning(text)}」" if text else "")
+    return f"未送达 #{no}：{because}" + (f"\n「{beginning(text)}」" if text else "")
 
 
-def _beginning(text: str) -> str:
-    first = cut(text.replace("\n", " "), 36)
-    return first[0] + ("…" if len(first) > 1 else "")
+def changed(no: int, original: str, text: str) -> str:
+    """What the agent wrote has been corrected, or taken back; which it was shows by how it began."""
+    quoted = f"「{original}」" if original else ""
+    return f"已更正 #{no}：{quoted}→「{beginning(text)}」" if text else f"已撤回 #{no}：{quoted}"
+
+
+def unchanged(no: int, text: str, because: str) -> str:
+    """The platform has not corrected, or taken back, what the agent wrote."""
+    return f"没有更正 #{no}：{because}\n「{beginning(text)}」" if text else f"没有撤回 #{no}：{because}"

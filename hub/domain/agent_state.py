@@ -228,6 +228,8 @@ def _evolve_typed(state: Agent, record: Record) -> None:
                 _unhold(state, text)
             if conversation == state.sticky:
                 state.used_ms = at_ms
+        case e.ChangeAsked(conversation=conversation) if conversation == state.sticky:
+            state.used_ms = at_ms
         case e.StickyChosen(conversation=conversation):
             state.sticky, state.used_ms = conversation, at_ms
             _ask_anew(state)

@@ -74,6 +74,14 @@ class AnswerMessage(Command, frozen=True):
     files: tuple[Attachment, ...] = ()
 
 
+class ChangeMessage(Command, frozen=True):
+    """An agent's own answer `seq` is to read `text` from now on; without one it is taken back. 0: their last one."""
+
+    agent: str
+    text: str = ""
+    seq: int = 0
+
+
 class Assign(Command, frozen=True):
     """The queue has chosen `agent`. `phone`: messages must be relayed to the agent entity, for their phone."""
 
@@ -231,12 +239,25 @@ class TellRefused(Command, frozen=True):
 
 
 class TellUndelivered(Command, frozen=True):
-    """A visitor has not got what this agent wrote to them in conversation `no`: `text` is it, as far as it failed."""
+    """A visitor has not got what this agent wrote to them in conversation `no`: `text` is it, as far as it failed.
+
+    `changes`: what failed is a change of what the visitor has; without text, to take it back.
+    """
 
     conversation: str
     no: int
     text: str
     because: str
+    changes: bool = False
+
+
+class TellChanged(Command, frozen=True):
+    """What this agent wrote in conversation `no`, and began with `original`, reads `text` now; empty: it is gone."""
+
+    conversation: str
+    no: int
+    original: str
+    text: str = ""
 
 
 # --- to whoever receives from the hub --------------------------------------------------------------------------------
@@ -289,8 +310,9 @@ class KeepUnparsed(Command, frozen=True):
 
 
 AnyCommand = (
-    Tick | PostMessage | ReceiveMessage | AnswerMessage | Assign | TellWaiting | CloseConversation
+    Tick | PostMessage | ReceiveMessage | AnswerMessage | ChangeMessage | Assign | TellWaiting | CloseConversation
     | TransferConversation | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue
     | Leave | SetDuty | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | TellUndelivered
+    | TellChanged
     | RecordVerdict | RecordReceipt | RetryDelivery | DropDelivery | KeepUnparsed
 )  # fmt: skip

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from hub.domain import changes, outbox, outside
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain import outbox, outside
 from hub.domain import visitor_notes as notes
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.conversation_state import HELD_PLACEHOLDER, Conversation, evolve
@@ -13,7 +13,7 @@ from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Judgement, Profile
 from hub.domain.origins import seen
 from hub.domain.outside import Seen
-from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Repeated, UnknownTab
+from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Repeated, Unchangeable, UnknownTab
 
 __all__ = ["Conversation", "decide", "evolve", "new", "next_due", "reactions", "resume"]
 
@@ -35,6 +35,8 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
             return receive(state, command, command.judgement or Judgement(shown_text(command)))
         case c.AnswerMessage():
             return _answer(state, command, relayed=origin is not None)
+        case c.ChangeMessage():
+            return _change(state, command, now_ms, relayed=origin is not None)
         case c.Assign():
             return _assign(state, command)
         case c.TellWaiting():
@@ -175,6 +177,20 @@ def _answer(state: Conversation, command: c.AnswerMessage, relayed: bool) -> lis
     return [refused]
 
 
+def _change(state: Conversation, command: c.ChangeMessage, now_ms: int, relayed: bool) -> list[AnyEvent]:
+    refused = _refusal(state, command.agent, command.text)
+    if refused is not None and not relayed:
+        raise NotYours(refused.because)
+    if refused is None:
+        try:
+            return changes.decide(state, command, now_ms)
+        except Unchangeable as refusal:
+            if not relayed:
+                raise
+            refused = e.AnswerRefused(command.agent, state.no, command.text, str(refusal))
+    return [refused]
+
+
 def _refusal(state: Conversation, agent: str, text: str) -> e.AnswerRefused | None:
     """Why `agent` may not act on the conversation; the assignee may, until the next one has been assigned."""
     if agent == state.agent:
@@ -304,7 +320,7 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
         case c.DropDelivery(attempt=number, by=by):
             outbox.check_letter(box, number)
             outcome = e.DeliveryDropped(number, by)
-    return [] if outcome is None else [_with_told(state, outcome)]
+    return [] if outcome is None else [_with_told(state, outcome), *changes.done(state, outcome)]
 
 
 def _with_told(state: Conversation, event: AnyEvent) -> AnyEvent:
@@ -327,8 +343,12 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, text, files)))]
         case e.MessageEdited(to=to, no=no, name=name, text=text, status=status) if to and not status:
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, notes.edited(text))))]
-        case e.AttemptRefused(agent=agent, no=no, text=text, because=because) if agent:
-            return [(agent, c.TellUndelivered(me, no, text, because))]
+        case e.AttemptRefused(agent=agent, no=no, text=text, because=because, changes=changed) if agent:
+            return [(agent, c.TellUndelivered(me, no, text, because, changed))]
+        case e.MessageCorrected(to=to, no=no, original=original, text=text) if to:
+            return [(to, c.TellChanged(me, no, original, text))]
+        case e.MessageRecalled(to=to, no=no, original=original) if to:
+            return [(to, c.TellChanged(me, no, original))]
         case e.ReceiptHad(agent=agent, no=no, because=because) if agent:
             return [(agent, c.TellUndelivered(me, no, "", because))]
         case e.MessageReleased(to=to, no=no, name=name, text=text) if to:

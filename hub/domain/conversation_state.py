@@ -10,15 +10,17 @@ from hub.domain import visitor_notes as notes
 from hub.domain.backlog import Backlog
 from hub.domain.commands import Origin
 from hub.domain.events import Record
-from hub.domain.messages import Profile
+from hub.domain.messages import Attachment, Profile
 from hub.domain.origins import Origins, note
 from hub.domain.outbox import Outbox, Waiting
+from hub.domain.text import BEGINNING
 from hub.domain.views import visitor_may_see
 
 WINDOW = 64
 """So many messages of a tab may be unacknowledged: as many seqs are kept to answer repeats."""
 TABS = 64
 FORGOTTEN_TABS = 1024
+CHANGEABLE = 5
 SEQ_BYTES = 8
 
 HELD_PLACEHOLDER = "[待审核 held for review]"
@@ -43,6 +45,18 @@ class Tab(msgspec.Struct, gc=False):
         return int.from_bytes(self.seqs[start : start + SEQ_BYTES]) if start >= 0 else 0
 
 
+class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An answer of the assignee's that they may still change.
+
+    `seq` is its event, `now` the one that says how it reads today, `text` enough of that to quote its beginning.
+    """
+
+    seq: int
+    now: int
+    text: str = ""
+    files: tuple[Attachment, ...] = ()
+
+
 class Conversation(msgspec.Struct, gc=False):
     """State of one conversation; only `evolve` changes it."""
 
@@ -65,6 +79,10 @@ class Conversation(msgspec.Struct, gc=False):
     forgotten: list[str] = []
     backlog: Backlog = msgspec.field(default_factory=Backlog)
     held: dict[int, str] = {}
+    answers: tuple[Said, ...] = ()
+    """The last CHANGEABLE of the assignee."""
+    hidden: tuple[int, ...] = ()
+    """Events whose words the visitor gets no more: answers that were taken back or corrected, and old corrections."""
     origins: Origins = {}
     outbox: Outbox | None = None
     """What leaves for a visitor on a platform; None: they have a socket."""
@@ -99,22 +117,29 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
         case e.QueueJoined(team=team, priority=priority, chosen=chosen):
             state.stage, state.team, state.priority, state.routed = "waiting", team, priority, chosen
         case e.Assigned():
+            if event.agent != state.agent:
+                state.answers = ()
             state.stage, state.team = "served", event.team
             state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
         case e.PhoneSet(on=on):
             state.phone = on
-        case e.AnswerPosted(id=id_, agent=agent):
+        case e.AnswerPosted(id=id_, agent=agent, text=text, files=files):
             state.backlog = Backlog()
+            said = Said(record.seq, record.seq, text[: BEGINNING + 1], files)
+            state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
             if id_:
                 tab, _, n = id_.rpartition(".")
                 _note_number(state, f"{agent}/{tab}", int(n), record.seq)
         case e.Returned():
             state.stage, state.agent, state.display, state.phone = "waiting", "", "", False
+            state.answers = ()
         case e.Closed():
             state.stage, state.agent, state.display, state.phone = "closed", "", "", False
-            state.routed, state.backlog = False, Backlog()
+            state.routed, state.backlog, state.answers = False, Backlog(), ()
         case e.MessageEdited() | e.MessageReleased() | e.MessageRejected():
             _change_message(state, record)
+        case e.MessageCorrected() | e.MessageRecalled():
+            _change_answer(state, record.seq, event)
 
 
 def _change_message(state: Conversation, record: Record) -> None:
@@ -129,6 +154,15 @@ def _change_message(state: Conversation, record: Record) -> None:
             state.backlog.add(ref, text)
         case e.MessageRejected(ref=ref):
             state.held.pop(ref, None)
+
+
+def _change_answer(state: Conversation, seq: int, event: e.MessageCorrected | e.MessageRecalled) -> None:
+    state.hidden = (*state.hidden, event.before)
+    if isinstance(event, e.MessageRecalled):
+        state.answers = tuple(one for one in state.answers if one.seq != event.ref)
+    else:
+        now = Said(event.ref, seq, event.text[: BEGINNING + 1], event.files)
+        state.answers = tuple(now if one.seq == event.ref else one for one in state.answers)
 
 
 def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:

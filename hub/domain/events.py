@@ -4,7 +4,18 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import AgentSettings, Attachment, Block, Directory, Outgoing, Profile, Reach, Status, Teams
+from hub.domain.messages import (
+    AgentSettings,
+    Attachment,
+    Block,
+    Directory,
+    Outgoing,
+    Piece,
+    Profile,
+    Reach,
+    Status,
+    Teams,
+)
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -130,8 +141,48 @@ class AnswerPosted(Event, frozen=True):
     files: tuple[Attachment, ...] = ()
 
 
+class ChangeBegun(Event, frozen=True):
+    """The platform is asked to change the answer `ref`, which the visitor has: `piece` and what follows in it go out.
+
+    Whether the answer is changed, the attempts say; then MessageCorrected or MessageRecalled follows.
+    """
+
+    ref: int
+    piece: Piece
+
+
+class MessageCorrected(Event, frozen=True):
+    """The agent's answer `ref` reads `text` from now on, with the files it had.
+
+    `before` is the event that said until now how it reads, `original` is how that began; `to` is the phone that is
+    told (number `no`), or empty.
+    """
+
+    ref: int
+    before: int
+    text: str
+    by: str
+    original: str = ""
+    files: tuple[Attachment, ...] = ()
+    anew: bool = False
+    """The platform has taken nothing of it: it goes out in its new words."""
+    to: str = ""
+    no: int = 0
+
+
+class MessageRecalled(Event, frozen=True):
+    """The agent's answer `ref` has been taken back; the fields are as in MessageCorrected."""
+
+    ref: int
+    before: int
+    by: str
+    original: str = ""
+    to: str = ""
+    no: int = 0
+
+
 class AnswerRefused(Event, frozen=True):
-    """An answer from somebody who does not have the conversation (relayed back with the text)."""
+    """An answer from somebody who does not have it, or a change that cannot be made (relayed back with the text)."""
 
     agent: str
     no: int
@@ -323,6 +374,14 @@ class HeldDropped(Event, frozen=True):
     text: str
 
 
+class ChangeAsked(Event, frozen=True):
+    """更正 (to `text`), or without text 撤回: of the last answer in this conversation (relayed to it)."""
+
+    conversation: str
+    no: int
+    text: str = ""
+
+
 class CloseAsked(Event, frozen=True):
     """结束 (relayed to the conversation)."""
 
@@ -428,7 +487,8 @@ class AttemptRefused(Event, frozen=True):
     """It will not be taken, a dead letter: a person has to know. `unknown`: it may have arrived all the same.
 
     To a visitor: `refs` are the messages they have not got, `agent` (number `no`) the phone that is told, or empty.
-    `message` stands there when the hub itself refused, without an attempt.
+    `message` stands there when the hub itself refused, without an attempt. `changes`: they have the messages, and it is
+    their change that failed.
     """
 
     attempt: int
@@ -439,6 +499,7 @@ class AttemptRefused(Event, frozen=True):
     agent: str = ""
     no: int = 0
     message: Outgoing | None = None
+    changes: bool = False
 
 
 class DeliveryRetried(Event, frozen=True):
@@ -483,7 +544,7 @@ AnyEvent = (
     | AgentConfigured | TextReceived | DutyChanged | AnswerChosen | StickyChosen | TextHeld | HeldDropped | CloseAsked
     | TransferAsked | Serving | ServingStopped | BlocksWaiting | NoteWaiting | Unreachable | MessageEdited | Reached
     | Attempted | AttemptSent | AttemptDelayed | AttemptRefused | DeliveryRetried | DeliveryDropped | ReceiptHad
-    | Unparsed
+    | Unparsed | ChangeBegun | MessageCorrected | MessageRecalled | ChangeAsked
 )  # fmt: skip
 
 

@@ -82,6 +82,8 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     replies: int = 0
     resend_ms: int = 0
     """How long the platform recognises a repeat; 0: it does not."""
+    edits_ms: int = 0
+    recalls_ms: int = 0
 
 
 def takes(limits: Limits, file: Attachment) -> bool:
@@ -108,6 +110,7 @@ class Rest(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""
     files: tuple[Attachment, ...] = ()
     choices: tuple[str, ...] = ()
+    replaces: str = ""
 
 
 class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -115,6 +118,8 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `by` is who wrote it, as visitors read it; `automatic`: nobody did. `thread` and `title` are as in Reach,
     `in_reply_to` is the platform's id of the visitor's last message. `rest` are the parts that follow.
+    A change of a message that the visitor has `replaces` a receipt, a part each; `instead` is the whole new text, empty
+    where it is taken back.
     """
 
     refs: tuple[int, ...]
@@ -128,6 +133,15 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
     title: str = ""
     in_reply_to: str = ""
     rest: tuple[Rest, ...] = ()
+    replaces: str = ""
+    instead: str = ""
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """What one attempt takes to a visitor, cut to size."""
+
+    text: str
+    message: Outgoing
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from hub.domain import events as e
 from hub.domain.attempts import UNCONFIRMED, Attempt, Failure, note_again, note_delay, note_try
 from hub.domain.commands import RecordReceipt, RecordVerdict
 from hub.domain.events import AnyEvent
-from hub.domain.messages import Attachment, Outgoing, Reach, Rest, takes
+from hub.domain.messages import Attachment, Limits, Outgoing, Piece, Reach, Rest, takes
 from hub.domain.outside import OutsideIds
 from hub.domain.pace import earliest_repeat
 from hub.domain.refusals import NotFound
@@ -35,18 +35,13 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     automatic: bool = False
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """What one attempt takes, cut to size."""
-
-    text: str
-    message: Outgoing
-
-
 class DeadLetter(msgspec.Struct, frozen=True):
     """A piece that was refused, with all that was to follow it; kept until a person decides."""
 
     piece: Piece
     because: str
+    unknown: bool = False
+    """It may have arrived."""
 
 
 class VisitorAttempt(Attempt):
@@ -56,10 +51,11 @@ class VisitorAttempt(Attempt):
 
 
 class SentOne(msgspec.Struct, frozen=True):
-    """An attempt that the platform took."""
+    """An attempt that the platform took, and has not been asked to take back since; `at_ms`: the first that it may."""
 
     receipt: str
     refs: tuple[int, ...]
+    at_ms: int = 0
 
 
 class Outbox(msgspec.Struct):
@@ -111,7 +107,7 @@ def attempt(box: Outbox, now_ms: int) -> AnyEvent | None:
     open_ = box.attempt
     if open_ is None:
         return _begin(box, now_ms)
-    if attempts.recognised(open_, box.reach.limits, now_ms):
+    if attempts.recognised(open_, _limits(box), now_ms):
         return e.Attempted(
             open_.number, open_.channel, open_.address, open_.text, tries=open_.tries + 1, message=open_.message
         )
@@ -120,17 +116,18 @@ def attempt(box: Outbox, now_ms: int) -> AnyEvent | None:
 
 def verdict(box: Outbox, command: RecordVerdict, now_ms: int) -> AnyEvent:
     """What the platform's verdict changes. Raises Repeated for any but that of the call under way."""
-    outcome = attempts.verdict(box.attempt, command, box.reach.limits, now_ms)
+    outcome = attempts.verdict(box.attempt, command, _limits(box), now_ms)
     if isinstance(outcome, Failure):
         return _refused(box, outcome)
-    if isinstance(outcome, e.AttemptSent) and box.attempt is not None and not box.attempt.message.rest:
-        return msgspec.structs.replace(outcome, refs=box.attempt.message.refs)
+    if isinstance(outcome, e.AttemptSent) and box.attempt is not None:
+        message = box.attempt.message
+        return outcome if message.rest or message.replaces else msgspec.structs.replace(outcome, refs=message.refs)
     return outcome
 
 
 def resume(box: Outbox, now_ms: int) -> AnyEvent | None:
     """For a new owner: what becomes of a call that was under way; None: there was none."""
-    outcome = attempts.interrupted(box.attempt, box.reach.limits, now_ms)
+    outcome = attempts.interrupted(box.attempt, _limits(box), now_ms)
     return _refused(box, outcome) if isinstance(outcome, Failure) else outcome
 
 
@@ -155,11 +152,27 @@ def is_automatic(box: Outbox | None, event: AnyEvent) -> bool:
     return box is not None and box.attempt is not None and box.attempt.message.automatic
 
 
+def changeable_ms(limits: Limits, text: str) -> int:
+    """For how long the channel lets us replace what it took, or, without a text, take it back; 0: never."""
+    return limits.edits_ms if text else limits.recalls_ms
+
+
+def _limits(box: Outbox) -> Limits:
+    """Those that hold for the open attempt: a change does no harm when it comes twice."""
+    limits = box.reach.limits
+    if box.attempt is None or not box.attempt.message.replaces:
+        return limits
+    return msgspec.structs.replace(limits, resend_ms=max(limits.resend_ms, changeable_ms(limits, box.attempt.text)))
+
+
 def _refused(box: Outbox, failure: Failure) -> e.AttemptRefused:
     """The end of the open attempt."""
     open_ = box.attempt
     assert open_ is not None
-    return e.AttemptRefused(open_.number, failure.because, open_.text, failure.unknown, open_.message.refs)
+    message = open_.message
+    return e.AttemptRefused(
+        open_.number, failure.because, open_.text, failure.unknown, message.refs, changes=bool(message.replaces)
+    )
 
 
 def _begin(box: Outbox, now_ms: int) -> e.Attempted | e.AttemptRefused:
@@ -168,13 +181,16 @@ def _begin(box: Outbox, now_ms: int) -> e.Attempted | e.AttemptRefused:
     message = msgspec.structs.replace(piece.message, thread=reach.thread, title=reach.title, in_reply_to=box.last_id)
     because = _impossible(box, piece, now_ms)
     if because:
-        return e.AttemptRefused(number, because, piece.text, refs=message.refs, message=message)
+        changes = bool(message.replaces)
+        return e.AttemptRefused(number, because, piece.text, refs=message.refs, message=message, changes=changes)
     return e.Attempted(number, reach.channel, reach.address, piece.text, message=message)
 
 
 def _impossible(box: Outbox, piece: Piece, now_ms: int) -> str:
     """Why the channel would not take it, for the agent who wrote it; empty: it may."""
     limits = box.reach.limits
+    if piece.message.replaces:
+        return too_late(box, piece.message.replaces, piece.text, now_ms)
     if limits.reply_within_ms and now_ms > box.wrote_ms + limits.reply_within_ms:
         return f"顾客超过 {limits.reply_within_ms // 3_600_000} 小时没有来信，此渠道不能再回复"
     if limits.replies and box.answered >= limits.replies:
@@ -183,6 +199,15 @@ def _impossible(box: Outbox, piece: Piece, now_ms: int) -> str:
         if not takes(limits, file):
             return f"此渠道不能发送 {file.name}（{file.type}，{file.size:,} 字节）"
     return ""
+
+
+def too_late(box: Outbox, receipt: str, text: str, now_ms: int) -> str:
+    """Why what has this receipt can neither be replaced by a text nor, without one, taken back; empty: it can."""
+    verb, allowed_ms = "更正" if text else "撤回", changeable_ms(box.reach.limits, text)
+    if not allowed_ms:
+        return f"{box.reach.channel} 不能{verb}已发出的消息"
+    at_ms = next((one.at_ms for one in box.sent.values() if one.receipt == receipt), 0)
+    return f"发出太久了，{box.reach.channel} 不能再{verb}" if now_ms > at_ms + allowed_ms else ""
 
 
 def _compose(box: Outbox) -> Piece:
@@ -250,6 +275,30 @@ def evolve(box: Outbox, event: AnyEvent, at_ms: int) -> None:
             box.pieces.append(box.letters.pop(number).piece)
         case e.DeliveryDropped(attempt=number):
             box.letters.pop(number)
+        case e.MessageCorrected():
+            _correct(box, event, at_ms)
+        case e.MessageRecalled(ref=ref):
+            _drop(box, ref)
+        case e.ChangeBegun(ref=ref, piece=piece):
+            _drop(box, ref)
+            box.pieces.append(piece)
+
+
+def _drop(box: Outbox, ref: int) -> None:
+    """Nothing of the message waits any more."""
+    box.waiting = [one for one in box.waiting if one.seq != ref]
+    box.pieces = [piece for piece in box.pieces if piece.message.refs != (ref,)]
+
+
+def _correct(box: Outbox, event: e.MessageCorrected, at_ms: int) -> None:
+    """Where the message waits it waits in its new words."""
+    if event.anew:
+        _drop(box, event.ref)
+        box.waiting.insert(0, Waiting(event.ref, at_ms, event.text, event.files, by=event.by))
+    else:
+        box.waiting = [
+            msgspec.structs.replace(one, text=event.text) if one.seq == event.ref else one for one in box.waiting
+        ]
 
 
 def _try(box: Outbox, event: e.Attempted, at_ms: int) -> None:
@@ -275,17 +324,34 @@ def _take(box: Outbox, message: Outgoing) -> None:
 
 def _sent(box: Outbox, taken: VisitorAttempt, receipt: str) -> None:
     box.attempt = None
-    box.answered += 1
     message = taken.message
-    box.sent[taken.number] = SentOne(receipt, message.refs)
-    if len(box.sent) > RECEIPTS:
-        del box.sent[next(iter(box.sent))]
+    if message.replaces:
+        _replaced(box, message, taken.text, receipt)
+    else:
+        box.answered += 1
+        at_ms = taken.tried_ms if taken.doubt_ms is None else taken.doubt_ms
+        box.sent[taken.number] = SentOne(receipt, message.refs, at_ms)
+        if len(box.sent) > RECEIPTS:
+            del box.sent[next(iter(box.sent))]
     if message.rest:
         next_, *rest = message.rest
         following = msgspec.structs.replace(
-            message, part=message.part + 1, files=next_.files, choices=next_.choices, rest=tuple(rest)
-        )
+            message, part=message.part + 1, files=next_.files, choices=next_.choices, rest=tuple(rest),
+            replaces=next_.replaces,
+        )  # fmt: skip
         box.pieces.insert(0, Piece(next_.text, following))
+
+
+def _replaced(box: Outbox, message: Outgoing, text: str, receipt: str) -> None:
+    """The platform shows `text` in that place, perhaps under another receipt; or nothing, where there is no text."""
+    sent = ((n, one) for n, one in box.sent.items() if (one.receipt, one.refs) == (message.replaces, message.refs))
+    number, one = next(sent, (0, None))
+    if one is None:
+        return
+    if text:
+        box.sent[number] = msgspec.structs.replace(one, receipt=receipt or one.receipt)
+    else:
+        del box.sent[number]
 
 
 def _bury(box: Outbox, event: e.AttemptRefused) -> None:
@@ -297,6 +363,6 @@ def _bury(box: Outbox, event: e.AttemptRefused) -> None:
         assert box.attempt is not None
         piece = Piece(box.attempt.text, box.attempt.message)
         box.attempt = None
-    box.letters[event.attempt] = DeadLetter(piece, event.because)
+    box.letters[event.attempt] = DeadLetter(piece, event.because, event.unknown)
     if len(box.letters) > MOST_LETTERS:
         del box.letters[next(iter(box.letters))]

@@ -58,6 +58,12 @@ class NotHeld(Refusal):
     code = "not_held"
 
 
+class Unchangeable(Refusal):
+    """What was written can be neither taken back nor corrected (any more); the message says why, for its writer."""
+
+    code = "unchangeable"
+
+
 class NotReady(Refusal):
     """The agent has not been told of rules/teams.yaml yet, a moment after the very first start: ask again."""
 

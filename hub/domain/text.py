@@ -12,6 +12,9 @@ def size(text: str) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
+BEGINNING = 36
+"""Bytes of what is quoted of a text."""
+
 SIZES: dict[Unit, Callable[[str], int]] = {
     "bytes": size,
     "characters": len,
@@ -37,6 +40,12 @@ def cut(text: str, limit: int, size: Callable[[str], int] = size) -> list[str]:
             out[-1] += piece
             used += length
     return out
+
+
+def beginning(text: str) -> str:
+    """How a text begins, on one line, for those who are to recognise it."""
+    first = cut(text[:BEGINNING].replace("\n", " "), BEGINNING)[0]  # no character is shorter than a byte
+    return first + ("…" if len(first) < len(text) else "")
 
 
 def clusters(text: str) -> Iterator[str]:

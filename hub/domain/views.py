@@ -45,7 +45,7 @@ class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", t
 
 VISITOR_SEES = (
     e.MessagePosted, e.AnswerPosted, e.AutoReplied, e.WaitTold, e.Closed, e.MessageReleased, e.MessageRejected,
-    e.MessageEdited,
+    e.MessageEdited, e.MessageCorrected, e.MessageRecalled,
 )  # fmt: skip
 """Everything else of a conversation is between agents."""
 
@@ -64,6 +64,14 @@ def view(record: Record, audience: Audience) -> EventFrame | None:
     return visitor_view(record) if audience == "visitor" else agent_view(record)
 
 
+def withheld(record: Record) -> Record:
+    """The record of an answer, or a correction of one, as a visitor may still read it: without what it said."""
+    event = record.event
+    if not isinstance(event, e.AnswerPosted | e.MessageCorrected):
+        return record
+    return msgspec.structs.replace(record, event=msgspec.structs.replace(event, text="", files=()))
+
+
 def visitor_view(record: Record) -> EventFrame | None:
     """What the visitor sees: their own texts as they wrote them where they were held or blocked, no names of rules."""
     event = record.event
@@ -76,6 +84,10 @@ def visitor_view(record: Record) -> EventFrame | None:
             return _frame(record, record.prev, "edited", ref=ref, text=shown, status=status)
         case e.AnswerPosted(id=id_, display=display, text=text, files=files):
             return _frame(record, record.prev, "answer", id=id_, by=display, text=text, files=files)
+        case e.MessageCorrected(ref=ref, text=text, by=by, files=files):
+            return _frame(record, record.prev, "edited", ref=ref, by=by, text=text, files=files)
+        case e.MessageRecalled(ref=ref, by=by):
+            return _frame(record, record.prev, "recalled", ref=ref, by=by)
         case e.AutoReplied(text=text, choices=choices):
             return _frame(record, record.prev, "reply", text=text, choices=choices)
         case e.WaitTold(position=position, on_duty=on_duty):
@@ -106,6 +118,10 @@ def agent_view(record: Record) -> EventFrame | None:
             return _frame(record, prev, "reply", text=text, choices=choices)
         case e.MessageEdited(ref=ref, text=text, status=status):
             return _frame(record, prev, "edited", ref=ref, text="" if status else text, status=status)
+        case e.MessageCorrected(ref=ref, text=text, by=by, files=files):
+            return _frame(record, prev, "edited", ref=ref, by=by, text=text, files=files)
+        case e.MessageRecalled(ref=ref, by=by):
+            return _frame(record, prev, "recalled", ref=ref, by=by)
         case e.WaitTold(position=position, on_duty=on_duty, no=no):
             return _frame(record, prev, "waiting", position=position, on_duty=on_duty, no=no)
         case e.Closed(by=by):
@@ -141,12 +157,17 @@ def _delivery_view(record: Record) -> EventFrame | None:
     match event:
         case e.Reached(reach=reach):
             return _frame(record, prev, "reached", name=reach.channel, text=reach.address)
+        case e.ChangeBegun(ref=ref, piece=piece):
+            return _frame(record, prev, "changing", ref=ref, by=piece.message.by, text=piece.message.instead)
         case e.Attempted(attempt=number, message=message) if message:
-            return _frame(record, prev, "sending", no=number, refs=message.refs)
+            refs = () if message.replaces else message.refs
+            return _frame(record, prev, "sending", no=number, refs=refs)
         case e.AttemptSent(attempt=number, refs=refs):
             return _frame(record, prev, "sent", no=number, refs=refs)
         case e.AttemptDelayed(attempt=number, because=because):
             return _frame(record, prev, "delayed", no=number, text=because)
+        case e.AttemptRefused(attempt=number, because=because, refs=refs, changes=True):
+            return _frame(record, prev, "unchanged", no=number, text=because, refs=refs)
         case e.AttemptRefused(attempt=number, because=because, refs=refs):
             return _frame(record, prev, "undelivered", no=number, text=because, refs=refs)
         case e.DeliveryRetried(attempt=number, by=by):

@@ -11,7 +11,7 @@ import msgspec
 
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
-from hub.domain.refusals import NotFound, NotHeld, NotYours, Refusal, Repeated
+from hub.domain.refusals import NotFound, NotHeld, NotYours, Refusal, Repeated, Unchangeable
 from hub.domain.views import Audience
 
 HEALTH_SUBJECT = "health"
@@ -19,16 +19,20 @@ HEALTH_SUBJECT = "health"
 UNAVAILABLE = "unavailable"
 """`Denied.code` when no owner could be reached in time: nothing is known, the same command may be sent again."""
 
-_FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, NotFound, NotHeld))
+_FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, NotFound, NotHeld, Unchangeable))
 
 
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
-    """A refusal (hub.domain.refusals), as data: `seq` of `repeated` and `unknown_tab`, `resend_from` of `resend`."""
+    """A refusal (hub.domain.refusals), as data: `seq` of `repeated` and `unknown_tab`, `resend_from` of `resend`.
+
+    `hidden` of `older` (hub.engine.slots): the events whose words the asker gets no more.
+    """
 
     code: str
     message: str
     seq: int = 0
     resend_from: int = 0
+    hidden: tuple[int, ...] = ()
 
     @property
     def final(self) -> bool:

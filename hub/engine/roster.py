@@ -44,6 +44,8 @@ def limits_of(can: Capabilities) -> Limits:
         reply_within_ms=can.reply_within_s * 1000,
         replies=can.replies,
         resend_ms=can.recognises_s * 1000,
+        edits_ms=can.edits_s * 1000,
+        recalls_ms=can.recalls_s * 1000,
     )
 
 

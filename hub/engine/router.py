@@ -157,7 +157,7 @@ class Router:
 
         def answered(page: Page | Denied) -> None:
             if isinstance(page, Denied) and page.code == OLDER:
-                reading = asyncio.create_task(self._older(entity, audience, after, page.seq, done))
+                reading = asyncio.create_task(self._older(entity, audience, after, page, done))
                 self._reading.add(reading)
                 reading.add_done_callback(self._reading.discard)
             else:
@@ -171,10 +171,10 @@ class Router:
             self._ask(partition, GetPage(entity, audience, after, before), answered)
 
     async def _older(
-        self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
+        self, entity: str, audience: Audience, after: int, older: Denied, done: Callable[[Page | Denied], None]
     ) -> None:
         """A page from the history. It is never short: a seq that the follower has not written yet means `retry`."""
-        page, upto, fits = Frames(audience), before, True
+        page, upto, fits = Frames(audience, older.hidden), older.seq, True
         while upto - 1 > after and fits and not page.full:
             bodies = await self._history.events(entity, after, upto, RECENT)
             records = [decode_record(body) for body in bodies]

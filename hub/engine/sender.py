@@ -88,7 +88,7 @@ class Sender:
         return Delivery(
             event.address, event.text, key, entity, event.attempt, message.part, message.parts,
             [self._enclose(file) for file in message.files], message.choices, message.by, message.automatic,
-            message.thread, message.title, message.in_reply_to,
+            message.thread, message.title, message.in_reply_to, message.replaces,
         )  # fmt: skip
 
 

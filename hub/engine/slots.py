@@ -1,5 +1,6 @@
 """An entity as its owner holds it: the state, the last events, and who watches."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from hub.domain import images
 from hub.domain.batch import Entry, decode_entry
 from hub.domain.events import Record
 from hub.domain.images import Image
-from hub.domain.views import Audience, view
+from hub.domain.views import Audience, view, withheld
 from hub.engine.calls import Denied, Page, Pushes
 from hub.engine.kinds import Kind
 from hub.engine.recent import Recent
@@ -102,15 +103,19 @@ class Slot:
         frames, oldest = self._frames(audience, after, before)
         more = oldest - 1 > after and oldest > 1
         if not frames and more:
-            return Denied(OLDER, "not in memory", seq=min(oldest, before))
+            return Denied(OLDER, "not in memory", seq=min(oldest, before), hidden=self._hidden(audience))
         return Page(self.entity, own_epoch, self.last_seq(audience), frames, more=more, serving=self._serving())
+
+    def _hidden(self, audience: Audience) -> tuple[int, ...]:
+        """The events whose words this audience gets no more."""
+        return getattr(self.state, "hidden", ()) if audience == "visitor" else ()
 
     def _frames(self, audience: Audience, after: int, before: int) -> tuple[tuple[msgspec.Raw, ...], int]:
         """The latest frames with after < seq < before, at most PAGE_BYTES; and the oldest seq that was looked at."""
         upto = min(before - 1, self.state.seq)
         first = max(after, self.state.seq - len(self.recent)) + 1
         entries = self.recent.last(self.state.seq - first + 1) if first <= upto else []
-        page = Frames(audience)
+        page = Frames(audience, self._hidden(audience))
         for seq in range(upto, first - 1, -1):
             if not page.add(decode_entry(entries[seq - first]).record):
                 return page.in_order(), seq + 1
@@ -118,10 +123,13 @@ class Slot:
 
 
 class Frames:
-    """The frames of one page, gathered from the newest event back: RECENT at most, and PAGE_BYTES of several."""
+    """The frames of one page, gathered from the newest event back: RECENT at most, and PAGE_BYTES of several.
 
-    def __init__(self, audience: Audience) -> None:
-        self._audience = audience
+    Of the events `hidden` it has no words.
+    """
+
+    def __init__(self, audience: Audience, hidden: Collection[int] = ()) -> None:
+        self._audience, self._hidden = audience, hidden
         self._frames: list[msgspec.Raw] = []
         self._bytes = 0
 
@@ -132,7 +140,7 @@ class Frames:
 
     def add(self, record: Record) -> bool:
         """Whether the next older event has its place in the page; one that the audience may not see takes none."""
-        frame = encode_frame(record, self._audience)
+        frame = encode_frame(withheld(record) if record.seq in self._hidden else record, self._audience)
         if frame is None:
             return True
         if self._frames and (self.full or self._bytes + len(frame) > PAGE_BYTES):

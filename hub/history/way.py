@@ -155,7 +155,14 @@ def consequences(after: Sequence[Record]) -> list[Record]:
                 told.append(record)
             case e.PhoneSet(backlog=backlog) if message.seq in _seqs(backlog):
                 told.append(record)
-            case e.MessageReleased(ref=ref) | e.MessageRejected(ref=ref) | e.MessageEdited(ref=ref):
+            case (
+                e.MessageReleased(ref=ref)
+                | e.MessageRejected(ref=ref)
+                | e.MessageEdited(ref=ref)
+                | e.ChangeBegun(ref=ref)
+                | e.MessageCorrected(ref=ref)
+                | e.MessageRecalled(ref=ref)
+            ):
                 told += [record] if ref == message.seq else []
             case _:
                 told += [record] if _carries_on(event, message.seq, numbers) else []

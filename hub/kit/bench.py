@@ -222,6 +222,10 @@ class Bench:
         self._asked[person] = entity
         return entity
 
+    def conversation_of(self, person: int) -> str:
+        """The conversation with a person who was answered in it."""
+        return self._asked[person]
+
     def _next(self, way: Way, person: int) -> int:
         self._counts[way, person] += 1
         return self._counts[way, person]

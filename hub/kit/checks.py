@@ -72,6 +72,16 @@ def recognises(subject: Subject) -> Reason:
     return "" if subject.can.recognises_s else "the platform cannot tell a repeat: the hub repeats nothing"
 
 
+def edits(subject: Subject) -> Reason:
+    """What was sent can be corrected."""
+    return "" if subject.can.edits_s else "the platform does not change what was sent: edits_s is 0"
+
+
+def recalls(subject: Subject) -> Reason:
+    """What was sent can be taken back."""
+    return "" if subject.can.recalls_s else "the platform does not take back what was sent: recalls_s is 0"
+
+
 def takes_long(subject: Subject) -> Reason:
     """A text can be too long, and is cut."""
     return "" if subject.can.max_text <= LONGEST else f"it takes texts of more than {LONGEST}"

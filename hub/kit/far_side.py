@@ -101,6 +101,16 @@ class FarSide(Protocol):
         """What the platform accepted so far, in its order."""
 
 
+class Board(Protocol):
+    """What a stand-in has besides, where its connector declares `edits_s` or `recalls_s`."""
+
+    changes: str
+    """The path of the call that replaces a text or takes it back."""
+
+    def screen(self, who: str) -> Sequence[str]:
+        """The texts that somebody has before their eyes at this moment, in order."""
+
+
 @runtime_checkable
 class SpeaksLines(Protocol):
     """What a far side has besides whose servers speak first, in lines, as those of SMTP and IMAP do."""

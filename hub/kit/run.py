@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hub.errors import HubError
-from hub.kit import arriving, conduct, leaving
+from hub.kit import arriving, changing, conduct, leaving
 from hub.kit.bench import Bench
 from hub.kit.checks import CHECKS, Check
 from hub.kit.subject import Subject
@@ -20,7 +20,7 @@ from hub.kit.watch import FENCE, Lines, listening
 
 AT_ONCE = 4
 LIMIT_S = 90.0
-_ALL = (arriving, leaving, conduct)
+_ALL = (arriving, leaving, changing, conduct)
 
 Outcome = Literal["held", "failed", "exempt", "does not apply"]
 

@@ -43,6 +43,8 @@ class Thread:
     relayed: list[tuple[AnyCommand, Origin]] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     """Heads of blocks that the phone must still get, in order."""
+    answers: list[str] = field(default_factory=list)
+    """What it has of this agent's texts, since it became theirs."""
 
     def relay(self, command: AnyCommand) -> None:
         self.sent += 1
@@ -61,6 +63,8 @@ class Typed:
     text: str
     sent_at_ms: int
     meant: str
+    target: str = ""
+    """Which of their texts a 撤回 is for."""
 
 
 class World:
@@ -88,7 +92,12 @@ class World:
         self.pending: set[str] = set()
         self.texts: dict[int, str] = {}
         self.tries: list[int] = []
-        self.answered = self.given_back = self.released = 0
+        self.sent: dict[str, list[str]] = {}
+        """What the mind believes it has sent to each conversation, and not taken back."""
+        self.unsure: dict[str, str] = {}
+        """Of a conversation the text that it has asked back, until the phone says what became of that."""
+        self.arriving: Typed | None = None
+        self.answered = self.given_back = self.released = self.recalled = 0
         self.submit(c.ConfigureAgent(SETTINGS, DIRECTORY))
 
     # --- the engine ------------------------------------------------------------------------------------------------
@@ -115,7 +124,11 @@ class World:
     def react(self, thread: Thread, command: AnyCommand) -> None:
         """What the conversation does with a command of the agent entity."""
         match command:
-            case c.AnswerMessage(text=text) if not thread.mine:
+            case c.AnswerMessage(text=text) if thread.mine:
+                thread.answers.append(text)
+            case c.ChangeMessage():
+                self.recall(thread)
+            case c.AnswerMessage(text=text):
                 thread.relay(c.TellRefused(thread.id, thread.no, text, "已不在"))
             case c.CloseConversation(by=by) if thread.mine:
                 self.leave(thread, "closed", by)
@@ -125,9 +138,22 @@ class World:
                 thread.relay(c.TellRefused(thread.id, thread.no, "", "不能"))
             case c.ReturnConversation():
                 thread.mine = False
+                thread.answers.clear()
+
+    def recall(self, thread: Thread) -> None:
+        """The last text is the one that the agent means, or there is none."""
+        assert self.arriving is not None
+        if not thread.mine or not thread.answers:
+            thread.relay(c.TellRefused(thread.id, thread.no, "", "没有可以撤回的消息"))
+            return
+        last = thread.answers.pop()
+        assert last == self.arriving.target, f"{last} was taken back, {self.arriving.target} was meant"
+        thread.relay(c.TellChanged(thread.id, thread.no, last))
+        self.recalled += 1
 
     def leave(self, thread: Thread, because: str, by: str) -> None:
         thread.mine = False
+        thread.answers.clear()
         thread.relay(c.StopServing(thread.id, thread.no, because, by, "小李" if because == "transferred" else ""))  # type: ignore[arg-type]
 
     def crash(self) -> None:
@@ -252,8 +278,18 @@ class World:
         if self.choice in {by_no[no].id for no in ended} - self.visible:
             self.choice = ""
         for serial in re.findall(r"^未发送：.*\n(t\d+t)$", text, re.MULTILINE):
+            for sent in self.sent.values():
+                if serial in sent:
+                    sent.remove(serial)
+            self.unsure = {conversation: target for conversation, target in self.unsure.items() if target != serial}
             if self.indexes[serial] > self.choice_index:
                 self.choice = ""
+        for no in re.findall(r"^已撤回 #(\d+)：「t\d+t」$", text, re.MULTILINE):
+            self.unsure.pop(by_no[int(no)].id, None)
+        if re.search(r"^未办到：(?:撤回哪个|你有文字|#\d+ 没有)", text, re.MULTILINE):
+            for conversation, target in self.unsure.items():
+                self.sent[conversation] = sorted([*self.sent[conversation], target], key=self.indexes.__getitem__)
+            self.unsure.clear()
         if asked := re.search(r"^发给谁？(.*)$", text, re.MULTILINE):
             self.pending = set(SERIAL.findall(asked[1]))
             if any(self.indexes[serial] > self.choice_index for serial in self.pending):
@@ -269,14 +305,15 @@ class World:
 
     def serial(self, meant: str) -> str:
         text = f"t{self.typed + 1}t"
+        self.sent.setdefault(meant, []).append(text)
         self.meant[text] = meant
         self.indexes[text] = self.typed + 1
         return text
 
-    def type(self, text: str, meant: str) -> None:
+    def type(self, text: str, meant: str, target: str = "") -> None:
         self.second()
         self.typed += 1
-        self.flight.append(Typed(self.typed, text, self.now_ms, meant))
+        self.flight.append(Typed(self.typed, text, self.now_ms, meant, target))
 
     def choose(self, conversation: str) -> None:
         self.choice, self.choice_index = conversation, self.typed
@@ -295,6 +332,9 @@ class World:
         if self.pending and self.random.random() < 0.7:
             self.answer_question()
             return
+        if self.random.random() < 0.12 and not self.unsure:
+            self.take_back()
+            return
         chance = self.random.random()
         thread = self.random.choice(list(self.threads.values())[-8:])
         if chance < (0.85 if self.calm else 0.45) and (meant := self.aim()):
@@ -312,14 +352,30 @@ class World:
 
     def answer_question(self) -> None:
         """`#n` where all the texts asked about are for the same one; else they are taken back."""
-        meant = {self.meant[text] for text in self.pending if text in self.meant}
-        self.pending = set()
+        pending, self.pending = self.pending, set()
+        meant = {self.meant[text] for text in pending if text in self.meant}
         if len(meant) == 1:
             conversation = meant.pop()
+            self.sent[conversation].sort(key=lambda text: text in pending)  # they are sent only now
             self.type(f"#{self.threads[conversation].no}", conversation)
             self.choose(conversation)
         else:
             self.type("取消", "")
+
+    def take_back(self) -> None:
+        """The last text, with the number or without."""
+        sure = [id for id in self.sent if id in self.visible and self.sent[id]]
+        meant = self.aim()
+        if meant not in sure or self.random.random() < 0.5:
+            if not sure:
+                return
+            meant = self.random.choice(sure)
+            word = f"#{self.threads[meant].no} 撤回"
+        else:
+            word = "撤回"
+        self.unsure[meant] = self.sent[meant].pop()
+        self.type(word, meant, self.unsure[meant])
+        self.choose(meant)
 
     def give_away(self) -> None:
         word = self.random.choice(["结束", "转接{} @li", "转接{} @REFUNDS"])
@@ -337,11 +393,11 @@ class World:
         """The platform's callback brings the oldest text; now and then twice."""
         if not self.flight:
             return
-        typed = self.flight.pop(0)
+        typed = self.arriving = self.flight.pop(0)
         command = c.ReceiveText(f"m{typed.index}", typed.text, typed.sent_at_ms)
         events = self.submit(command)
         for event in events:
-            if isinstance(event, e.CloseAsked | e.TransferAsked):
+            if isinstance(event, e.CloseAsked | e.TransferAsked | e.ChangeAsked):
                 assert event.conversation == typed.meant, f"{typed.text} was meant for {typed.meant}"
         serial = SERIAL.search(typed.text)
         if serial and not any(isinstance(event, e.AnswerChosen | e.TextHeld) for event in events):

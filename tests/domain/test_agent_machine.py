@@ -10,7 +10,7 @@ STEPS = 1000
 @pytest.mark.parametrize("first", range(0, 200, 20))
 def test_no_text_reaches_a_visitor_it_was_not_meant_for(first: int) -> None:
     """10 × 20 × 1,000 steps. The checks are the world's own; what stands below says that it was worth looking."""
-    answered = released = given_back = shown = 0
+    answered = released = given_back = recalled = shown = 0
     for seed in range(first, first + 20):
         world = World(seed)
         try:
@@ -24,8 +24,10 @@ def test_no_text_reaches_a_visitor_it_was_not_meant_for(first: int) -> None:
         answered += world.answered
         released += world.released
         given_back += world.given_back
+        recalled += world.recalled
         shown += len(world.platform)
     assert answered > 200
     assert released > 2
     assert given_back > 200
+    assert recalled > 5
     assert shown > 500

@@ -8,11 +8,13 @@ from hub.domain.agent_words import (
     Answer,
     Cancel,
     Close,
+    Correct,
     Duty,
     Help,
     ListOwn,
     Misspelt,
     Plain,
+    Recall,
     Said,
     Switch,
     Transfer,
@@ -45,6 +47,28 @@ from hub.domain.agent_words import (
         ("转接 12 @li", Transfer("li", 12)),
         ("transfer #12 @Li", Transfer("Li", 12)),
         ("转接", Help()),
+        ("撤回", Recall()),
+        (" Recall", Recall()),
+        ("撤回 #12", Recall(12)),
+        ("#12 撤回", Recall(12)),
+        ("＃12 RECALL", Recall(12)),
+        ("更正 七点开门", Correct("七点开门")),
+        ("Correct we open at 7\nand close at 9", Correct("we open at 7\nand close at 9")),
+        ("#12 更正 七点开门", Correct("七点开门", 12)),
+        ("更正 #12 七点开门", Correct("七点开门", 12)),
+        ("更正", Help()),
+        ("#12 更正", Switch(12)),
+        ("更正 #12", Misspelt()),
+        ("更正 #12 #15 七点", Misspelt()),
+        ("#12 更正 #15 七点", Misspelt()),
+        ("撤回了吗", Plain("撤回了吗")),
+        ("#12 撤回了", Answer(12, "撤回了")),
+        ("更正：七点开门", Plain("更正：七点开门")),
+        ("Correct.", Plain("Correct.")),
+        ("correct", Plain("correct")),
+        ("#12 correct", Answer(12, "correct")),
+        ("Correct, we open at 7", Plain("Correct, we open at 7")),
+        ("correction follows", Plain("correction follows")),
         ("#12", Switch(12)),
         (" ＃１２ ", Switch(12)),
         ("# 12", Switch(12)),
@@ -70,7 +94,7 @@ def test_words_mean(typed: str, said: Said) -> None:
     assert parse(typed) == said
 
 
-@given(st.text(alphabet=st.sampled_from("#＃12转接结束 @＠\nlist您好:："), max_size=20))
+@given(st.text(alphabet=st.sampled_from("#＃12转接结束撤回更正 @＠\nlist您好:："), max_size=20))
 def test_what_begins_with_a_hash_is_never_plain(typed: str) -> None:
     if typed.strip()[:1] in ("#", "＃"):
         assert not isinstance(parse(typed), Plain)

@@ -303,6 +303,9 @@ class ConversationMachine(RuleBasedStateMachine):
                 c.Assign("a1-li", "Li", 5, "sales", True),
                 c.Assign("a2-wu", "Wu", 5, "sales", False),
                 c.AnswerMessage("a1-li", "ok"),
+                c.ChangeMessage("a1-li"),
+                c.ChangeMessage("a1-li", "better"),
+                c.ChangeMessage("a2-wu", "better", 5),
                 c.CloseConversation("a1-li"),
                 c.TransferConversation("a1-li", agent="wu"),
                 c.ReturnConversation("a2-wu", "gone"),
@@ -358,6 +361,17 @@ class ConversationMachine(RuleBasedStateMachine):
         posted = [r.event for r in self.thread.records if isinstance(r.event, e.MessagePosted)]
         for tab, sent in self.sent.items():
             assert [m.text for m in posted if m.id.startswith(tab)] == sent
+
+    @invariant()
+    def each_change_hides_what_was_said_before_and_nothing_is_taken_back_twice(self) -> None:
+        events = [r.event for r in self.thread.records]
+        changed = [event for event in events if isinstance(event, e.MessageCorrected | e.MessageRecalled)]
+        assert list(self.thread.state.hidden) == [event.before for event in changed]
+        assert len(set(self.thread.state.hidden)) == len(self.thread.state.hidden)
+        for event in changed:
+            said = events[event.before - 1]
+            assert isinstance(said, e.AnswerPosted | e.MessageCorrected)
+            assert event.ref == (said.ref if isinstance(said, e.MessageCorrected) else event.before)
 
     @invariant()
     def served_by_one_or_none(self) -> None:

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 
 from hub.domain import commands as c
@@ -394,21 +395,29 @@ def test_a_verdict_that_was_had_before_changes_nothing() -> None:
 TEXTS = ["好", "短 text", "x" * 300, "👩‍👩‍👧" * 60, "e\u0301" * 250, "🇨🇳🇩🇪" * 40, "line\n" * 90, "y" * 199, "z" * 200]
 STEPS = [
     *("answer", "answer", "tick", "tick", "tick", "sent", "sent", "sent"),
-    *("retry", "refused", "unknown", "restart", "retried", "dropped", "wrote"),
+    *("retry", "refused", "unknown", "restart", "retried", "dropped", "wrote", "recall", "correct"),
 ]
 
 
 class World(Rig):
-    """A rig whose platform and people do whatever comes to their mind; `written` and `got` are told apart by seq."""
+    """A rig whose platform and people do whatever comes to their mind.
+
+    `written` is how each message is to read, by seq; `screen` is what the visitor sees, by receipt.
+    """
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         unit = self.dice.choice(["bytes", "characters", "utf16"])
         fold_ms, resend_ms = self.dice.choice([0, 5000]), self.dice.choice([0, HOUR])
-        self.limits = Limits(max_text=200, unit=unit, fold_ms=fold_ms, resend_ms=resend_ms)
+        edits_ms, recalls_ms = self.dice.choice([0, HOUR]), self.dice.choice([0, HOUR])
+        self.limits = Limits(
+            max_text=200, unit=unit, fold_ms=fold_ms, resend_ms=resend_ms, edits_ms=edits_ms, recalls_ms=recalls_ms
+        )
         super().__init__(self.limits)
         self.written: dict[int, str] = {}
-        self.got: dict[tuple[int, ...], list[str]] = {}
+        self.screen: dict[str, tuple[tuple[int, ...], str]] = {}
+        self.recalled: set[int] = set()
+        self.corrected = 0
         self.whole: list[int] = []
         self.failed: set[int] = set()
         self.under_way: e.Attempted | None = None
@@ -431,6 +440,10 @@ class World(Rig):
                 self.written[self.answer(text)] = text
             case "tick":
                 self.hear(self.do(c.Tick()))
+            case "recall":
+                self.change("")
+            case "correct":
+                self.change(self.dice.choice(TEXTS))
             case "wrote":
                 self.receive(f"m{self.now_ms}", "hello?")
             case "retried" if self.box.letters:
@@ -443,7 +456,20 @@ class World(Rig):
                     conversation.evolve(self.state, Record(ME, self.state.seq + 1, 0, self.now_ms, event))
                 self.hear(events)
             case ("sent" | "retry" | "refused" | "unknown") as kind if self.calling:
-                self.hear(self.verdict(kind, retry_at_ms=self.now_ms + SECOND))
+                self.hear(self.verdict(kind, retry_at_ms=self.now_ms + SECOND, receipt=self.receipt()))
+
+    def receipt(self) -> str:
+        """A change keeps the platform's id of what it changes, or gets another."""
+        return f"r{self.now_ms}" if self.dice.random() < 0.7 else ""
+
+    def change(self, text: str) -> None:
+        """Of one of the last answers, or of the last one."""
+        seq = self.dice.choice([0, 0, *(one.seq for one in self.state.answers)])
+        before = msgspec.structs.asdict(self.box)
+        events = self.relay(c.ChangeMessage(ANN, text, seq))
+        if isinstance(events[0], e.AnswerRefused):
+            assert msgspec.structs.asdict(self.box) == before, "a change that is refused changes nothing"
+        self.hear(events)
 
     def hear(self, events: list[AnyEvent]) -> None:
         for event in events:
@@ -452,15 +478,36 @@ class World(Rig):
                     self.set_out(event)
                 case e.AttemptSent(refs=refs) if self.under_way:
                     taken = message(self.under_way)
-                    self.got.setdefault(taken.refs, []).append(self.under_way.text)
+                    self.show(taken, self.under_way.text, event.receipt)
                     self.follows = taken.refs if taken.rest else ()
                     self.whole += refs
                 case e.AttemptRefused(refs=refs):
                     self.failed |= set(refs)
                     self.follows = ()
+                case e.MessageCorrected(ref=ref, text=text):
+                    self.written[ref] = text
+                    self.corrected += 1
+                case e.MessageRecalled(ref=ref):
+                    assert not self.shown((ref,)), "it is said to be gone when it is"
+                    self.recalled.add(ref)
+
+    def show(self, taken: Outgoing, text: str, receipt: str) -> None:
+        if not taken.replaces:
+            self.screen[receipt or f"unnamed {self.now_ms}"] = taken.refs, text
+        elif not text:
+            del self.screen[taken.replaces]
+        else:  # in its place
+            changed = {taken.replaces: (receipt or taken.replaces, (taken.refs, text))}
+            self.screen = dict(changed.get(name, (name, shown)) for name, shown in self.screen.items())
+
+    def shown(self, refs: tuple[int, ...]) -> list[str]:
+        """What the visitor sees of these messages."""
+        return [text for of, text in self.screen.values() if of == refs]
 
     def set_out(self, event: e.Attempted) -> None:
         assert SIZES[self.limits.unit](event.text) <= self.limits.max_text
+        assert not self.recalled & set(message(event).refs), "nothing of a message sets out after it was taken back"
+        assert not message(event).replaces or message(event).replaces in self.screen
         if event.tries > 1:
             assert self.under_way is not None
             assert (event.text, event.message) == (self.under_way.text, self.under_way.message)
@@ -472,20 +519,24 @@ class World(Rig):
         """The platform is well again: let all that waits be sent."""
         while (due := conversation.next_due(self.state)) is not None or self.calling:
             self.now_ms = max(self.now_ms, due or 0)
-            self.hear(self.do(c.Tick()) if due is not None else self.verdict())
+            self.hear(self.do(c.Tick()) if due is not None else self.verdict(receipt=f"r{self.now_ms}"))
+            self.now_ms += 1
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_every_text_arrives_whole_and_in_order_or_a_person_knows(seed: int) -> None:
     world = World(seed)
-    for _ in range(400):
+    for _ in range(800):
         world.step()
     world.finish()
-    for refs, texts in world.got.items():
+    for refs in {refs for refs, _ in world.screen.values()}:
         if not world.failed & set(refs):
-            assert "".join(texts) == "\n\n".join(world.written[ref] for ref in refs)
+            assert "".join(world.shown(refs)) == "\n\n".join(world.written[ref] for ref in refs)
+    assert not any(world.shown((ref,)) for ref in world.recalled)
     unharmed = [ref for ref in world.whole if ref not in world.failed]
     assert unharmed == sorted(set(unharmed))
-    assert set(unharmed) | world.failed == set(world.written)
+    assert set(unharmed) | world.failed | world.recalled == set(world.written)
+    assert world.recalled
+    assert world.corrected
     assert len(unharmed) > 10
     assert world.failed

@@ -58,6 +58,47 @@ async def test_an_agent_answers_from_their_phone(stage: Stage, visitors: Visitor
     await phone(stage, WANG, "还有个问题")
 
 
+async def test_an_agent_takes_back_and_corrects_from_their_phone(
+    stage: Stage, visitors: Visitors, http: httpx.AsyncClient
+) -> None:
+    (visitor,) = await visitors.come(1)
+    await type_on_phone(stage, WANG, "上班")
+    visitor.say("这款有货吗？想买一件")
+    await phone(stage, WANG, "这款有货吗")
+    await type_on_phone(stage, WANG, "#1 没有货了")
+    await type_on_phone(stage, WANG, "更正 还有货")
+    await phone(stage, WANG, "已更正 #1：「没有货了」→「还有货」")
+    await type_on_phone(stage, WANG, "#1 密码是 1234")
+    await type_on_phone(stage, WANG, "#1 撤回")
+    await phone(stage, WANG, "已撤回 #1：「密码是 1234」")
+    await visitor.until(lambda: visitor.history.shown[-1]["kind"] == "recalled")
+    answered = await http.get(
+        f"{stage.url}/api/v1/conversations/{visitor.conversation}/messages",
+        headers={"authorization": f"Bearer {visitor._token}"},
+    )
+    told = [(event["kind"], event.get("text", "")) for event in answered.json()["events"]]
+    assert told[-4:] == [("answer", ""), ("edited", "还有货"), ("answer", ""), ("recalled", "")]
+    assert "1234" not in answered.text
+
+
+async def test_a_text_that_waits_for_its_number_is_taken_back_before_anybody_has_it(
+    stage: Stage, visitors: Visitors
+) -> None:
+    first, second = await visitors.come(2)
+    await type_on_phone(stage, WANG, "上班")
+    for visitor in (first, second):
+        visitor.say("这款有货吗？想买一件")
+        await visitor.settled()
+    await phone(stage, WANG, "【#2·")
+    await type_on_phone(stage, WANG, "给谁呢")
+    await phone(stage, WANG, "发给谁？「给谁呢」")
+    await type_on_phone(stage, WANG, "撤回")
+    await phone(stage, WANG, "未发送：已取消\n给谁呢")
+    await type_on_phone(stage, WANG, "#1 您好")
+    await first.until(lambda: answers(first) == ["您好"])
+    assert answers(second) == []
+
+
 async def test_a_held_message_waits_for_a_person(
     stage: Stage, visitors: Visitors, http: httpx.AsyncClient, admin: dict[str, str]
 ) -> None:

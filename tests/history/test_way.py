@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.domain import events as e
 from hub.domain.events import AnyEvent, Record
-from hub.domain.messages import Block, Outgoing, Profile
+from hub.domain.messages import Block, Outgoing, Piece, Profile
 from hub.history import way as module
 from hub.history.projector import Rows, project
 from hub.history.queries import History
@@ -132,6 +132,29 @@ async def test_a_cause_stands_before_its_effect_though_its_clock_is_ahead(
     await writer.store(project(0, 1, batch(*asked, *typed)))
     for entity in (VISITOR, WANG):
         assert await steps(history, entity, 1) == ["a1 TextReceived", "a2 AnswerChosen", "p1 AnswerPosted"]
+
+
+async def test_the_changes_of_an_answer_belong_to_its_way(engine: AsyncEngine, history: History) -> None:
+    change = Outgoing((1,), by="Wang", replaces="<r1>", instead="tomorrow")
+    events = at(
+        VISITOR,
+        (0, e.AnswerPosted("", WANG, "Wang", "today")),
+        (1, e.Attempted(1, "mail", "z@x.org", "today", message=Outgoing((1,)))),
+        (2, e.AttemptSent(1, "<r1>", (1,))),
+        (3, e.AnswerPosted("", WANG, "Wang", "and more")),
+        (9, e.ChangeBegun(1, Piece("tomorrow", change))),
+        (9, e.Attempted(2, "mail", "z@x.org", "tomorrow", message=change)),
+        (10, e.AttemptSent(2, "<r1>")),
+        (10, e.MessageCorrected(1, 1, "tomorrow", "Wang", "today")),
+        (20, e.MessageRecalled(1, 8, "Wang", "tomorrow")),
+    )
+    writer = Writer(engine, 1)
+    await writer.load()
+    await writer.store(project(0, 1, batch(*events)))
+    assert await steps(history, VISITOR, 1) == [
+        "p1 AnswerPosted", "p2 Attempted", "p3 AttemptSent", "p5 ChangeBegun", "p6 Attempted", "p7 AttemptSent",
+        "p8 MessageCorrected", "p9 MessageRecalled",
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("filled")

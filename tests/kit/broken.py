@@ -328,6 +328,28 @@ class WaitsForEver(Called):
         self.http.timeout = httpx.Timeout(None)
 
 
+class TalksInstead(Called):
+    """Knows one call only: what is to be changed is sent as a second message."""
+
+    async def change(self, delivery: Delivery) -> httpx.Response:
+        return await self.call(delivery.address, delivery.text, delivery.key)
+
+
+class TakesItForDone(Called):
+    """Takes any answer to a change for a good one."""
+
+    def changed(self, answer: httpx.Response, delivery: Delivery) -> Verdict:
+        verdict = super().changed(answer, delivery)
+        return Sent() if isinstance(verdict, Refused) else verdict
+
+
+class ChangesOnce(Called):
+    """Takes what is gone already for a refusal, though its own first try may have done it."""
+
+    def changed(self, answer: httpx.Response, delivery: Delivery) -> Verdict:
+        return self.verdict(answer)
+
+
 # --- conduct ---------------------------------------------------------------------------------------------------------
 
 

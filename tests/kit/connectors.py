@@ -25,7 +25,7 @@ from hub.contract import (
     Unknown,
     Verdict,
 )  # fmt: skip
-from tests.kit.parrot import MOST, signature
+from tests.kit.parrot import GONE, MOST, signature
 
 WAIT_S = 1.0
 
@@ -42,7 +42,7 @@ class Called(Connector):
     """Visitors who are parrots."""
 
     Settings = ParrotSettings
-    can = Capabilities(role="visitor", max_text=MOST, unit="utf16", recognises_s=3600)
+    can = Capabilities(role="visitor", max_text=MOST, unit="utf16", recognises_s=3600, edits_s=3600, recalls_s=3600)
     routes = (Route("callback", ("POST",)),)
     settings: ParrotSettings
 
@@ -74,6 +74,8 @@ class Called(Connector):
 
     async def deliver(self, delivery: Delivery) -> Verdict:
         try:
+            if delivery.replaces:
+                return self.changed(await self.change(delivery), delivery)
             return self.verdict(await self.call(delivery.address, delivery.text, delivery.key))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Retry(f"the parrot is not there ({type(error).__name__})")
@@ -83,6 +85,18 @@ class Called(Connector):
     async def call(self, to: str, text: str, key: str) -> httpx.Response:
         """Ask it to say something."""
         return await self.http.post("/say", json={"to": to, "text": text}, headers={"idempotency-key": key})
+
+    async def change(self, delivery: Delivery) -> httpx.Response:
+        """Ask it to say something else instead, or to take it back."""
+        return await self.http.post(
+            "/unsay", json={"to": delivery.address, "id": delivery.replaces, "text": delivery.text}
+        )
+
+    def changed(self, answer: httpx.Response, delivery: Delivery) -> Verdict:
+        """What its answer means: what is gone already was taken back by an earlier try."""
+        if answer.status_code == 200 and answer.json()["code"] == GONE and not delivery.text:
+            return Sent()
+        return self.verdict(answer)
 
     def verdict(self, answer: httpx.Response) -> Verdict:
         """What its answer means."""

@@ -23,6 +23,8 @@ MOST = 300
 """UTF-16 units of a text."""
 ATTEMPTS, ANSWER_S, AGAIN_S = 20, 3.0, 0.1
 UNHEARD_OF = 4711
+GONE = 9
+"""Of what is to be changed, and is not there (any more)."""
 HALF_A_NAME = "Polly \ud83e"
 """Some platforms cut names in the middle of a character."""
 
@@ -44,6 +46,7 @@ class Parrot:
 
     people: Sequence[str] = tuple(f"bird{i}" for i in range(20))
     sends = "/say"
+    changes = "/unsay"
     brings = ""
     strange = ("song", "feather")
     busy = Reply(429, b'{"error": "too many words"}', (("retry-after", "2"),))
@@ -53,6 +56,8 @@ class Parrot:
     def __init__(self) -> None:
         self.secret, self.account = "marked-secret-of-the-parrot", "polly"
         self.said: list[Said] = []
+        self.heard: dict[str, tuple[str, str]] = {}
+        """Who has which text in their ear, by the id that /say gave."""
         self.items: list[dict[str, Any]] = []
         self._keys: set[str] = set()
         self._ids = itertools.count(time.time_ns())
@@ -63,7 +68,9 @@ class Parrot:
 
     async def __aenter__(self) -> Self:
         self._http = httpx.AsyncClient(timeout=ANSWER_S, trust_env=False)
-        self._server = serving(Litestar([self._route_say(), self._route_heard()], logging_config=None))
+        self._server = serving(
+            Litestar([self._route_say(), self._route_unsay(), self._route_heard()], logging_config=None)
+        )
         self.url = await self._server.__aenter__()
         return self
 
@@ -102,6 +109,9 @@ class Parrot:
 
     def shown(self) -> Sequence[Said]:
         return self.said
+
+    def screen(self, who: str) -> Sequence[str]:
+        return [text for bird, text in self.heard.values() if bird == who]
 
     def _item(self, who: str, text: str, kind: str) -> dict[str, Any]:
         at_ms = int((time.time() + self._offset_s) * 1000)
@@ -146,9 +156,29 @@ class Parrot:
             fresh = not key or key not in self._keys
             self._keys.add(key)
             self.said.append(Said(body["to"], body["text"], fresh))
-            return Response({"code": 0, "id": key})
+            name = key or str(len(self.said))
+            if fresh:
+                self.heard[name] = body["to"], body["text"]
+            return Response({"code": 0, "id": name})
 
         return say
+
+    def _route_unsay(self) -> Any:
+        @post("/unsay", status_code=200)
+        async def unsay(request: Request[Any, Any, Any]) -> Response[Any]:
+            """Another text instead of the one with this `id`, or none."""
+            if request.headers.get("authorization") != f"Bearer {self.secret}":
+                return Response({"code": 1, "error": "who are you?"})
+            body = await request.json()
+            if body["id"] not in self.heard:
+                return Response({"code": GONE, "error": "nobody remembers that"})
+            if body["text"]:
+                self.heard[body["id"]] = body["to"], body["text"]
+            else:
+                del self.heard[body["id"]]
+            return Response({"code": 0, "id": body["id"]})
+
+        return unsay
 
     def _route_heard(self) -> Any:
         @get("/heard")

@@ -118,7 +118,8 @@ export class Log {
     const spoken = el("p", { class: row.first ? "name" : "unseen" }, row.first ? name : `${name}: `);
     const face = el("span", { class: "face", "aria-hidden": "true", "data-automatic": row.automatic ?? false });
     if (row.first) face.append(row.by ? Array.from(row.by)[0] : icon("chat"));
-    return [face, el("div", { class: "said" }, spoken, ...this.#said(row))];
+    const note = row.note ? [el("p", { class: "note", "data-note": row.note }, texts[row.note])] : [];
+    return [face, el("div", { class: "said" }, spoken, ...this.#said(row), ...note)];
   }
 
   /** The text in its bubble, and the files below it. */

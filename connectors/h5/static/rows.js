@@ -1,18 +1,21 @@
 // What is shown, as data: the rows of the log and the line below the title. Pure, so that it is tested without a page.
 
 const RULINGS = ["released", "rejected"];
+const CHANGES = ["edited", "recalled"]; // the last one of each message counts
 const PAUSE_MS = 5 * 60_000; // a time stamp stands where nobody wrote for so long
 
 /**
  * The log's rows in order, each {key, kind, …}; a key stays the same as long as the row is the same thing.
  * Kinds: "time" {at}, "own" {text, files, note, pending, read}, "other" {text, files, by, automatic, first},
- * "notice" {notice}, "choices" {choices}. `refusedFiles` are those that the hub does not take.
+ * "notice" {notice}, "choices" {choices}. `refusedFiles` are those that the hub does not take. What was taken back is a
+ * "notice" in its place, what was corrected reads as it does now, with the note "edited".
  */
 export function rowsOf(session, refusedFiles = []) {
   const { events } = session.timeline;
   const rulings = new Map(events.filter(({ kind }) => RULINGS.includes(kind)).map((event) => [event.ref, event.kind]));
+  const changes = new Map(events.filter(({ kind }) => CHANGES.includes(kind)).map((event) => [event.ref, event]));
   const waiting = lastWaiting(events);
-  const rows = events.map((event) => rowOf(event, rulings, waiting)).filter(Boolean);
+  const rows = events.map((event) => rowOf(event, rulings, changes.get(event.seq), waiting)).filter(Boolean);
   for (const { tab, n, at, text, files = [], stored } of session.entries) {
     rows.push({ key: `${tab}.${n}`, kind: "own", at, text, files: files.map(shown), pending: !stored });
   }
@@ -28,7 +31,7 @@ export function rowsOf(session, refusedFiles = []) {
   return withTimes(rows);
 }
 
-function rowOf(event, rulings, waiting) {
+function rowOf(event, rulings, change, waiting) {
   const { seq, at, kind, text = "", by } = event;
   const files = (event.files ?? []).map(shown);
   const key = event.id && kind === "message" ? event.id : `seq ${seq}`;
@@ -36,13 +39,20 @@ function rowOf(event, rulings, waiting) {
     const status = rulings.get(seq) ?? event.status ?? "";
     return { key, kind: "own", seq, at, text, files, note: status === "released" ? "" : status };
   }
-  if (kind === "answer") return { key, kind: "other", seq, at, text, files, by: by ?? "" };
+  if (kind === "answer") return answerOf({ key, kind: "other", seq, at, text, files, by: by ?? "" }, change);
   if (kind === "reply") return { key, kind: "other", seq, at, text, files, by: "", automatic: true };
   if (kind === "waiting" && event === waiting) {
     return { key: "waiting", kind: "notice", at, notice: event.on_duty ? "waiting" : "nobody", position: event.position };
   }
   if (kind === "closed") return { key, kind: "notice", at, notice: "closed" };
   return null;
+}
+
+/** An agent's answer as it reads after its last change. */
+function answerOf(row, change) {
+  if (!change) return row;
+  if (change.kind === "recalled") return { key: row.key, kind: "notice", at: row.at, notice: "recalled" };
+  return { ...row, text: change.text, files: (change.files ?? []).map(shown), note: "edited" };
 }
 
 /** What of a file a row is drawn from. */

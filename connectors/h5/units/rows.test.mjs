@@ -83,6 +83,32 @@ test("an edited message is no ruling on it", () => {
   assert.equal(row.note, "");
 });
 
+test("an answer that was taken back leaves a notice in its place", () => {
+  const answers = ["a", "b"].map((text) => ({ kind: "answer", by: "小王", text }));
+  const rows = rowsOf(sessionWith([...answers, { kind: "recalled", ref: 2, by: "小王" }]));
+  assert.deepEqual(kinds(rows), ["time", "recalled", "other"]);
+  assert.equal(rows[1].key, rowsOf(sessionWith(answers))[1].key, "nothing jumps");
+  assert.equal(JSON.stringify(rows[1]).includes('"a"'), false);
+  assert.equal(textsFor("zh")[rows[1].notice], "这条消息已撤回");
+});
+
+test("a corrected answer reads as it was corrected last, and after a reload the same", () => {
+  const file = { key: "c1-x.k", name: "a.png", type: "image/png", size: 9 };
+  const edits = [{ kind: "edited", ref: 2, text: "" }, { kind: "edited", ref: 2, text: "b", files: [file] }];
+  const live = rowsOf(sessionWith([{ kind: "answer", by: "小王", text: "a", files: [file] }, ...edits]));
+  const reloaded = rowsOf(sessionWith([{ kind: "answer", by: "小王" }, ...edits]));
+  const { text, note, files } = live[1];
+  assert.deepEqual([text, note, files.map(({ name }) => name)], ["b", "edited", ["a.png"]]);
+  assert.deepEqual(live, reloaded, "the hub withholds what the answer said before");
+});
+
+test("what was corrected and then taken back is gone, whatever comes in which order", () => {
+  const rows = rowsOf(sessionWith([
+    { kind: "answer", by: "小王" }, { kind: "edited", ref: 2 }, { kind: "recalled", ref: 2 }, { kind: "message", id: "k.1", text: "c" },
+  ]));
+  assert.deepEqual(kinds(rows), ["time", "recalled", ""]);
+});
+
 for (const [bytes, size] of [[0, "0.1 KB"], [29, "0.1 KB"], [3_500, "3.4 KB"], [482_133, "471 KB"], [20 * 2 ** 20, "20 MB"]]) {
   test(`${bytes} bytes are ${size}`, () => assert.equal(sizeOf(bytes), size));
 }
