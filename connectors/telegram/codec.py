@@ -38,6 +38,8 @@ PHOTO_BYTES, FILE_BYTES = 10 << 20, 50 << 20
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
 PER_SECOND, PER_MINUTE = 30, 60
 """In all, and in one chat: one a second, short bursts allowed (FAQ, My bot is hitting limits)."""
+CHANGES_S = 47 * 3600
+"""A message can be taken back for 48 hours (#deletemessage), changed for longer; an hour is for clocks that differ."""
 TOLD = ("message", "edited_message", "callback_query")
 """The kinds of updates that are asked for."""
 TOKEN_S = 60
@@ -264,23 +266,26 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def compose(delivery: Delivery) -> Call:
-    """What delivers it: a text or one file, as `can.files_with_text` says.
+    """What delivers it: a text or one file, as `can.files_with_text` says, or what changes an earlier text.
 
     Without a parse_mode nothing in a text is markup. Links show no preview: Telegram would open them to make one, and
     some are good for one opening. Answers to pick are keys of a keyboard, not buttons below the message: a key sends
     its words as a message of theirs, with an id, a time and a place in the chat, and nothing has to be answered to it.
     """
     arguments: dict[str, Any] = {"chat_id": delivery.address}
+    text = {"text": delivery.text, "link_preview_options": {"is_disabled": True}}
+    if delivery.replaces:
+        arguments["message_id"] = delivery.replaces
+        return Call("editMessageText", arguments | text) if delivery.text else Call("deleteMessage", arguments)
     if delivery.thread:
         arguments["message_thread_id"] = delivery.thread
     for file in delivery.files:
         photo = file.type in PHOTOS and file.size <= PHOTO_BYTES
         return Call("sendPhoto" if photo else "sendDocument", arguments, "photo" if photo else "document", file)
-    arguments |= {"text": delivery.text, "link_preview_options": {"is_disabled": True}}
     if delivery.choices:
         keys = [[{"text": choice}] for choice in delivery.choices]
         arguments["reply_markup"] = {"keyboard": keys, "one_time_keyboard": True, "resize_keyboard": True}
-    return Call("sendMessage", arguments)
+    return Call("sendMessage", arguments | text)
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -308,6 +313,8 @@ CURES = {
 """What a status means that is not about a message but about us."""
 UNREACHABLE = ("chat not found", "PEER_ID_INVALID", "user not found")
 """In descriptions of a 400 that mean what a 403 means: they block the bot, have left Telegram, or never wrote to it."""
+CHANGED = ("message is not modified", "message to delete not found")
+"""In descriptions of a 400 that say that a change is as it should be: an earlier try has made it."""
 T = TypeVar("T")
 
 
@@ -354,8 +361,8 @@ def _reply(status: int, body: bytes) -> Reply | None:
         return None
 
 
-def verdict(status: int, body: bytes) -> Verdict:
-    """What became of a call.
+def verdict(status: int, body: bytes, replaces: str = "") -> Verdict:
+    """What became of a call; of one that changes a message, `replaces` is the id of that.
 
     5xx, and what is no JSON, is from something in front of Telegram, or comes after its work is done: nobody knows.
     429 may mean this chat or all of them, and does not say. It is taken for the chat's: `can` keeps us below what all
@@ -365,8 +372,10 @@ def verdict(status: int, body: bytes) -> Verdict:
     if answer is None:
         return Unknown(f"HTTP {status}, and the answer is not Telegram's")
     if answer.ok:
-        return _sent(answer.result)
+        return _sent(answer.result, replaces)
     said = answer.description[:LONGEST_WORDS]
+    if replaces and any(words in said for words in CHANGED):
+        return Sent(replaces)
     if status == 429:
         return Retry(f"too many messages for Telegram ({said})", answer.parameters.retry_after or 1)
     if status in (401, 404):
@@ -376,6 +385,6 @@ def verdict(status: int, body: bytes) -> Verdict:
     return Refused(f"Telegram refused it: {said} ({status})")
 
 
-def _sent(result: Any) -> Sent | Unknown:
-    message_id = result.get("message_id") if isinstance(result, dict) else None
+def _sent(result: Any, replaces: str) -> Sent | Unknown:
+    message_id = result.get("message_id") if isinstance(result, dict) else replaces
     return Sent(str(message_id)) if message_id else Unknown("Telegram does not say which message it became")

@@ -64,6 +64,7 @@ class Telegram(Connector):
     can = Capabilities(
         role="visitor", max_text=codec.TEXT, unit="utf16", choices=codec.CHOICES, notices=True,
         files=(FileLimit("*/*", codec.FILE_BYTES),), per_second=codec.PER_SECOND, per_minute=codec.PER_MINUTE,
+        edits_s=codec.CHANGES_S, recalls_s=codec.CHANGES_S,
     )  # fmt: skip
     pulls = True
     """In the mode poll; an instance in the mode webhook has a route instead."""
@@ -171,7 +172,7 @@ class Telegram(Connector):
             return Retry(f"Telegram cannot be reached ({type(error).__name__})", 1)
         except (httpx.HTTPError, TimeoutError) as error:
             return Unknown(f"no answer from Telegram ({type(error).__name__})")
-        return codec.verdict(answer.status_code, answer.content)
+        return codec.verdict(answer.status_code, answer.content, delivery.replaces)
 
     async def _call(self, call: codec.Call) -> httpx.Response:
         path = f"/bot/{call.method}"

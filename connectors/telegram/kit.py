@@ -33,6 +33,7 @@ class TelegramFarSide:
     people: Sequence[str] = tuple(str(FIRST_ID + i) for i in range(20))
     sends = f"/bot{TOKEN}/sendMessage"
     brings = f"/bot{TOKEN}/getUpdates"
+    changes = f"/bot{TOKEN}/deleteMessage"
     strange: Sequence[str] = tuple(OTHERS)
     busy = Reply(
         429,
@@ -96,6 +97,9 @@ class TelegramFarSide:
 
     def shown(self) -> Sequence[Send]:
         return [Send(str(send.chat), send.text) for send in self._telegram.api.sends]
+
+    def screen(self, who: str) -> Sequence[str]:
+        return [shown.text for shown in self._telegram.shown(int(who)) if shown.side == "bot"]
 
     def _now(self) -> float:
         return time.time() + self._offset_s

@@ -176,6 +176,32 @@ def test_an_answer_is_a_verdict(status: int, body: bytes, expected: Verdict) -> 
     assert codec.verdict(status, body) == expected
 
 
+def test_a_correction_and_a_recall_name_the_message() -> None:
+    corrected = codec.compose(Delivery("1", "更正", "c:1", replaces="17"))
+    assert corrected.method == "editMessageText"
+    assert (corrected.arguments["message_id"], corrected.arguments["text"]) == ("17", "更正")
+    assert corrected.arguments["link_preview_options"] == {"is_disabled": True}
+    recalled = codec.compose(Delivery("1", "", "c:1", replaces="17"))
+    assert recalled == codec.Call("deleteMessage", {"chat_id": "1", "message_id": "17"})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, b'{"ok": true, "result": {"message_id": 17}}', Sent("17")),
+        (200, b'{"ok": true, "result": true}', Sent("17")),
+        (400, told(400, "Bad Request: message is not modified: it is the same"), Sent("17")),
+        (400, told(400, "Bad Request: message to delete not found"), Sent("17")),
+        (
+            400, told(400, "Bad Request: message to edit not found"),
+            Refused("Telegram refused it: Bad Request: message to edit not found (400)"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_that_was_made_before_is_made(status: int, body: bytes, expected: Verdict) -> None:
+    assert codec.verdict(status, body, "17") == expected
+
+
 @pytest.mark.parametrize("status", [401, 404])
 def test_with_a_wrong_token_everything_waits_and_the_cure_is_named(status: int) -> None:
     verdict = codec.verdict(status, told(status, "Unauthorized"))

@@ -333,6 +333,19 @@ async def test_answers_to_pick_are_keys_and_the_one_pressed_is_said(telegram: Te
     assert texts((await pulled(bot))[1]) == ["退货", "退款"]
 
 
+async def test_what_was_said_is_corrected_and_taken_back_as_often_as_it_takes(
+    telegram: TelegramSandbox, bot: Telegram
+) -> None:
+    telegram.say(ZHANG, "几点？")
+    first, second = [await deliver(bot, text) for text in ("九点", "十点")]
+    assert isinstance(first, Sent)
+    assert isinstance(second, Sent)
+    for _ in range(2):
+        assert await deliver(bot, "九点半", replaces=first.receipt) == first
+        assert await deliver(bot, "", replaces=second.receipt) == second
+    assert [shown.text for shown in telegram.shown(ZHANG)] == ["几点？", "九点半"]
+
+
 async def test_who_cannot_be_reached_is_refused(telegram: TelegramSandbox, bot: Telegram) -> None:
     stranger = await deliver(bot, to=ANNA)
     telegram.say(ZHANG, "在吗")
