@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
+from connectors.telegram.codec import secret_of
 from connectors.telegram.sandbox import TelegramSandbox
 from connectors.telegram.sandbox_chats import Account
 from connectors.telegram.sandbox_phones import OTHERS
@@ -29,10 +30,11 @@ class Send(NamedTuple):
 class TelegramFarSide:
     """Telegram with 20 people."""
 
-    people = tuple(str(FIRST_ID + i) for i in range(20))
+    people: Sequence[str] = tuple(str(FIRST_ID + i) for i in range(20))
     sends = f"/bot{TOKEN}/sendMessage"
     brings = f"/bot{TOKEN}/getUpdates"
-    strange = tuple(OTHERS)
+    changes = f"/bot{TOKEN}/deleteMessage"
+    strange: Sequence[str] = tuple(OTHERS)
     busy = Reply(
         429,
         json.dumps({
@@ -62,8 +64,8 @@ class TelegramFarSide:
     def url(self) -> str:
         return self._telegram.url
 
-    def settings(self, base_url: str) -> dict[str, Any]:
-        return self._telegram.settings() | {"base_url": base_url}
+    def settings(self, *urls: str) -> dict[str, Any]:
+        return self._telegram.settings() | {"base_url": urls[0]}
 
     def secrets(self) -> Sequence[str]:
         return (TOKEN,)
@@ -96,8 +98,28 @@ class TelegramFarSide:
     def shown(self) -> Sequence[Send]:
         return [Send(str(send.chat), send.text) for send in self._telegram.api.sends]
 
+    def screen(self, who: str) -> Sequence[str]:
+        return [shown.text for shown in self._telegram.shown(int(who)) if shown.side == "bot"]
+
     def _now(self) -> float:
         return time.time() + self._offset_s
+
+
+class CallingTelegram(TelegramFarSide):
+    """The same Telegram, which calls the bot. `key` is the channel's: whoever joins tells what is made of it."""
+
+    brings = ""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._secret = secret_of(key)
+
+    def settings(self, *urls: str) -> dict[str, Any]:
+        return super().settings(*urls) | {"mode": "webhook"}
+
+    async def join(self, callback_url: str) -> None:
+        await super().join(callback_url)
+        self._telegram.webhook.set({"url": callback_url, "secret_token": self._secret})
 
 
 FAR_SIDE = TelegramFarSide
