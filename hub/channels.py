@@ -119,6 +119,8 @@ def faults(name: str, connector: Connector) -> Iterator[str]:
         yield f"{kind.__name__} has no deliver"
     if connector.routes and kind.parse is Connector.parse:
         yield f"{kind.__name__} declares routes and has no parse"
+    if connector.routes and kind.verify is Connector.verify:
+        yield f"{kind.__name__} declares routes and has no verify: anybody could write there"
     if connector.pulls and kind.pull is Connector.pull:
         yield f"{kind.__name__} declares that it pulls and has no pull"
     yield from _route_faults(list(connector.routes))

@@ -1,8 +1,8 @@
 """All that a connector needs of the hub, and all that it may use (with hub.domain's values and hub.errors).
 
 A connector is one folder under connectors/, or a package with the entry point `kefu_hub.connectors`. It turns what
-its platform sends into `Inbound`s (`parse`) and each `Delivery` into one call of the platform (`deliver`), with a
-`Verdict`. All else is the hub's: log, order, repeats, cutting, folding, limits, retries; by `can`, never by names.
+its platform sends into `Inbound`s (`verify`, `parse`) and each `Delivery` into one call of the platform (`deliver`),
+with a `Verdict`. All else is the hub's, by what it `can`: log, order, repeats, cutting, folding, limits, retries.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ class Capabilities:
     answers to pick are buttons (more become numbered lines). `notices`: visitors are told that they wait, and of the
     closing. `fold_ms`: texts for one recipient within that time become one.
 
-    `per_minute`, `per_hour`: calls for one recipient; `per_second`: for all together, shared by all workers. `replies`:
-    calls for one recipient until they write again; `reply_within_s`: for so long after they wrote. 0: no limit.
-    A call of unknown outcome is repeated for as long as the platform recognises a repeat: `recognises_s` seconds, 0
-    never, by Delivery.`key` (an idempotency key) or the same `text` (a duplicate check, for agents' channels: the hub
-    makes their texts differ). For so many seconds after it was sent, `edits_s`, a visitor's text can be replaced, or
-    `recalls_s`, anything taken back (Delivery.`replaces`); 0: never.
+    `per_minute`, `per_hour`: calls for one recipient; `per_second`: for all together, shared by all workers.
+    `replies`: calls for one recipient until they write again; `reply_within_s`: for so long after they wrote. 0: no
+    limit. A call of unknown outcome is repeated while the platform recognises a repeat: for `recognises_s` seconds (0:
+    never), by Delivery.`key` or the same `text` (of agents' channels: the hub makes their texts differ). Within
+    `edits_s` after it was sent a visitor's text can be replaced, within `recalls_s` taken back (Delivery.`replaces`).
     """
 
     role: Literal["visitor", "agent"]
@@ -90,10 +89,11 @@ class Inbound:
 
     `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
     recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
-    `unsupported` names a kind that the hub cannot show: both sides read that there was one. Of visitors also: `account`
-    of ours that they wrote to; `address` for answers (empty: `identity`); `name` and `language`, as the platform knows
-    them; `thread` and `title`, where it has threads; `conversation` that this answers, as a signature proves
-    (`Surroundings.key`); `edits`, the outside id of what it replaces; `automatic`: by a machine, answered by none.
+    `unsupported` names a kind that the hub cannot show: both sides read that there was one. Of visitors also:
+    `account` of ours that they wrote to; `address` for answers (empty: `identity`); `name` and `language`, as the
+    platform knows them; `thread` and `title`, where it has threads; `conversation` that this answers, as a signature
+    proves (`Surroundings.key`); `edits`, the outside id of what it replaces; `automatic`: by a machine, answered by
+    none.
     """
 
     identity: str
@@ -160,7 +160,7 @@ class Pulled:
 
 
 class Forbidden(Exception):
-    """Not provably the platform's: answered 403, nothing stored. The message says why, and never holds a secret."""
+    """By `verify`, or `parse`: answered 403, nothing stored. The message says why, and never holds a secret."""
 
 
 class NotThere(Exception):
@@ -169,11 +169,12 @@ class NotThere(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """A path below /callbacks/<channel>/ that the platform calls. `name` is that path; empty for the folder itself."""
+    """A path that the platform calls: /callbacks/<channel>/<name>. `secret_headers` (lower case) are kept nowhere."""
 
     name: str
     methods: tuple[str, ...]
     body_limit: int = 262_144
+    secret_headers: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,18 +227,15 @@ class Tokens(Protocol):
     """Access tokens shared by all workers; however many ask, one fetches."""
 
     async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], *, spent: str = "") -> str:
-        """The live token called `name`; fetched if there is none, or if it is still the `spent` one.
-
-        Raises what `fetch` raises; then nobody fetches `name` again for a growing pause.
-        """
+        """The live token `name`, fetched if there is none or it is the `spent` one. Raises what `fetch` raised last."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
-    """What the hub lends a connector while it runs. `key`: 32 secret bytes of this channel, the same for ever."""
+    """What the hub lends. `callback_url`: where the Route "" is called; `key`: 32 secret bytes, for ever the same."""
 
     tokens: Tokens
-    public_url: str
+    callback_url: str
     key: bytes = b""
 
 
@@ -253,7 +251,6 @@ class Connector:
     can: Capabilities
     routes: Sequence[Route] = ()
     pulls: bool = False
-    """It has a `pull`; one worker at a time calls it, again and again."""
     static: str = ""
     """A folder inside the connector's own with pages that are served at /<name>/."""
 
@@ -281,12 +278,16 @@ class Connector:
         """What a person should look at, in a sentence for `hub doctor`; empty: all is well. Must not wait."""
         return ""
 
+    def verify(self, raw: Raw) -> None:
+        """Raise Forbidden unless the request is provably the platform's, for us. As pure as `parse`, which follows."""
+        raise NotImplementedError(f"{type(self).__name__} has routes and does not verify what comes there")
+
     def parse(self, raw: Raw) -> Parsed:
-        """What a request or an Item means. Pure: no I/O, no clock, within 1 s. Raises Forbidden: not the platform's."""
+        """What a request that was verified, or an Item, means; also of one replayed. No I/O, no clock, within 1 s."""
         raise NotImplementedError(f"{type(self).__name__} gets {raw.method} {raw.route!r} and does not parse it")
 
     async def pull(self, cursor: str) -> Pulled:
-        """What came after `cursor` (empty: at first, or lost; all may come again), in order; waits up to a minute."""
+        """Where `pulls`, in one worker: what came after `cursor` (empty: all), in order; waits up to a minute."""
         raise NotImplementedError(f"{type(self).__name__} declares that it pulls and does not")
 
     def fetch(self, source: str) -> AsyncIterator[bytes]:

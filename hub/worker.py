@@ -179,6 +179,9 @@ class Worker:
             guide(self.connectors[name]),
         )
 
+    def _callback_url(self, channel: str) -> str:
+        return f"{self.settings.public_url}/callbacks/{channel}"
+
     def _says(self, name: str) -> str:
         try:
             return str(self.connectors[name].health())
@@ -244,7 +247,7 @@ class Worker:
         self._looking = asyncio.create_task(self._look_around())
         tokens = SharedTokens(self.connection)
         for channel, connector in self.connectors.items():
-            await connector.start(Surroundings(tokens, self.settings.public_url, self._shared.channel_key(channel)))
+            await connector.start(Surroundings(tokens, self._callback_url(channel), self._shared.channel_key(channel)))
         self.placing = asyncio.create_task(self.partitions.keep(self.config.workers), name="placing")
         begun = asyncio.create_task(self.partitions.begun.wait())
         await asyncio.wait({self.placing, begun}, return_when=asyncio.FIRST_COMPLETED)

@@ -51,6 +51,9 @@ class Pigeon(Connector):
         return Sent()
 
 
+READS: dict[str, Any] = {"parse": lambda *_: None, "verify": lambda *_: None}
+
+
 @pytest.fixture
 def pigeon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A folder `connectors` that has one channel; its module is this one's class."""
@@ -147,13 +150,14 @@ def with_(**attributes: Any) -> Connector:
          ["what went to an agent is never changed: edits_s and recalls_s must be 0"]),
         ({"can": Capabilities(role="visitor", edits_s=-1)}, ["edits_s is -1: it cannot be less than 0"]),
         ({"deliver": Connector.deliver}, ["Odd has no deliver"]),
-        ({"routes": (Route("in", ("POST",)),)}, ["Odd declares routes and has no parse"]),
+        ({"routes": (Route("in", ("POST",)),)},
+         ["Odd declares routes and has no parse", "Odd declares routes and has no verify: anybody could write there"]),
         ({"pulls": True}, ["Odd declares that it pulls and has no pull"]),
-        ({"routes": (Route("in", ("POST",)), Route("in", ("GET",))), "parse": lambda *_: None},
+        ({"routes": (Route("in", ("POST",)), Route("in", ("GET",))), **READS},
          ["the route 'in' is declared twice"]),
-        ({"routes": (Route("in", ("POST",), 1 << 30),), "parse": lambda *_: None},
+        ({"routes": (Route("in", ("POST",), 1 << 30),), **READS},
          ["the route 'in' takes 1073741824 bytes: the hub takes 33554432"]),
-        ({"routes": (Route("in", ("PUT",)),), "parse": lambda *_: None},
+        ({"routes": (Route("in", ("PUT",)),), **READS},
          ["the route 'in' takes ('PUT',): only GET and POST are called back"]),
     ],
 )  # fmt: skip

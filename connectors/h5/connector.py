@@ -40,6 +40,9 @@ class H5(Connector):
     static = "static"
     settings: H5Settings
 
+    def verify(self, raw: Raw) -> None:
+        """Anybody may ask how the widget looks."""
+
     def parse(self, raw: Raw) -> Parsed:
         """The only route is asked by the widget itself: its title, greeting and colour, as JSON."""
         looks = self.settings.model_dump(include={"title", "greeting", "colour"})

@@ -66,8 +66,8 @@ class _Body:
 
     def __init__(self, request: httpx.Request) -> None:
         self.failure: Exception | None = None
-        whole = isinstance(request.stream, httpx.ByteStream)
-        self.content = request.content if whole else self._chunks(request.stream)
+        stream = request.stream
+        self.content = b"".join(stream) if isinstance(stream, httpx.ByteStream) else self._chunks(stream)
 
     async def _chunks(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> AsyncIterator[bytes]:
         assert isinstance(stream, httpx.AsyncByteStream)

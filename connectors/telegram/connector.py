@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
 
+from connectors.http.transport import Transport
 from connectors.telegram import codec
 from connectors.telegram.settings import TelegramSettings
 from hub.contract import (
@@ -32,19 +32,17 @@ from hub.errors import AttachmentDamaged, AttachmentsAway, NoAttachment
 
 CONNECT_S, ANSWER_S, DEADLINE_S = 2.0, 8.0, 9.0
 """The last for all of one delivery; the hub allows 10."""
-IDLE_S = 2.0
-"""A request that meets the closing of an idle connection would have an unknown outcome."""
 POLL_S = 25
 """So long a call waits for something to tell; Telegram allows 50."""
-WEBHOOK = Route("", ("POST",))
+WEBHOOK = Route("", ("POST",), secret_headers=(codec.SECRET,))
 T = TypeVar("T")
 
 
-class KeyedTransport(httpx.AsyncHTTPTransport):
+class KeyedTransport(Transport):
     """Puts the token into an address as it leaves the machine: what httpx logs, raises and keeps never has it."""
 
-    def __init__(self, token: str, proxy: str | None) -> None:
-        super().__init__(proxy=proxy, limits=httpx.Limits(keepalive_expiry=IDLE_S))
+    def __init__(self, base_url: str, token: str) -> None:
+        super().__init__(base_url)
         self._bot = f"/bot{token}/".encode()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -79,11 +77,11 @@ class Telegram(Connector):
         self._hooked, self._trouble = False, ""
 
     async def start(self, surroundings: Surroundings) -> None:
-        self._secret, self._url = codec.secret_of(surroundings.key), f"{surroundings.public_url}/callbacks/telegram"
+        self._secret, self._url = codec.secret_of(surroundings.key), surroundings.callback_url
         self._http = httpx.AsyncClient(
             base_url=self._base_url,
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-            transport=KeyedTransport(self._token, _proxy(self._base_url)),
+            transport=KeyedTransport(self._base_url, self._token),
         )
 
     async def stop(self) -> None:
@@ -96,9 +94,10 @@ class Telegram(Connector):
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
+    def verify(self, raw: Raw) -> None:
+        codec.verify(raw, self._secret)
+
     def parse(self, raw: Raw) -> Parsed:
-        if raw.method == "POST":
-            codec.verify(raw, self._secret)
         try:
             return codec.parse(raw.body, raw.received_at_ms, self._bot_id)
         except codec.Elsewhere as place:
@@ -181,15 +180,6 @@ class Telegram(Connector):
         content = b"".join([chunk async for chunk in call.file.read()])
         part = (call.file.name, content, call.file.type)
         return await self._http.post(path, data=call.arguments, files={call.part: part})
-
-
-def _proxy(base_url: str) -> str | None:
-    """The machine's, as httpx finds it where it has no transport of ours; none for a stand-in on this machine."""
-    url = httpx.URL(base_url)
-    if url.host == "127.0.0.1" or urllib.request.proxy_bypass(url.host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
 
 
 CONNECTOR = Telegram

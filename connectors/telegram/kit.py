@@ -114,6 +114,9 @@ class CallingTelegram(TelegramFarSide):
         super().__init__()
         self._secret = secret_of(key)
 
+    def secrets(self) -> Sequence[str]:
+        return [*super().secrets(), self._secret]
+
     def settings(self, *urls: str) -> dict[str, Any]:
         return super().settings(*urls) | {"mode": "webhook"}
 

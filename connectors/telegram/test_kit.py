@@ -2,17 +2,11 @@
 
 from functools import partial
 
-from connectors.telegram.connector import WEBHOOK, Telegram
+from connectors.telegram.connector import Telegram
 from connectors.telegram.kit import CallingTelegram
 from hub.kit.engine import KEY
 from hub.kit.subject import Subject, find
 from hub.kit.suite import ConnectorKit
-
-
-class Called(Telegram):
-    """In the mode webhook; the kit looks at the class."""
-
-    pulls, routes = False, (WEBHOOK,)
 
 
 class TestTelegram(ConnectorKit):
@@ -20,4 +14,4 @@ class TestTelegram(ConnectorKit):
 
 
 class TestCalledTelegram(ConnectorKit):
-    subject = Subject("telegram", Called, partial(CallingTelegram, KEY))
+    subject = Subject("telegram", Telegram, partial(CallingTelegram, KEY))

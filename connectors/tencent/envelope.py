@@ -48,11 +48,14 @@ class Envelope:
         self._receive_id = receive_id
         self._crypto = PrpCrypto(base64.b64decode(aes_key + "="))
 
-    def open(self, encrypted: str, signature: str, timestamp: str, nonce: str) -> str:
-        """The text inside. Raises NotGenuine or Unreadable."""
+    def check(self, encrypted: str, signature: str, timestamp: str, nonce: str) -> None:
+        """Raise NotGenuine unless whoever sealed it knows the Token."""
         # wechatpy compares with !=, which tells by its time how much of a guess was right
         if not hmac.compare_digest(self._sign(encrypted, timestamp, nonce).encode(), signature.encode()):
             raise NotGenuine("the signature does not match: is the Token the console's?")
+
+    def open(self, encrypted: str) -> str:
+        """The text inside. Raises NotGenuine for another's, or Unreadable."""
         try:
             return str(self._crypto.decrypt(encrypted, self._receive_id))
         except InvalidAppIdException:

@@ -64,6 +64,9 @@ class Webhook(Connector):
         await self._way_out.aclose()
         await self._http.aclose()
 
+    def verify(self, raw: Raw) -> None:
+        codec.check_signature(raw, self._in)
+
     def parse(self, raw: Raw) -> Parsed:
         return codec.parse(raw, self._in)
 

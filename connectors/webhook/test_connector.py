@@ -221,6 +221,7 @@ class Hub:
             raw = Raw(request.method, {}, dict(request.headers), await request.body(), now_ms)
             status = self.statuses.pop(0) if self.statuses else 200
             try:
+                self._connector.verify(raw)
                 parsed = self._connector.parse(raw)
             except Forbidden as error:
                 return Response(str(error), status_code=403, media_type="text/plain")
@@ -359,7 +360,7 @@ async def test_no_secret_is_shown_anywhere(shop: ShopSandbox, caplog: pytest.Log
     async for webhook in started(settings, secret="hush-secret-out", headers={"Authorization": "Bearer hush"}):
         verdict = await deliver(webhook)
         with pytest.raises(Forbidden) as refused:
-            webhook.parse(Raw("POST", {}, {"x-shop-time": "1", "x-shop-signature": "x"}, b"{}", 1000))
+            webhook.verify(Raw("POST", {}, {"x-shop-time": "1", "x-shop-signature": "x"}, b"{}", 1000))
         said = json.dumps([repr(webhook), repr(webhook.settings), repr(verdict), str(refused.value), caplog.text])
     assert "/replies" in said
     assert "hush" not in said

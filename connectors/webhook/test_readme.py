@@ -53,6 +53,7 @@ async def test_the_commands_tell_the_hub_what_a_visitor_wrote() -> None:
         body = await request.body()
         try:
             raw = Raw("POST", {}, dict(request.headers), body, int(request.headers["x-time"]) * 1000)
+            webhook().verify(raw)
             parsed = webhook().parse(raw)
         except Forbidden as error:
             return Response(str(error), status_code=403)

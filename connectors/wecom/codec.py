@@ -51,22 +51,35 @@ _ANCHOR = re.compile(r"<(?=\s*/?\s*a[\s>/])", re.IGNORECASE)
 # --- callbacks in --------------------------------------------------------------------------------------------------
 
 
+def verify(raw: Raw, envelope: Envelope) -> None:
+    """Raise Forbidden unless WeCom has signed what it sealed."""
+    try:
+        envelope.check(_sealed(raw), _param(raw, "msg_signature"), _param(raw, "timestamp"), _param(raw, "nonce"))
+    except NotGenuine as error:
+        raise Forbidden(str(error)) from None
+
+
+def _sealed(raw: Raw) -> str:
+    """The ciphertext of a request. Raises NotGenuine where there is none."""
+    if raw.method != "GET":
+        return encrypted_part(raw.body)
+    # a proxy that decodes the query twice turns + into a space, and base64 knows no spaces
+    return _param(raw, "echostr").replace(" ", "+")
+
+
 def parse_check(raw: Raw, envelope: Envelope) -> Parsed:
     """The console checks the URL with a GET: the answer is the bare echostr. Raises Forbidden."""
-    # a proxy that decodes the query twice turns + into a space, and base64 knows no spaces
-    echo = _param(raw, "echostr").replace(" ", "+")
     try:
-        return Parsed(Answer(body=_open(raw, envelope, echo)))
-    except Unreadable as error:
-        raise Forbidden(f"echostr {error}") from None
+        return Parsed(Answer(body=envelope.open(_sealed(raw))))
+    except (NotGenuine, Unreadable) as error:
+        raise Forbidden(f"echostr: {error}") from None
 
 
 def parse_callback(raw: Raw, envelope: Envelope, agent_id: int) -> Parsed:
-    """What a member did. Raises Forbidden for what is not from WeCom, not for this corp or not for this app."""
+    """What a member did. Raises Forbidden for what is not for this corp or not for this app."""
     taken = Answer()
     try:
-        encrypted = encrypted_part(raw.body)
-        plain = _open(raw, envelope, encrypted)
+        plain = envelope.open(_sealed(raw))
     except NotGenuine as error:
         raise Forbidden(str(error)) from None
     except Unreadable as error:
@@ -81,13 +94,6 @@ def parse_callback(raw: Raw, envelope: Envelope, agent_id: int) -> Parsed:
     if addressee != agent_id:
         raise Forbidden(f"the callback is for app {addressee}, this is app {agent_id}")
     return Parsed(taken, () if inbound is None else (inbound,))
-
-
-def _open(raw: Raw, envelope: Envelope, encrypted: str) -> str:
-    try:
-        return envelope.open(encrypted, _param(raw, "msg_signature"), _param(raw, "timestamp"), _param(raw, "nonce"))
-    except NotGenuine as error:
-        raise Forbidden(str(error)) from None
 
 
 def _param(raw: Raw, name: str) -> str:

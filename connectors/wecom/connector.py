@@ -86,6 +86,9 @@ class WeCom(Connector):
     async def upkeep(self) -> None:
         await self._api.token()
 
+    def verify(self, raw: Raw) -> None:
+        codec.verify(raw, self._envelope)
+
     def parse(self, raw: Raw) -> Parsed:
         if raw.method == "GET":
             return codec.parse_check(raw, self._envelope)

@@ -46,13 +46,23 @@ def callback(plain: str, envelope: Envelope = ENVELOPE) -> Raw:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_becomes_what_stands_beside_it(sample: Path) -> None:
     expected = json.loads(sample.with_suffix(".json").read_text("utf-8"))
-    parsed = codec.parse_callback(callback(sample.read_text("utf-8")), ENVELOPE, agent_id=1)
+    parsed = taken(callback(sample.read_text("utf-8")), ENVELOPE, agent_id=1)
     inbounds = [
         Inbound(**inbound | {"files": tuple(File(**file) for file in inbound.get("files", []))})
         for inbound in expected.get("inbounds", [])
     ]
     assert parsed == Parsed(Answer(200, ""), parsed.inbounds, unparsed=expected.get("unparsed", ""))
     assert list(parsed.inbounds) == inbounds
+
+
+def checked(request: Raw, envelope: Envelope) -> Parsed:
+    codec.verify(request, envelope)
+    return codec.parse_check(request, envelope)
+
+
+def taken(request: Raw, envelope: Envelope, agent_id: int) -> Parsed:
+    codec.verify(request, envelope)
+    return codec.parse_callback(request, envelope, agent_id)
 
 
 def test_the_samples_cover_both_readable_and_unreadable_input() -> None:
@@ -63,7 +73,7 @@ def test_the_samples_cover_both_readable_and_unreadable_input() -> None:
 def test_the_url_check_is_answered_with_the_bare_echo() -> None:
     sealed = ENVELOPE.seal("1616140317555161061", "1", "2")
     query = {"msg_signature": sealed.signature, "timestamp": "1", "nonce": "2", "echostr": sealed.encrypted}
-    assert codec.parse_check(raw("GET", query), ENVELOPE) == Parsed(Answer(200, "1616140317555161061"))
+    assert checked(raw("GET", query), ENVELOPE) == Parsed(Answer(200, "1616140317555161061"))
 
 
 def test_the_url_check_survives_a_plus_that_became_a_space() -> None:
@@ -74,7 +84,7 @@ def test_the_url_check_survives_a_plus_that_became_a_space() -> None:
         "nonce": "263014780",
         "echostr": "P9nAzCzyDtyTWESHep1vC5X9xho/qYX3Zpb4yKa9SKld1DsH3Iyt3tP3zNdtp 4RPcs8TgAE7OaBO FZXvnaqQ==",
     }
-    assert codec.parse_check(raw("GET", query), envelope).answer.body == "1616140317555161061"
+    assert checked(raw("GET", query), envelope).answer.body == "1616140317555161061"
 
 
 @pytest.mark.parametrize("missing", ["msg_signature", "timestamp", "nonce", "echostr"])
@@ -82,7 +92,7 @@ def test_a_url_check_without_a_parameter_is_forbidden(missing: str) -> None:
     query = {"msg_signature": "a", "timestamp": "1", "nonce": "2", "echostr": "b"}
     del query[missing]
     with pytest.raises(Forbidden, match=f"no {missing}"):
-        codec.parse_check(raw("GET", query), ENVELOPE)
+        checked(raw("GET", query), ENVELOPE)
 
 
 TEXT = (
@@ -93,30 +103,30 @@ TEXT = (
 
 def test_a_callback_for_another_app_is_forbidden() -> None:
     with pytest.raises(Forbidden, match="for app 2, this is app 1"):
-        codec.parse_callback(callback(TEXT.format(2)), ENVELOPE, agent_id=1)
+        taken(callback(TEXT.format(2)), ENVELOPE, agent_id=1)
 
 
 def test_an_unknown_event_of_another_app_is_forbidden_too() -> None:
     event = "<xml><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>x</Event><AgentID>2</AgentID></xml>"
     with pytest.raises(Forbidden, match="for app 2, this is app 1"):
-        codec.parse_callback(callback(event), ENVELOPE, agent_id=1)
+        taken(callback(event), ENVELOPE, agent_id=1)
 
 
 def test_a_callback_for_another_corp_is_forbidden() -> None:
     other = Envelope("QDG6eK", "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C", "ww_other")
     with pytest.raises(Forbidden, match="another corp"):
-        codec.parse_callback(callback(TEXT.format(1), other), ENVELOPE, agent_id=1)
+        taken(callback(TEXT.format(1), other), ENVELOPE, agent_id=1)
 
 
 def test_a_callback_with_another_token_is_forbidden() -> None:
     other = Envelope("guessed", "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C", "ww_corp")
     with pytest.raises(Forbidden, match="signature"):
-        codec.parse_callback(callback(TEXT.format(1), other), ENVELOPE, agent_id=1)
+        taken(callback(TEXT.format(1), other), ENVELOPE, agent_id=1)
 
 
 def test_a_genuine_callback_under_another_aes_key_is_kept_as_unparsed() -> None:
     other = Envelope("QDG6eK", "B" * 43, "ww_corp")
-    parsed = codec.parse_callback(callback(TEXT.format(1), other), ENVELOPE, agent_id=1)
+    parsed = taken(callback(TEXT.format(1), other), ENVELOPE, agent_id=1)
     assert parsed.inbounds == ()
     assert "is the EncodingAESKey right?" in parsed.unparsed
 
@@ -126,21 +136,19 @@ def test_two_clicks_in_one_second_on_different_items_are_two_messages() -> None:
         "<xml><FromUserName>lisi</FromUserName><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>click</Event>"
         "<EventKey>{}</EventKey><AgentID>1</AgentID></xml>"
     )
-    ids = {codec.parse_callback(callback(click.format(k)), ENVELOPE, 1).inbounds[0].outside_id for k in codec.MENU}
+    ids = {taken(callback(click.format(k)), ENVELOPE, 1).inbounds[0].outside_id for k in codec.MENU}
     assert len(ids) == len(codec.MENU)
 
 
 @given(st.binary(max_size=300), st.text(max_size=40))
 def test_any_request_is_parsed_or_forbidden(body: bytes, query: str) -> None:
     with pytest.raises(Forbidden):
-        codec.parse_callback(
-            raw("POST", dict.fromkeys(("msg_signature", "timestamp", "nonce"), query), body), ENVELOPE, 1
-        )
+        taken(raw("POST", dict.fromkeys(("msg_signature", "timestamp", "nonce"), query), body), ENVELOPE, 1)
 
 
 @given(st.text(max_size=300))
 def test_any_genuine_plaintext_is_parsed_or_said_to_be_unparsed(plain: str) -> None:
-    parsed = codec.parse_callback(callback(plain), ENVELOPE, 1)
+    parsed = taken(callback(plain), ENVELOPE, 1)
     assert parsed.unparsed.startswith("callback cannot be parsed")
 
 

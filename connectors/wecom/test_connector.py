@@ -178,6 +178,7 @@ class Hub:
             raw = Raw(request.method, dict(request.query_params), {}, await request.body(), received_at_ms=0)
             status = self.statuses.pop(0) if self.statuses else 200
             try:
+                self._connector.verify(raw)
                 parsed = self._connector.parse(raw)
             except Forbidden as error:
                 return Response(str(error), status_code=403, media_type="text/plain")

@@ -3,6 +3,7 @@
 No route of Litestar's: what its layers do for a request costs more than all that the hub does with a message.
 """
 
+import dataclasses
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -57,6 +58,10 @@ class Callbacks:
             int(self._needs.now_s() * 1000),
             declared.name,
         )
+        self._verify(channel, connector, raw)
+        if declared.secret_headers:
+            kept = {name: value for name, value in raw.headers.items() if name not in declared.secret_headers}
+            raw = dataclasses.replace(raw, headers=kept)
         parsed = self._parse(channel, connector, raw)
         try:
             await self._needs.take(channel, parsed, raw)
@@ -74,17 +79,32 @@ class Callbacks:
             raise problem(405, f"{method} is not taken here.", headers={"allow": ", ".join(declared.methods)})
         return connector, declared
 
+    def _verify(self, channel: str, connector: Connector, raw: Raw) -> None:
+        """Raise 403 for what is not the platform's, also where the connector stumbles: nothing is proved."""
+        try:
+            connector.verify(raw)
+        except Forbidden as refusal:
+            raise _refused(channel, raw, refusal) from None
+        except Exception as error:
+            logger.exception("callback cannot be verified", channel=channel, route=raw.route)
+            self._needs.stumbled(channel)
+            raise problem(403, "Nothing proves that this comes from the platform.", "forbidden") from error
+
     def _parse(self, channel: str, connector: Connector, raw: Raw) -> Parsed:
         """What the request means; raises 403. One that the connector stumbles over is kept as it is."""
         try:
             return connector.parse(raw)
         except Forbidden as refusal:
-            logger.warning("callback refused", channel=channel, route=raw.route, because=str(refusal))
-            raise problem(403, "This does not come from the platform.", "forbidden") from None
+            raise _refused(channel, raw, refusal) from None
         except Exception as error:
             logger.exception("callback not understood", channel=channel, route=raw.route)
             self._needs.stumbled(channel)
             return Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
+
+
+def _refused(channel: str, raw: Raw, refusal: Forbidden) -> ProblemDetailsException:
+    logger.warning("callback refused", channel=channel, route=raw.route, because=str(refusal))
+    return problem(403, "This does not come from the platform.", "forbidden")
 
 
 class _Gone(Exception):

@@ -113,8 +113,8 @@ class Bench:
         following = [asyncio.create_task(self._follow(partition)) for partition in range(PARTITIONS)]
         for task in following:
             self._stack.callback(task.cancel)
-        if self.subject.connector.routes and self.far.url:
-            name = self.subject.connector.routes[0].name
+        if self.subject.instance.routes and self.far.url:
+            name = self.subject.instance.routes[0].name
             await self.far.join(f"{self.in_.url}/callbacks/{self.subject.name}/{name}")
 
     def _teams(self) -> Teams:

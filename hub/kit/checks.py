@@ -54,12 +54,12 @@ def hears(subject: Subject) -> Reason:
 
 def is_called(subject: Subject) -> Reason:
     """The platform calls us."""
-    return hears(subject) or ("" if subject.connector.routes else "the platform is asked, it does not call")
+    return hears(subject) or ("" if subject.instance.routes else "the platform is asked, it does not call")
 
 
 def asks(subject: Subject) -> Reason:
     """We ask the platform."""
-    return hears(subject) or ("" if subject.connector.pulls else "the platform calls, it is not asked")
+    return hears(subject) or ("" if subject.instance.pulls else "the platform calls, it is not asked")
 
 
 def delivers(subject: Subject) -> Reason:
@@ -89,7 +89,7 @@ def takes_long(subject: Subject) -> Reason:
 
 def has_routes(subject: Subject) -> Reason:
     """Anybody may call one of its paths."""
-    return "" if subject.connector.routes else "nobody calls it"
+    return "" if subject.instance.routes else "nobody calls it"
 
 
 def _platform(subject: Subject) -> bool:

@@ -39,7 +39,7 @@ async def _nonsense(bench: Bench) -> int:
     tried, calls = 0, len(FENCE.called)
     async with httpx.AsyncClient(base_url=bench.in_.url, trust_env=False, timeout=20) as http:
         with pauses.looking():
-            for route in bench.subject.connector.routes:
+            for route in bench.subject.instance.routes:
                 for body in NONSENSE.values():
                     for query in ({}, {"echostr": "%00", "msg_signature": "0" * 40, "timestamp": "-1", "nonce": "é"}):
                         path = f"/callbacks/{bench.subject.name}/{route.name}"

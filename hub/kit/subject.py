@@ -30,10 +30,15 @@ class Subject:
         return self.connector(self.connector.Settings.model_validate(far.settings(*urls)))
 
     @functools.cached_property
-    def can(self) -> Capabilities:
-        """What it can do with its stand-in's settings."""
+    def instance(self) -> Connector:
+        """One with its stand-in's settings, which is never started: what it can do, and how it hears."""
         far = self.far_side()
-        return self.connect(far, *[NOWHERE] * (len(far.trouble) if isinstance(far, SpeaksLines) else 1)).can
+        return self.connect(far, *[NOWHERE] * (len(far.trouble) if isinstance(far, SpeaksLines) else 1))
+
+    @property
+    def can(self) -> Capabilities:
+        """What the instance can do."""
+        return self.instance.can
 
 
 def find(channel: str) -> Subject:

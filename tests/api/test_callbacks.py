@@ -70,13 +70,14 @@ async def test_what_no_channel_takes_is_not_found(path: str) -> None:
     assert problem_of(await World().ask("POST", path))["status"] == 404
 
 
-async def test_a_forgery_is_refused_with_one_log_line_and_stores_nothing() -> None:
+@pytest.mark.parametrize("by", ["trust", "understand"])
+async def test_a_forgery_is_refused_with_one_log_line_and_stores_nothing(by: str) -> None:
     world = World()
 
-    def understand(raw: Raw) -> Parsed:
+    def refuse(raw: Raw) -> Parsed:
         raise Forbidden("wrong signature")
 
-    world.phone.understand = understand
+    setattr(world.phone, by, refuse)
     with capture_logs() as lines:
         answer = await world.ask("POST", PATH, content=b"<xml>")
     assert (problem_of(answer)["status"], world.calls.commands) == (403, [])
@@ -90,6 +91,32 @@ async def test_a_forgery_is_refused_with_one_log_line_and_stores_nothing() -> No
             "because": "wrong signature",
         }
     ]
+
+
+async def test_what_a_connector_cannot_verify_is_refused_and_stores_nothing() -> None:
+    world = World()
+
+    def stumble(raw: Raw) -> None:
+        raise KeyError("x-sign")
+
+    world.phone.trust = stumble
+    with capture_logs() as lines:
+        answer = await world.ask("POST", PATH, content=b"<xml>")
+    assert (problem_of(answer)["status"], world.calls.commands) == (403, [])
+    assert [(line["event"], line["channel"]) for line in lines] == [("callback cannot be verified", "phone")]
+
+
+async def test_a_secret_in_a_header_is_seen_by_verify_alone() -> None:
+    world = World()
+    trusted, understood = list[str](), list[Raw]()
+    world.phone.trust = lambda raw: trusted.append(raw.headers["x-secret"])
+    world.phone.understand = lambda raw: understood.append(raw) or Parsed(unparsed="an event of type 7")
+    await world.ask("POST", "/callbacks/phone", headers={"X-Secret": "hush", "X-Other": "1"})
+    assert trusted == ["hush"]
+    assert [(raw.headers.get("x-secret"), raw.headers["x-other"]) for raw in understood] == [(None, "1")]
+    ((_, command),) = world.calls.commands
+    assert isinstance(command, KeepUnparsed)
+    assert "hush" not in command.raw
 
 
 async def test_what_a_connector_stumbles_over_is_kept_and_taken() -> None:

@@ -38,11 +38,15 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class Phone(Connector):
-    """An agents' channel; `parse` is the test's to set."""
+    """An agents' channel; `verify` and `parse` are the test's to set."""
 
     can = Capabilities(role="agent")
-    routes = (Route("callback", ("GET", "POST"), body_limit=1000), Route("", ("POST",)))
+    routes = (Route("callback", ("GET", "POST"), body_limit=1000), Route("", ("POST",), secret_headers=("x-secret",)))
+    trust: Callable[[Raw], None] = staticmethod(lambda raw: None)
     understand: Callable[[Raw], Parsed] = staticmethod(lambda raw: Parsed(Answer(body="success")))
+
+    def verify(self, raw: Raw) -> None:
+        self.trust(raw)
 
     def parse(self, raw: Raw) -> Parsed:
         return self.understand(raw)

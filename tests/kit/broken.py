@@ -125,6 +125,9 @@ class ForgivesGarbage(Called):
 class TrustsAnybody(Called):
     """Leaves the signature for later."""
 
+    def verify(self, raw: Raw) -> None:
+        pass
+
     def parse(self, raw: Raw) -> Parsed:
         return Parsed(inbounds=[self.inbound(json.loads(raw.body))])
 
@@ -184,10 +187,10 @@ class NumbersByPage(Asking):
 class ReadsBeforeItChecks(Called):
     """Refuses what is nested too deep, and counts anew at each place."""
 
-    def parse(self, raw: Raw) -> Parsed:
+    def verify(self, raw: Raw) -> None:
         if max((raw.body[:i].count(b"<") for i in range(0, len(raw.body), 10)), default=0) > 100_000:
             raise Forbidden("it is nested too deep")
-        return super().parse(raw)
+        super().verify(raw)
 
 
 # --- out -------------------------------------------------------------------------------------------------------------

@@ -58,10 +58,12 @@ class Called(Connector):
     async def stop(self) -> None:
         await self.http.aclose()
 
-    def parse(self, raw: Raw) -> Parsed:
+    def verify(self, raw: Raw) -> None:
         sealed = raw.headers.get("x-parrot-signature", "")
         if not hmac.compare_digest(signature(self.secret, raw.body).encode(), sealed.encode()):
             raise Forbidden("x-parrot-signature does not fit the body")
+
+    def parse(self, raw: Raw) -> Parsed:
         item = json.loads(raw.body)
         if item.get("account", self.settings.account) != self.settings.account:
             raise Forbidden(f"the callback is for account {item['account']}, this is {self.settings.account}")
@@ -119,9 +121,6 @@ class Asking(Called):
         answer.raise_for_status()
         page = answer.json()
         return Pulled(str(page["next"]), [Item(json.dumps(item).encode()) for item in page["items"]])
-
-    def parse(self, raw: Raw) -> Parsed:
-        return Parsed(inbounds=[self.inbound(json.loads(raw.body))])
 
 
 class Forgetful(Called):
