@@ -1,7 +1,8 @@
 """docs/writing-a-connector.md is true: whoever does what it says, from the first command to the last, has a channel.
 
 **`FILE`** above a block makes that file of it; with `, at the end`, `, below LINE` or `, in place of NAMES` the block
-goes there. Commands (`sh`) are run in that order; what is quoted below one (`text`) must stand in what it printed.
+goes there; with `, where it stands` it is only shown. Commands (`sh`) are run in that order; what is quoted below one
+(`text`) must stand in what it printed.
 """
 
 import ast
@@ -63,6 +64,9 @@ def put(folder: Path, block: Block) -> None:
             text = before.replace(f"{line}\n", f"{line}\n{block.body}")
         case "in place of":
             text = replaced(before, names, block.body)
+        case "where it stands":
+            assert block.body in before, f"{block.file} has no such lines"
+            return
         case other:
             raise AssertionError(f"the page puts a block {other!r}")
     file.parent.mkdir(parents=True, exist_ok=True)
