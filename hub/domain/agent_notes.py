@@ -13,7 +13,7 @@ HELP = """上班 / 下班：开始、停止接待（on / off）
 结束 或 结束 #12（close）
 转接 @同事 或 转接 #12 @小组（transfer）
 撤回：收回刚发出的一条，或 #12 撤回（recall）
-更正 新的内容，或 #12 更正 新的内容（correct …）
+更正 新的内容，或 #12 更正 新的内容（correction …）
 取消：不发等待中的文字（cancel）"""
 
 ASKED_ABOUT = 8
