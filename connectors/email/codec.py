@@ -22,8 +22,8 @@ from hub.contract import Delivery, File, Inbound, Parsed, Receipt
 Ignored = Literal["", "own", "bulk", "report"]
 """Why nothing was made of a mail: it is our own, a newsletter that is dropped, or a report of no failure."""
 
-_HAN = re.compile(r"[㐀-鿿]")
-_KANA_OR_HANGUL = re.compile(r"[぀-ヿ가-힯]")
+_SCRIPTS = {"ja": re.compile(r"[぀-ヿ]"), "ko": re.compile(r"[가-힯]"), "zh": re.compile(r"[㐀-鿿]")}
+"""Japanese is written with Han characters too, so it is asked first."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,9 @@ def _text(mail: Mail) -> str:
 
 
 def _language(text: str) -> str:
-    return "zh" if _HAN.search(text) and not _KANA_OR_HANGUL.search(text) else ""
+    """By its script; of others English is what most can read."""
+    found = next((language for language, script in _SCRIPTS.items() if script.search(text)), "")
+    return found or ("en" if any(character.isalpha() for character in text) else "")
 
 
 def _plain(address: str) -> str:

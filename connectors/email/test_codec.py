@@ -86,9 +86,18 @@ def test_answers_go_where_they_are_wanted_and_never_to_ourselves(fields: str, ad
 
 
 @pytest.mark.parametrize(
-    ("text", "language"), [("在吗", "zh"), ("hello", ""), ("注文はどこですか", ""), ("주문 번호 注", ""), ("", "")]
+    ("text", "language"),
+    [
+        ("在吗", "zh"),
+        ("hello", "en"),
+        ("注文はどこですか", "ja"),
+        ("주문 번호 注", "ko"),
+        ("где", "en"),
+        ("", ""),
+        ("12 :)", ""),
+    ],
 )
-def test_chinese_is_known_by_its_script(text: str, language: str) -> None:
+def test_a_language_is_known_by_its_script(text: str, language: str) -> None:
     assert inbound(mail("References: <0@x>\r\n", text)).language == language
 
 
