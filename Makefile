@@ -29,8 +29,8 @@ demo: setup ## talk to yourself: a visitor's page beside an agent's phone (ARGS=
 cluster: setup ## three nodes, three NATS servers, PostgreSQL and a load balancer on this machine, without Docker
 	@$(BIN)/python -m tests.cluster $(ARGS)
 
-test: setup ## all tests (ARGS go to pytest)
-	@$(BIN)/pytest $(ARGS)
+test: setup ## all tests, the kit's beside the others (ARGS go to pytest)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 chaos: setup ## three nodes under faults for DURATION=600 seconds, by SEED=1; ledgers are compared at the end
 	@$(BIN)/python -m tests.chaos --duration $(or $(DURATION),600) --seed $(or $(SEED),1) $(ARGS)
