@@ -39,6 +39,7 @@ def test_a_whole_text_is_taken_and_a_cut_or_longer_one_is_not(size: int) -> None
         b"\xc1" + frame(b"x")[1:],
         b"\x81\xff" + bytes(131),
     ],
+    ids=range(9),  # their masks are random, and names of tests must not be
 )
 def test_what_is_no_whole_text_is_left_to_the_parser(data: bytes) -> None:
     assert whole_text(data) is None
