@@ -91,11 +91,18 @@ class Chats:
 
     def __init__(self, account: Account, names: Mapping[int, str], first_id: int) -> None:
         self.account = account
-        self.people = {id_: Person(id_, name) for id_, name in names.items()}
+        self.people: dict[int, Person] = {}
         self._first_id = first_id
         self._ids = itertools.count(first_id)
         self._numbers = itertools.count(1)
-        self.all = {id_: Chat(id_, "private", name, [id_], self._ids) for id_, name in names.items()}
+        self.all: dict[int, Chat] = {}
+        for id_, name in names.items():
+            self.meet(id_, name)
+
+    def meet(self, id_: int, name: str) -> None:
+        """One more person, who may write to the bot."""
+        self.people[id_] = Person(id_, name)
+        self.all[id_] = Chat(id_, "private", name, [id_], self._ids)
 
     def group(self, title: str, people: list[int], *, supergroup: bool, forum: bool = False) -> Chat:
         """A new group with the bot."""

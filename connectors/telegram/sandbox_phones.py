@@ -104,6 +104,10 @@ class Phones(StandIn[Faults]):
 
     # --- what people do ----------------------------------------------------------------------------------------------
 
+    def meet(self, user: int, name: str) -> None:
+        """One more person has Telegram."""
+        self.api.chats.meet(user, name)
+
     def say(self, user: int, text: str, *, chat: int = 0, thread: int = 0, reply_to: int = 0) -> int:
         """Somebody writes, to the bot or in a group; gives the message's id. Who writes to the bot has started it."""
         return self._post(user, {"text": text}, chat, thread, reply_to)

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hub.demo import channels
 from hub.demo.channels import HUBS_OWN, Channel, Client, find, names
 from hub.demo.channels.email import Email
+from hub.demo.channels.telegram import Telegram
 from hub.demo.channels.webhook import Webhook
 from hub.errors import HubError
 
@@ -76,6 +78,19 @@ async def test_in_trouble_each_mail_lies_in_our_mailbox_twice(email: Email) -> N
     one, other = headers(email)
     assert one == other
     assert visitor.shown() == ["在吗"]
+
+
+async def test_each_person_on_telegram_has_a_chat_of_their_own() -> None:
+    async with Telegram() as channel:
+        one, other = client(channel), client(channel)
+        one.say("在吗")
+        other.say("订单 8812")
+        chat = max(channel.telegram.ledger().chats)
+        async with httpx.AsyncClient(base_url=channel.telegram.url, trust_env=False) as bot:
+            answer = {"chat_id": chat, "text": "您好"}
+            await bot.post(f"/bot{channel.settings()['token']}/sendMessage", json=answer)
+        assert (one.shown(), other.shown()) == (["在吗"], ["订单 8812", "您好"])
+        assert one.taken() == [True]
 
 
 async def test_what_the_shop_cannot_hand_over_is_not_taken() -> None:

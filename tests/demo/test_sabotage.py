@@ -54,7 +54,7 @@ def test_an_unknown_kind_is_named() -> None:
 
 
 ON_CHANNELS: list[Kind] = ["drop-answer", "double-answer", "swap-answers", "stray-answer"]
-CHANNELS = ["h5", "email", "webhook"]
+CHANNELS = ["h5", "email", "telegram", "webhook"]
 
 
 def play() -> tuple[list[VisitorLedger], list[AgentLedger]]:
@@ -89,4 +89,4 @@ def test_other_kinds_let_visitors_see_what_there_is(kind: Kind | None) -> None:
 def test_the_last_visitor_of_the_channel_before_sees_the_stray_answer() -> None:
     visitors, _ = play()
     Sabotage("stray-answer", agents=1).show(visitors)
-    assert [visitor.shown[-1] for visitor in visitors[1::2]] == [f"{serial(n)} 您好" for n in (21, 41, 1)]
+    assert [visitor.shown[-1] for visitor in visitors[1::2]] == [f"{serial(n)} 您好" for n in (21, 41, 61, 1)]

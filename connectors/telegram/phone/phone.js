@@ -17,7 +17,8 @@ const WORDS = {
   },
 };
 const OTHERS = ["sticker", "location", "contact"];
-const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+const wanted = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+const language = wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
 const words = WORDS[language];
 const $ = (id) => document.getElementById(id);
 const path = () => `/people/${$("person").value}`;
