@@ -135,12 +135,13 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """What a request means. `unparsed` says why nothing could be made of an authentic one: it is kept as it is."""
+    """What a request means. `unparsed`: why one makes no sense, it is kept; `left_out`: why one is only counted."""
 
     answer: Answer = Answer()
     inbounds: Sequence[Inbound] = ()
     receipts: Sequence[Receipt] = ()
     unparsed: str = ""
+    left_out: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

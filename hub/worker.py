@@ -177,6 +177,7 @@ class Worker:
             self.stalls.counts[name],
             tuple(dict.fromkeys(trouble for trouble in troubles if trouble)),
             guide(self.connectors[name]),
+            self.ingest.left_out[name],
         )
 
     def _callback_url(self, channel: str) -> str:

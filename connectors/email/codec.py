@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from connectors.email.bounces import Bounce
 from connectors.email.compose import Attachment, base_subject, compose, is_address, reply_subject
@@ -18,9 +17,6 @@ from connectors.email.mail import Mail, Unreadable, read_mail
 from connectors.email.settings import EmailSettings
 from connectors.email.threads import message_id, read_message_id, reply_address, thread_of
 from hub.contract import Delivery, File, Inbound, Parsed, Receipt
-
-Ignored = Literal["", "own", "bulk", "report"]
-"""Why nothing was made of a mail: it is our own, a newsletter that is dropped, or a report of no failure."""
 
 _SCRIPTS = {"ja": re.compile(r"[぀-ヿ]"), "ko": re.compile(r"[가-힯]"), "zh": re.compile(r"[㐀-鿿]")}
 """Japanese is written with Han characters too, so it is asked first."""
@@ -33,32 +29,32 @@ class Reader:
     settings: EmailSettings
     key: bytes
 
-    def parse(self, data: bytes, size: int, now_ms: int) -> tuple[Parsed, Ignored]:
+    def parse(self, data: bytes, size: int, now_ms: int) -> Parsed:
         """What a mail of `size` bytes means, of which `data` is all or the beginning."""
         try:
             mail = read_mail(data, self.settings.ours, self.key)
         except Unreadable as error:
-            return Parsed(unparsed=str(error)), ""
+            return Parsed(unparsed=str(error))
         if mail.kind == "own":
-            return Parsed(), "own"
+            return Parsed(left_out="a mail of our own that came back")
         if mail.bounce is not None:
             return self._bounced(mail.bounce)
         if mail.kind == "bulk" and self.settings.bulk == "drop":
-            return Parsed(), "bulk"
+            return Parsed(left_out="a newsletter (channels.email.bulk)")
         if not mail.sender.address:
-            return Parsed(unparsed=f"there is no sender's address in {mail.sender.name!r}"), ""
-        return Parsed(inbounds=(self._inbound(mail, len(data), size, now_ms),)), ""
+            return Parsed(unparsed=f"there is no sender's address in {mail.sender.name!r}")
+        return Parsed(inbounds=(self._inbound(mail, len(data), size, now_ms),))
 
-    def _bounced(self, bounce: Bounce) -> tuple[Parsed, Ignored]:
+    def _bounced(self, bounce: Bounce) -> Parsed:
         """A final failure is told to the conversation whose mail it was; what is only late, or arrived, to nobody."""
         if bounce.action != "failed":
-            return Parsed(), "report"
+            return Parsed(left_out="a report of no failure")
         ours = read_message_id(bounce.message_id, self.key)
         if ours is None:
-            return Parsed(unparsed=f"a mail came back that is none of ours: {bounce.message_id or 'it has no id'}"), ""
+            return Parsed(unparsed=f"a mail came back that is none of ours: {bounce.message_id or 'it has no id'}")
         whom, said = ", ".join(bounce.recipients), bounce.said or bounce.status
         because = " ".join(filter(None, ("the mail came back", whom and f"from {whom}", said and f"({said})")))
-        return Parsed(receipts=(Receipt(ours.conversation, "failed", ours.number, because=because),)), ""
+        return Parsed(receipts=(Receipt(ours.conversation, "failed", ours.number, because=because),))
 
     def _inbound(self, mail: Mail, read: int, size: int, now_ms: int) -> Inbound:
         lines = [_text(mail), *(f"[{note}]" for note in mail.notes)]

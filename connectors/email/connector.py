@@ -5,9 +5,8 @@ import dataclasses
 import datetime
 import ssl
 import time
-from collections import Counter
 
-from connectors.email.codec import Ignored, Reader, compose_answer, id_of
+from connectors.email.codec import Reader, compose_answer, id_of
 from connectors.email.compose import Attachment, is_address
 from connectors.email.inbox import Arrived, Inbox
 from connectors.email.loops import MOST, WITHIN_S, Budget
@@ -60,7 +59,6 @@ class Email(Connector):
         self._tls = ssl.create_default_context()
         self._inbox = Inbox(settings.imap, self._tls)
         self._budget = Budget()
-        self._ignored: Counter[Ignored] = Counter()
         self._outage = ""
 
     async def start(self, surroundings: Surroundings) -> None:
@@ -71,12 +69,7 @@ class Email(Connector):
         self._inbox.close()
 
     def health(self) -> str:
-        sentences = [self._inbox.trouble, self._outage]
-        if self._ignored["bulk"]:
-            sentences.append(f"{self._ignored['bulk']} newsletters were dropped since the start (channels.email.bulk)")
-        if self._ignored["own"]:
-            sentences.append(f"{self._ignored['own']} mails of our own came back since the start, and were left out")
-        return "; ".join(filter(None, sentences))
+        return "; ".join(filter(None, (self._inbox.trouble, self._outage)))
 
     async def pull(self, cursor: str) -> Pulled:
         batch = await self._inbox.pull(cursor)
@@ -86,10 +79,7 @@ class Email(Connector):
         if NOT_GIVEN in raw.headers:
             return Parsed(unparsed=raw.headers[NOT_GIVEN])
         size = int(raw.headers.get(SIZE, len(raw.body)))
-        parsed, ignored = self._reader.parse(raw.body, size, raw.received_at_ms)
-        if ignored:
-            self._ignored[ignored] += 1
-        return parsed
+        return self._reader.parse(raw.body, size, raw.received_at_ms)
 
     async def deliver(self, delivery: Delivery) -> Verdict:
         if not is_address(delivery.address):

@@ -28,7 +28,7 @@ def settings(**more: Any) -> EmailSettings:
     return EmailSettings.model_validate({"address": "Kefu@example.com", "name": "花店"} | servers | more)
 
 
-def parse(data: bytes, size: int = 0, **more: Any) -> tuple[Parsed, str]:
+def parse(data: bytes, size: int = 0, **more: Any) -> Parsed:
     return Reader(settings(**more), KEY).parse(data, size or len(data), NOW_MS)
 
 
@@ -37,8 +37,8 @@ def mail(fields: str = "", text: str = "在吗") -> bytes:
 
 
 def inbound(data: bytes, size: int = 0, **more: Any) -> Inbound:
-    parsed, ignored = parse(data, size, **more)
-    assert ignored == ""
+    parsed = parse(data, size, **more)
+    assert parsed.left_out == ""
     (only,) = parsed.inbounds
     return only
 
@@ -139,13 +139,13 @@ def test_a_person_is_not_marked() -> None:
 
 
 def test_newsletters_may_be_dropped_and_are_counted() -> None:
-    assert parse(sample("newsletter"), bulk="drop") == (Parsed(), "bulk")
-    assert parse(mail(), bulk="drop")[0].inbounds
+    assert parse(sample("newsletter"), bulk="drop") == Parsed(left_out="a newsletter (channels.email.bulk)")
+    assert parse(mail(), bulk="drop").inbounds
 
 
 def test_our_own_mail_that_comes_back_is_left_out_and_counted() -> None:
     ours = compose_answer(Delivery("a@example.net", "x", "k", CHAT, 1), settings(), KEY, DATE, [])
-    assert parse(ours) == (Parsed(), "own")
+    assert parse(ours) == Parsed(left_out="a mail of our own that came back")
 
 
 def bounce(action: str, id_: str) -> bytes:
@@ -159,14 +159,14 @@ def bounce(action: str, id_: str) -> bytes:
 
 
 def test_a_bounce_names_the_conversation_and_the_number_of_what_came_back() -> None:
-    parsed, _ = parse(bounce("failed", message_id(CHAT, 57, "example.com", KEY)))
+    parsed = parse(bounce("failed", message_id(CHAT, 57, "example.com", KEY)))
     because = "the mail came back from zhang@example.net (550 5.1.1 nobody)"
     assert parsed == Parsed(receipts=(Receipt(CHAT, "failed", 57, because=because),))
 
 
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded"])
 def test_what_is_late_or_has_arrived_is_no_failure(action: str) -> None:
-    assert parse(bounce(action, message_id(CHAT, 57, "example.com", KEY))) == (Parsed(), "report")
+    assert parse(bounce(action, message_id(CHAT, 57, "example.com", KEY))) == Parsed(left_out="a report of no failure")
 
 
 def test_what_cannot_be_placed_is_kept_as_unparsed() -> None:
@@ -175,7 +175,7 @@ def test_what_cannot_be_placed_is_kept_as_unparsed() -> None:
         (b"\r\n", "a mail of 2 bytes without any text"),
         (b"From: nobody\r\n\r\nx", "there is no sender's address in 'nobody'"),
     ):
-        assert parse(data) == (Parsed(unparsed=because), "")
+        assert parse(data) == Parsed(unparsed=because)
 
 
 def test_of_a_mail_that_was_cut_the_text_is_there_and_no_half_of_a_file() -> None:
@@ -189,8 +189,8 @@ def test_of_a_mail_that_was_cut_the_text_is_there_and_no_half_of_a_file() -> Non
 
 @given(st.binary(max_size=300))
 def test_any_bytes_mean_something_or_are_kept(data: bytes) -> None:
-    parsed, ignored = parse(data)
-    assert parsed.inbounds or parsed.receipts or parsed.unparsed or ignored
+    parsed = parse(data)
+    assert parsed.inbounds or parsed.receipts or parsed.unparsed or parsed.left_out
 
 
 # --- out -----------------------------------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ LONGEST_WORDS = 200
 # --- updates in ------------------------------------------------------------------------------------------------------
 
 
-class Elsewhere(Exception):
-    """It was said in a group or channel, whose type is the message: only private chats are with customers."""
+class _Elsewhere(Exception):
+    """It was said in a group or channel: only private chats are with customers."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -171,10 +171,12 @@ QUIET = frozenset({
 
 
 def parse(body: bytes, received_at_ms: int, account: str) -> Parsed:
-    """What an update means. Raises Elsewhere: it is not for us."""
+    """What an update means."""
     try:
         # Python's own decoder: msgspec's refuses half of a surrogate pair, which a phone may well send.
         inbound = _inbound(msgspec.convert(json.loads(body), Update), received_at_ms, account)
+    except _Elsewhere as place:
+        return Parsed(left_out=f"said in a {place}, and only private chats are customers: take the bot out of it")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Parsed(unparsed=str(error))
     return Parsed(inbounds=[inbound] if inbound else [])
@@ -207,7 +209,7 @@ def _inbound(update: Update, received_at_ms: int, account: str) -> Inbound | Non
 def _said(told: Mapping[str, Any], account: str) -> Inbound | None:
     chat = msgspec.convert(told.get("chat"), Chat)
     if chat.type != "private":
-        raise Elsewhere(chat.type)
+        raise _Elsewhere(chat.type)
     message = msgspec.convert(told, Message)
     unsupported, files = _content(told)
     text = message.text or message.caption or message.sticker.emoji or message.dice.emoji
@@ -244,7 +246,7 @@ def _content(told: Mapping[str, Any]) -> tuple[str, list[File]]:
 def _pressed(press: Press, received_at_ms: int, account: str) -> Inbound:
     """The words on the button as if they had been written. Telegram does not say when: it was just now."""
     if press.message.chat.type != "private":
-        raise Elsewhere(press.message.chat.type)
+        raise _Elsewhere(press.message.chat.type)
     buttons = [button for row in press.message.reply_markup.inline_keyboard for button in row]
     text = next((button.text for button in buttons if button.callback_data == press.data), press.data)
     who = press.sender

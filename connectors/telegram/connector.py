@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
@@ -73,7 +72,6 @@ class Telegram(Connector):
         self._bot_id = self._token.partition(":")[0]
         self.pulls = settings.mode == "poll"
         self.routes = () if self.pulls else (WEBHOOK,)
-        self._elsewhere = Counter[str]()
         self._hooked, self._trouble = False, ""
 
     async def start(self, surroundings: Surroundings) -> None:
@@ -88,9 +86,7 @@ class Telegram(Connector):
         await self._http.aclose()
 
     def health(self) -> str:
-        left_out = ", ".join(f"{count} of a {type_}" for type_, count in self._elsewhere.items())
-        groups = "messages were left out, only private chats are customers: take the bot out of its groups"
-        return "; ".join(filter(None, [self._trouble, left_out and f"{groups} ({left_out})"]))
+        return self._trouble
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -98,11 +94,7 @@ class Telegram(Connector):
         codec.verify(raw, self._secret)
 
     def parse(self, raw: Raw) -> Parsed:
-        try:
-            return codec.parse(raw.body, raw.received_at_ms, self._bot_id)
-        except codec.Elsewhere as place:
-            self._elsewhere[str(place)] += 1
-            return Parsed()
+        return codec.parse(raw.body, raw.received_at_ms, self._bot_id)
 
     async def pull(self, cursor: str) -> Pulled:
         """Raises codec.NotGiven and httpx.HTTPError."""

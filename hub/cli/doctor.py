@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -208,6 +209,9 @@ def _channels_of(found: list[Health]) -> Iterator[Finding]:
         each = [health.channels[name] for health in found if name in health.channels]
         for trouble in dict.fromkeys(trouble for channel in each for trouble in channel.troubles):
             yield Finding("channel", f"{name}: {trouble}", f"see {each[0].guide}")
+        left_out = sum((Counter(channel.left_out) for channel in each), Counter[str]())
+        for because, times in left_out.most_common():
+            yield Finding("channel", f"{name}: left out since the start, {times} times: {because}")
         faults, stalls = sum(channel.faults for channel in each), sum(channel.stalls for channel in each)
         if faults or stalls:
             says = f"{name}: its connector went wrong {faults} times and held up a worker {stalls} times"

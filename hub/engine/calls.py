@@ -78,6 +78,8 @@ class ChannelHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands in the way of its messages at this moment."""
     guide: str = ""
     """Where its connector is described."""
+    left_out: dict[str, int] = {}
+    """How often it left something out on purpose, and why."""
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):

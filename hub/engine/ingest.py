@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -31,6 +31,8 @@ PULL = "PULL"
 IN_A_THREAD = 65_536
 """Bytes from which something is read beside the event loop."""
 READING_S = 10.0
+MOST_REASONS = 20
+"""For leaving something out, of one channel: a reason is a kind, and not what was left out."""
 APART = "attachment "
 """Stands before the key of a raw input that is kept apart."""
 CUT = "…"
@@ -73,6 +75,8 @@ class Ingest:
         self._knew, self._partitions = knew, partitions
         self.stumbled: Counter[str] = Counter()
         """How often a channel's connector made nothing, or rubbish, of a request."""
+        self.left_out: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """By channel, how often something was left out on purpose, and why."""
         self._under_way: Counter[str] = Counter()
 
     async def take(self, channel: str, parsed: Parsed, raw: Raw) -> None:
@@ -104,6 +108,8 @@ class Ingest:
         kept = encode_raw(raw)
         try:
             check(parsed)
+            if parsed.left_out:
+                self._leave_out(channel, _utf8(parsed.left_out))
             if not (parsed.inbounds or parsed.receipts or parsed.unparsed):
                 return []
             if len(kept) * max(1, len(parsed.inbounds) + len(parsed.receipts)) > RAW_IN_LOG:
@@ -120,6 +126,10 @@ class Ingest:
         if parsed.unparsed:
             commands.append(Addressed(*self._roster.unparsed(channel, _utf8(parsed.unparsed), kept)))
         return [command for command in commands if command is not None]
+
+    def _leave_out(self, channel: str, because: str) -> None:
+        counts = self.left_out[channel]
+        counts[because if because in counts or len(counts) < MOST_REASONS else "other reasons"] += 1
 
     async def _from(self, channel: str, inbound: Inbound, raw: str, came: Raw) -> Addressed | None:
         """The command that something becomes; None: the history has had it."""
@@ -207,6 +217,8 @@ def check(parsed: object) -> None:
     """Raise Rubbish unless it is what `parse` may answer."""
     if not isinstance(parsed, Parsed):
         raise Rubbish(f"{type(parsed).__name__} instead of Parsed")
+    if not isinstance(parsed.unparsed, str) or not isinstance(parsed.left_out, str):
+        raise Rubbish("Parsed.unparsed or left_out is no text")
     for inbound in parsed.inbounds:
         if not isinstance(inbound, Inbound):
             raise Rubbish(f"{type(inbound).__name__} instead of Inbound")

@@ -111,6 +111,15 @@ async def test_what_a_signature_has_proved_goes_to_that_conversation() -> None:
     assert rig.taken[0][0] == CHAT
 
 
+async def test_what_is_left_out_is_counted_by_its_reason_and_nothing_else() -> None:
+    rig = Rig()
+    for n in range(30):
+        await rig.ingest.take("parrot", Parsed(left_out=f"reason {min(n, 21)}"), RAW)
+    assert rig.taken == []
+    counts = rig.ingest.left_out["parrot"]
+    assert (counts["reason 0"], counts["other reasons"], counts.total()) == (1, 10, 30)
+
+
 @pytest.mark.parametrize("conversation", ["c7-abc", "a1-wang", "nonsense", "p7-other-abc"])
 async def test_a_conversation_of_another_kind_or_channel_is_rubbish(conversation: str) -> None:
     rig = Rig()
