@@ -1,5 +1,6 @@
 """What all processes of a hub must agree on: the number of partitions, the log's epoch, and what is skipped in it."""
 
+import asyncio
 import time
 
 import msgspec
@@ -13,6 +14,9 @@ from hub.errors import LogWentBack
 BUCKET, KEY = "HUB", "founding"
 STREAM = f"KV_{BUCKET}"
 """Where it stands, for the watermark: a hub that lost it would found itself anew."""
+
+SHOWS_WITHIN_S = 10.0
+"""A cluster refuses the second of two writes as soon as it has heard of the first, which it shows a little later."""
 
 
 class Founding(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,8 +43,15 @@ async def found(connection: Connection, partitions: int) -> Founding:
     The epoch is the moment of founding (Unix seconds): a hub begun anew in an emptied folder has another one.
     """
     mine = Founding(partitions, int(time.time()))
-    await Bucket(connection, BUCKET).swap(KEY, msgspec.json.encode(mine), 0)
-    return await read(connection)
+    first = await Bucket(connection, BUCKET).swap(KEY, msgspec.json.encode(mine), 0)
+    gives_up_at = time.monotonic() + (0 if first else SHOWS_WITHIN_S)
+    while True:
+        try:
+            return await read(connection)
+        except LogWentBack:
+            if time.monotonic() > gives_up_at:
+                raise
+            await asyncio.sleep(0.05)
 
 
 async def read(connection: Connection) -> Founding:

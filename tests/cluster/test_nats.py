@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from nats.js.api import StreamInfo
 
+from hub.bus import founding
 from hub.bus.bucket import Bucket
 from hub.bus.connection import Connection, connect, insist
 from hub.bus.lease_stream import LeaseStream
@@ -118,6 +119,13 @@ async def test_a_server_that_dies_is_started_again_and_catches_up(
     assert data is not None
     reached = writer.seq
     await until(lambda: noted(data, reached))
+
+
+async def test_nodes_that_found_a_hub_at_the_same_moment_agree(connection: Connection) -> None:
+    for partitions in range(1, 21):
+        founded = await asyncio.gather(*(founding.found(connection, partitions + 100 * n) for n in range(10)))
+        assert len(set(map(repr, founded))) == 1
+        await connection.jetstream().delete_stream(founding.STREAM)
 
 
 async def noted(data: Path, seq: int) -> bool:
