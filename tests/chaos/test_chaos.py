@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.play import play
 from tests.chaos.run import Crowd
 
@@ -28,7 +30,13 @@ async def test_a_hub_that_acknowledges_too_early_is_found_out(tmp_path: Path) ->
 
 
 async def test_a_hub_without_a_fence_is_found_out(tmp_path: Path) -> None:
+    """A worker that is stopped has a batch on its way more often than not, but not each time."""
     module = f"{BROKEN}.unfenced"
-    result = await play(tmp_path, SMALL, 30, 7, module=module, only=("wake_zombie",), pairs=0, drain_s=20)
-    assert "wake_zombie" in result.faults, result.toothless
-    assert result.verdict.lost + result.verdict.duplicated + result.verdict.holes > 0
+    for seed in (7, 8, 9):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        result = await play(folder, SMALL, 30, seed, module=module, only=("wake_zombie",), pairs=0, drain_s=20)
+        assert "wake_zombie" in result.faults, result.toothless
+        if result.verdict.lost + result.verdict.duplicated + result.verdict.holes > 0:
+            return
+    pytest.fail("three runs without a fence, and nothing is wrong")
