@@ -42,7 +42,7 @@ class Circuit:
 
 
 class Rate:
-    """Spreads calls evenly: at most `per_second` (0: any number), and a burst of one second's worth."""
+    """Spreads calls evenly: in no second more than `per_second` (0: any number), also after a pause."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
@@ -56,8 +56,7 @@ class Rate:
         if not self._per_second:
             return 0.0
         gap_s = max(1, workers) / self._per_second
-        at = max(self._free_at, now_s - 1.0) + gap_s
-        wait_s = max(0.0, at - now_s)
-        if wait_s <= longest_s:
-            self._free_at = at
-        return wait_s
+        at = max(self._free_at, now_s)
+        if at - now_s <= longest_s:
+            self._free_at = at + gap_s
+        return at - now_s
