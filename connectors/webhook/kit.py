@@ -52,9 +52,9 @@ class ShopFarSide:
     def url(self) -> str:
         return self._shop.url
 
-    def settings(self, base_url: str) -> dict[str, Any]:
+    def settings(self, *urls: str) -> dict[str, Any]:
         settings = self._shop.settings()
-        return settings | {"out": settings["out"] | {"url": f"{base_url}{self.sends}"}}
+        return settings | {"out": settings["out"] | {"url": f"{urls[0]}{self.sends}"}}
 
     def secrets(self) -> Sequence[str]:
         return (TELL_SECRET, REPLY_SECRET)

@@ -56,8 +56,8 @@ class WeComFarSide:
     def url(self) -> str:
         return self._wecom.url
 
-    def settings(self, base_url: str) -> dict[str, Any]:
-        return self._wecom.settings() | {"base_url": base_url}
+    def settings(self, *urls: str) -> dict[str, Any]:
+        return self._wecom.settings() | {"base_url": urls[0]}
 
     def secrets(self) -> Sequence[str]:
         account = self._wecom.account

@@ -83,8 +83,8 @@ class Parrot:
         await self._http.aclose()
         await self._server.__aexit__(kind, error, trace)
 
-    def settings(self, base_url: str) -> dict[str, Any]:
-        return {"account": self.account, "secret": self.secret, "base_url": base_url}
+    def settings(self, *urls: str) -> dict[str, Any]:
+        return {"account": self.account, "secret": self.secret, "base_url": urls[0]}
 
     def secrets(self) -> Sequence[str]:
         return (self.secret,)
