@@ -1,12 +1,18 @@
 """A few values that all processes share, changed only by who has seen the last change."""
 
+import asyncio
+import time
+
 import msgspec
-from nats.js import api
-from nats.js.errors import KeyWrongLastSequenceError, NotFoundError
+from nats.js import JetStreamContext, api
+from nats.js.errors import BucketNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
 
 from hub.bus.connection import Connection, insist
 from hub.bus.streams import keep_stream
+
+SHOWS_WITHIN_S = 10.0
+"""A cluster may have heard of a write, and refuse what contradicts it, a moment before it shows it."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -71,5 +77,15 @@ class Bucket:
                 allow_direct=replicas == 1,
             )
             await keep_stream(self._connection, js, config)
-            self._opened = await insist(self._connection, lambda: js.key_value(self._name))
+            self._opened = await self._shown(js)
         return self._opened
+
+    async def _shown(self, js: JetStreamContext) -> KeyValue:
+        gives_up_at = time.monotonic() + SHOWS_WITHIN_S
+        while True:
+            try:
+                return await insist(self._connection, lambda: js.key_value(self._name))
+            except BucketNotFoundError:
+                if time.monotonic() > gives_up_at:
+                    raise
+                await asyncio.sleep(0.05)

@@ -6,7 +6,7 @@ import time
 import msgspec
 from nats.js.errors import NotFoundError
 
-from hub.bus.bucket import Bucket
+from hub.bus.bucket import SHOWS_WITHIN_S, Bucket
 from hub.bus.connection import Connection, insist
 from hub.bus.log import CURE
 from hub.errors import LogWentBack
@@ -14,9 +14,6 @@ from hub.errors import LogWentBack
 BUCKET, KEY = "HUB", "founding"
 STREAM = f"KV_{BUCKET}"
 """Where it stands, for the watermark: a hub that lost it would found itself anew."""
-
-SHOWS_WITHIN_S = 10.0
-"""A cluster refuses the second of two writes as soon as it has heard of the first, which it shows a little later."""
 
 
 class Founding(msgspec.Struct, frozen=True, omit_defaults=True):

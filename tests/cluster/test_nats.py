@@ -121,11 +121,14 @@ async def test_a_server_that_dies_is_started_again_and_catches_up(
     await until(lambda: noted(data, reached))
 
 
-async def test_nodes_that_found_a_hub_at_the_same_moment_agree(connection: Connection) -> None:
-    for partitions in range(1, 21):
-        founded = await asyncio.gather(*(founding.found(connection, partitions + 100 * n) for n in range(10)))
+async def test_nodes_that_found_a_hub_at_the_same_moment_agree(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hub in range(12):
+        monkeypatch.setattr(founding, "BUCKET", f"HUB{hub}")
+        monkeypatch.setattr(founding, "STREAM", f"KV_HUB{hub}")
+        founded = await asyncio.gather(*(founding.found(connection, 1 + node) for node in range(10)))
         assert len(set(map(repr, founded))) == 1
-        await connection.jetstream().delete_stream(founding.STREAM)
 
 
 async def noted(data: Path, seq: int) -> bool:
