@@ -6,6 +6,7 @@
 Whatever waits ends when the stand-in ends.
 """
 
+import abc
 import asyncio
 import contextlib
 from collections import defaultdict
@@ -32,7 +33,7 @@ F = TypeVar("F", bound=msgspec.Struct)
 T = TypeVar("T")
 
 
-class StandIn(Generic[F]):
+class StandIn(abc.ABC, Generic[F]):
     """A platform on loopback. `faults` are its switches, `url` its base URL while it runs; port 0 takes a free one."""
 
     def __init__(self, faults: F, port: int = 0) -> None:
@@ -43,9 +44,9 @@ class StandIn(Generic[F]):
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @abc.abstractmethod
     def app(self) -> Litestar:
         """What is served at `url`."""
-        raise NotImplementedError(f"{type(self).__name__} has no app")
 
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         """Open what it needs besides, and put it on `stack`, which closes it when nothing runs any more."""
