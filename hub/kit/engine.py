@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import itertools
 import threading
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,16 +60,15 @@ _names = itertools.count(1)
 
 @dataclasses.dataclass
 class Call:
-    """A call of `deliver`. `verdict` is None as long as there is none; `broken_off`: it never gave one."""
+    """A call of `deliver`. `verdict` is None as long as there is none; `broken_off`: it never gave one.
+
+    `ended_at` is in seconds of a clock that only goes forward, and None as long as it runs.
+    """
 
     delivery: Delivery
     verdict: Verdict | None = None
     broken_off: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended, one way or the other."""
-        return self.verdict is not None or self.broken_off
+    ended_at: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,6 +237,8 @@ class Recorded(Connector):
         except asyncio.CancelledError:
             call.broken_off = True
             raise
+        finally:
+            call.ended_at = time.monotonic()
         await self._place.steps.at("before the verdict")
         return _soon(call.verdict)
 
