@@ -124,9 +124,8 @@ async def test_a_server_that_dies_is_started_again_and_catches_up(
 async def test_nodes_that_found_a_hub_at_the_same_moment_agree(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for hub in range(12):
-        monkeypatch.setattr(founding, "BUCKET", f"HUB{hub}")
-        monkeypatch.setattr(founding, "STREAM", f"KV_HUB{hub}")
+    for hub in range(200):
+        monkeypatch.setattr(founding, "KEY", f"founding{hub}")
         founded = await asyncio.gather(*(founding.found(connection, 1 + node) for node in range(10)))
         assert len(set(map(repr, founded))) == 1
 

@@ -4,6 +4,7 @@ A module runs its channel's stand-in and says what one visitor does there. What 
 stand-in's own record, never from the hub. To add a channel, add its module; nothing else names it.
 """
 
+import abc
 import importlib
 import importlib.util
 import pkgutil
@@ -21,52 +22,81 @@ HUBS_OWN = "h5"
 """The channel without a platform: it stands first, and each hub has it."""
 
 
-class Client:
-    """One visitor, and their own record of what they said and saw. What is defined here suits most platforms."""
+class Client(abc.ABC):
+    """One visitor, and their own record of what they said and saw."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         """What they wrote, in order."""
 
     @property
+    @abc.abstractmethod
     def live(self) -> bool:
-        """Whether they have a line to the hub; to a platform there always is one."""
-        return True
+        """Whether they have a line to the hub."""
 
+    @abc.abstractmethod
     def say(self, text: str) -> None:
         """Write a text: adds it to `texts`, and sends it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def taken(self) -> Sequence[bool]:
         """Of each text, whether the hub has acknowledged it, to the visitor or to their platform.
 
         Where a platform never hears of that: whether the platform has it.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def answers(self) -> Sequence[str]:
         """The texts that they got, in order, each as often as they saw it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def shown(self) -> Sequence[str]:
-        """The texts that they have before them, each side's in order. A platform shows them their own as written."""
-        return [*self.texts, *self.answers()]
+        """The texts that they have before them, each side's in order."""
 
+    @abc.abstractmethod
     def latencies_ms(self) -> Sequence[float]:
         """From saying to the hub's acknowledgement, where the visitor hears of that and their line was whole."""
-        return ()
 
+    @abc.abstractmethod
     async def open(self) -> None:
         """Get ready to write, however long the hub takes to come back."""
 
+    @abc.abstractmethod
     async def lose_line(self, how: Break) -> None:
-        """Lose the line and come back; nothing where the platform is between."""
+        """Lose the line and come back."""
 
+    @abc.abstractmethod
     async def leave(self) -> None:
         """Go away."""
 
 
-class Channel:
+class PlatformClient(Client):
+    """A visitor with a platform between them and the hub: what becomes of their line to it is not the hub's."""
+
+    @property
+    def live(self) -> bool:
+        """Always."""
+        return True
+
+    def shown(self) -> Sequence[str]:
+        """A platform shows them their own texts as they wrote them."""
+        return [*self.texts, *self.answers()]
+
+    def latencies_ms(self) -> Sequence[float]:
+        """They do not hear of the acknowledgement."""
+        return ()
+
+    async def open(self) -> None:
+        """They have the app."""
+
+    async def lose_line(self, how: Break) -> None:
+        """The platform comes through that by itself."""
+
+    async def leave(self) -> None:
+        """Nothing is left behind."""
+
+
+class Channel(abc.ABC):
     """One channel. `async with` runs what it is played with: the stand-in for its platform, mostly."""
 
     title = title_en = ""
@@ -86,17 +116,19 @@ class Channel:
     ) -> None:
         await self._played_with.__aexit__(kind, error, trace)
 
+    @abc.abstractmethod
     def settings(self) -> dict[str, Any]:
         """The channel's settings in config/hub.yaml; asked while the stand-in runs."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> Client:
         """A new visitor called `name`; `tag` is six letters that no other visitor has."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def join(self, hub_url: str) -> None:
         """The hub is up: the platform gets to know where, if it calls the hub."""
 
+    @abc.abstractmethod
     def trouble(self) -> None:
         """From now on the platform does what platforms do at times, and what must do no harm."""
 

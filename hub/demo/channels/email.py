@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.email.sandbox import MailSandbox
-from hub.demo.channels import Channel, Client
+from hub.demo.channels import Channel, PlatformClient
 
 FOLD_S = 1
 """Answers that an agent types within so many seconds are one mail. A shop waits longer, nobody who tries it does."""
@@ -13,7 +13,7 @@ ACCEPTS_AFTER_S = 0.3
 """So long a mail server takes before it says that it has a mail: a hub that dies within that does not know."""
 
 
-class MailVisitor(Client):
+class MailVisitor(PlatformClient):
     """One visitor's mailbox, as its webmail shows it. Nothing tells them that the hub has their mail."""
 
     def __init__(self, mail: MailSandbox, address: str) -> None:
@@ -57,8 +57,11 @@ class Email(Channel):
     def settings(self) -> dict[str, Any]:
         return self.mail.settings() | {"fold_s": FOLD_S}
 
-    def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> Client:
+    def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> PlatformClient:
         return MailVisitor(self.mail, f"{tag}@example.net")
+
+    def join(self, hub_url: str) -> None:
+        """It is the hub that asks for new mails."""
 
     def trouble(self) -> None:
         """Each mail comes to us twice, as by way of an alias; and the server is slow to say that it has ours."""

@@ -91,6 +91,12 @@ class H5(Channel):
     def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> Client:
         return PageVisitor(Robot(hub_url, http=self._http, rng=rng, name=name))
 
+    def join(self, hub_url: str) -> None:
+        """There is no platform."""
+
+    def trouble(self) -> None:
+        """There is no platform; their lines break in `PageVisitor.lose_line`."""
+
     def page(self, hub_url: str) -> str:
         return f"{hub_url}/chat"
 

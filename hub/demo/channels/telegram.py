@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.telegram.sandbox import PEOPLE, TelegramSandbox
-from hub.demo.channels import Channel, Client
+from hub.demo.channels import Channel, PlatformClient
 
 ANSWERS_AFTER_S = 0.3
 """So long Telegram takes to say that it has a message: a hub that dies within that does not know."""
 
 
-class Person(Client):
+class Person(PlatformClient):
     """One person's chat with the bot."""
 
     def __init__(self, telegram: TelegramSandbox, id_: int) -> None:
@@ -46,10 +46,13 @@ class Telegram(Channel):
     def settings(self) -> dict[str, Any]:
         return self.telegram.settings()
 
-    def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> Client:
+    def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> PlatformClient:
         id_ = next(self._ids)
         self.telegram.meet(id_, name)
         return Person(self.telegram, id_)
+
+    def join(self, hub_url: str) -> None:
+        """It is the hub that asks for news."""
 
     def trouble(self) -> None:
         """Telegram is slow to say that it has a message."""

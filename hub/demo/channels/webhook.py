@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.webhook.sandbox import ShopSandbox, Told
-from hub.demo.channels import Channel, Client
+from hub.demo.channels import Channel, PlatformClient
 
 AGAIN_S = 4.0
 """Before the shop tries again to tell the hub something: it gives up after three attempts, a hub comes back sooner."""
 
 
-class Customer(Client):
+class Customer(PlatformClient):
     """One customer's chat in the shop's app."""
 
     def __init__(self, shop: ShopSandbox, identity: str) -> None:
@@ -46,7 +46,7 @@ class Webhook(Channel):
     def join(self, hub_url: str) -> None:
         self.shop.callback_url = f"{hub_url}/callbacks/webhook"
 
-    def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> Client:
+    def client(self, hub_url: str, name: str, tag: str, rng: random.Random) -> PlatformClient:
         return Customer(self.shop, tag)
 
     def trouble(self) -> None:
