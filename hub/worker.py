@@ -37,7 +37,8 @@ from hub.clock import Clock
 from hub.contract import Connector, Surroundings
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
-from hub.domain.messages import Attachment, Teams
+from hub.domain.messages import Attachment
+from hub.domain.teams import Teams
 from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, ChannelHealth, Health, Outcome
 from hub.engine.files import Files
 from hub.engine.ingest import Ingest

@@ -18,10 +18,10 @@ from hub.domain.agent_state import Agent, Served, evolve
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import AgentSettings
 from hub.domain.origins import seen
 from hub.domain.phone import BLOCK_MARGIN, pages
 from hub.domain.refusals import NotFound, NotReady, Repeated
+from hub.domain.teams import AgentSettings
 
 __all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume"]
 

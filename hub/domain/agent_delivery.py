@@ -12,10 +12,11 @@ from hub.domain.agent_state import Agent, PhoneAttempt
 from hub.domain.attempts import UNCONFIRMED, Failure
 from hub.domain.commands import RecordVerdict
 from hub.domain.events import AnyEvent
-from hub.domain.messages import AgentSettings, Attachment, Limits, Outgoing
+from hub.domain.messages import Attachment, Limits, Outgoing
 from hub.domain.pace import earliest, earliest_repeat
 from hub.domain.phone import BLOCK_MARGIN, pieces
 from hub.domain.refusals import NotFound
+from hub.domain.teams import AgentSettings
 from hub.domain.text import cut, size
 
 

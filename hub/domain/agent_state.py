@@ -7,11 +7,12 @@ from hub.domain import outside
 from hub.domain.attempts import Attempt, note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
-from hub.domain.messages import AgentSettings, Block, Directory, Outgoing
+from hub.domain.messages import Block, Outgoing
 from hub.domain.origins import Origins, note
 from hub.domain.outside import OutsideIds
 from hub.domain.pace import HOUR_MS
 from hub.domain.phone import BLOCK_MARGIN, pages, pieces
+from hub.domain.teams import AgentSettings, Directory
 
 MOST_LETTERS = 20
 """So many dead letters can be sent again, the latest ones."""

@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import AgentSettings, Attachment, Block, Directory, Judgement, Profile, Reach, Teams
+from hub.domain.messages import Attachment, Block, Judgement, Profile, Reach
+from hub.domain.teams import AgentSettings, Directory, Teams
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):

@@ -4,18 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import (
-    AgentSettings,
-    Attachment,
-    Block,
-    Directory,
-    Outgoing,
-    Piece,
-    Profile,
-    Reach,
-    Status,
-    Teams,
-)
+from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Reach, Status
+from hub.domain.teams import AgentSettings, Directory, Teams
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):

@@ -19,10 +19,10 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
-from hub.domain.messages import AgentSettings, Directory, Teams
 from hub.domain.numbers import REST_MS, Numbers
 from hub.domain.origins import Origins, note, seen
 from hub.domain.refusals import NotFound, Repeated
+from hub.domain.teams import AgentSettings, Directory, Teams
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ import msgspec
 from hub.contract import Capabilities, Connector
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, KeepUnparsed
-from hub.domain.messages import AgentSettings, Limits, Team, Teams
+from hub.domain.messages import Limits
+from hub.domain.teams import AgentSettings, Team, Teams
 from hub.rules.model import AgentLine
 from hub.rules.ruleset import RuleSet
 

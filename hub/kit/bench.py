@@ -29,7 +29,8 @@ from hub.domain import ids
 from hub.domain.batch import decode_batch
 from hub.domain.commands import AnswerMessage, AnyCommand, PostMessage
 from hub.domain.events import Record
-from hub.domain.messages import AgentSettings, Judgement, Profile, Team, Teams
+from hub.domain.messages import Judgement, Profile
+from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.pulls import BUCKET
 from hub.engine.roster import limits_of
 from hub.kit.engine import PARTITIONS, Call, Engine, Place

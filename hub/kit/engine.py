@@ -27,7 +27,8 @@ from hub.clock import Clock
 from hub.contract import Connector, Delivery, Retry, Surroundings, Verdict
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, ChangeTeams, SetDuty
-from hub.domain.messages import Judgement, Teams
+from hub.domain.messages import Judgement
+from hub.domain.teams import Teams
 from hub.engine.calls import UNAVAILABLE, Health, Outcome
 from hub.engine.files import Files
 from hub.engine.ingest import Addressed, Ingest

@@ -15,8 +15,9 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
-from hub.domain.messages import AgentSettings, Block, Directory, Limits
+from hub.domain.messages import Block, Limits
 from hub.domain.refusals import Repeated
+from hub.domain.teams import AgentSettings, Directory
 
 ME = "a1-wang"
 # WeCom in small, so that its limits are met often.

@@ -8,8 +8,9 @@ from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import AgentSettings, Block, Directory, Limits, Team, Teams
+from hub.domain.messages import Block, Limits
 from hub.domain.refusals import NotFound, NotReady, Repeated
+from hub.domain.teams import AgentSettings, Directory, Team, Teams
 
 ME, NOON = "a1-wang", 1_764_043_200_000
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000

@@ -12,10 +12,10 @@ from hub.domain import queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import AgentSettings, Directory, Team, Teams
 from hub.domain.numbers import REST_MS
 from hub.domain.queue import Queue
 from hub.domain.refusals import NotFound, Repeated
+from hub.domain.teams import AgentSettings, Directory, Team, Teams
 
 DAY_MS = 24 * 3600 * 1000
 

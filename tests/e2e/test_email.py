@@ -26,7 +26,8 @@ from hub.domain import ids
 from hub.domain.batch import decode_batch
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
-from hub.domain.messages import AgentSettings, Attachment, Judgement, Team, Teams
+from hub.domain.messages import Attachment, Judgement
+from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Outcome
 from hub.engine.files import Files
 from hub.engine.ingest import Ingest

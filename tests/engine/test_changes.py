@@ -12,7 +12,8 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain import ids
 from hub.domain.batch import decode_batch, encode_record
-from hub.domain.messages import AgentSettings, Judgement, Limits, Profile, Reach
+from hub.domain.messages import Judgement, Limits, Profile, Reach
+from hub.domain.teams import AgentSettings
 from hub.domain.views import Audience
 from hub.engine.calls import Page
 from hub.engine.roster import limits_of

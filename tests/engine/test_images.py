@@ -10,8 +10,9 @@ from hub.domain import ids
 from hub.domain.batch import Entry, encode_entry
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import Record
-from hub.domain.messages import AgentSettings, Judgement, Profile, Team, Teams
+from hub.domain.messages import Judgement, Profile
 from hub.domain.refusals import Refusal
+from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Page
 from hub.engine.kinds import kinds
 from hub.engine.slots import RECENT, Slot

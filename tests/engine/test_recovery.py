@@ -17,7 +17,8 @@ from hub.domain import ids
 from hub.domain.batch import decode_batch, encode_entry
 from hub.domain.commands import Origin
 from hub.domain.ids import kind_of
-from hub.domain.messages import AgentSettings, Limits
+from hub.domain.messages import Limits
+from hub.domain.teams import AgentSettings
 from hub.engine import checkpoints
 from hub.engine.calls import Denied, Page
 from hub.engine.checkpoints import Checkpoints

@@ -6,7 +6,7 @@ from hub.bus.server import EmbeddedServer
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain import ids
-from hub.domain.messages import AgentSettings, Team, Teams
+from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Denied
 from tests.engine.rig import Rig, conversation, until
 from tests.engine.test_owner import stored
