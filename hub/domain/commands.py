@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import Attachment, Block, Judgement, Profile, Reach
-from hub.domain.teams import AgentSettings, Directory, Teams
+from hub.domain.messages import Attachment, Block, Judgement, Profile, Reach, Wait
+from hub.domain.teams import AgentSettings, Directory, Hours, Lookup, Patience, Teams
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -84,13 +84,20 @@ class ChangeMessage(Command, frozen=True):
 
 
 class Assign(Command, frozen=True):
-    """The queue has chosen `agent`. `phone`: messages must be relayed to the agent entity, for their phone."""
+    """The queue has chosen `agent`, and why. `phone`: messages must be relayed to the agent entity, for their phone."""
 
     agent: str
     display: str
     no: int
     team: str
     phone: bool
+    because: str = ""
+    team_display: str = ""
+    patience: Patience = Patience()
+    lead: str = ""
+    """The team's, by entity id."""
+    taken: bool = False
+    """The agent has taken it themself: there is nothing to accept."""
 
 
 class TellWaiting(Command, frozen=True):
@@ -102,20 +109,48 @@ class TellWaiting(Command, frozen=True):
     on_duty: bool
     lost: str = ""
     """The agent who had it, and is in rules/teams.yaml no more."""
+    wait: Wait = Wait()
 
 
 class CloseConversation(Command, frozen=True):
     """End the conversation; the visitor's next message reopens it."""
 
     by: str
+    because: str = ""
 
 
 class TransferConversation(Command, frozen=True):
-    """Give the conversation to another agent or back to a team; `agent` and `team` are ids/names, one is set."""
+    """Give the conversation to another agent or back to a team; `agent` and `team` are ids/names, one is set.
+
+    `note` is for whoever gets it; `because` says why where nobody has decided it (a shift has ended).
+    """
 
     by: str
     agent: str = ""
     team: str = ""
+    note: str = ""
+    because: str = ""
+
+
+class AcceptConversation(Command, frozen=True):
+    """The assignee has seen it, and will answer."""
+
+    agent: str
+
+
+class HoldConversation(Command, frozen=True):
+    """Its clocks stop, for the agent waits for somebody else; they go on when the visitor writes, or on `on=False`."""
+
+    by: str
+    on: bool
+
+
+class WriteNote(Command, frozen=True):
+    """A note between agents, which the visitor never sees."""
+
+    by: str
+    text: str
+    display: str = ""
 
 
 class ReturnConversation(Command, frozen=True):
@@ -164,6 +199,31 @@ class Enqueue(Command, frozen=True):
     agent: str = ""
     avoid: str = ""
     """An agent who must not get it now: they just gave it away."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
+    """The visitor's."""
+    last: str = ""
+    """Who served the visitor before, by entity id."""
+    last_ms: int = 0
+    """When that ended."""
+
+
+class Take(Command, frozen=True):
+    """An agent wants what waits under number `no`, or this conversation; or with neither the next in their lines.
+
+    However many they have already: it is they who decide that.
+    """
+
+    agent: str
+    no: int = 0
+    conversation: str = ""
+
+
+class ListWaiting(Command, frozen=True):
+    """An agent wants to know who waits in the lines of their teams."""
+
+    agent: str
 
 
 class Leave(Command, frozen=True):
@@ -177,6 +237,7 @@ class SetDuty(Command, frozen=True):
 
     agent: str
     on: bool
+    because: str = ""
 
 
 # --- to an agent ---------------------------------------------------------------------------------------------------
@@ -188,6 +249,8 @@ class ConfigureAgent(Command, frozen=True):
     settings: AgentSettings | None
     """None: teams.yaml names them no more."""
     directory: Directory = Directory()
+    shift: Hours | None = None
+    handover_s: int = 300
 
 
 class ReceiveText(Command, frozen=True):
@@ -200,6 +263,8 @@ class ReceiveText(Command, frozen=True):
     unsupported: str = ""
     """Not empty: it was not a text but this kind (location, link …)."""
     files: tuple[Attachment, ...] = ()
+    lookup: Lookup | None = None
+    """Filled in by the pipeline in the owner, where the text names somebody or a quick reply."""
 
 
 class Serve(Command, frozen=True):
@@ -211,6 +276,8 @@ class Serve(Command, frozen=True):
     team: str
     backlog: tuple[Block, ...] = ()
     skipped: int = 0
+    note: str = ""
+    """What the agent before them has left for them."""
 
 
 class ShowMessage(Command, frozen=True):
@@ -237,6 +304,46 @@ class TellRefused(Command, frozen=True):
     text: str
     because: str
     now_with: str = ""
+
+
+class TellWaitingList(Command, frozen=True):
+    """Who waits in the lines of this agent's teams, the first first: number, name, team and seconds of each."""
+
+    waiting: tuple[tuple[int, str, str, int], ...]
+    more: int = 0
+    """So many stand behind them."""
+
+
+class TellNotTaken(Command, frozen=True):
+    """What the agent wanted to take they did not get."""
+
+    no: int
+    because: str
+
+
+class Remind(Command, frozen=True):
+    """A visitor waits for the first answer in conversation `no` since `waited_s`.
+
+    To the assignee, or to the lead of `team` of whom `display` has it.
+    """
+
+    conversation: str
+    no: int
+    name: str
+    waited_s: int
+    display: str = ""
+    team: str = ""
+
+
+class NoteMissed(Command, frozen=True):
+    """The agent has not accepted, or not answered, a conversation in time: it went to another."""
+
+    conversation: str
+    no: int
+
+
+class NoteActive(Command, frozen=True):
+    """The agent has just answered at a desk."""
 
 
 class TellUndelivered(Command, frozen=True):
@@ -313,6 +420,8 @@ class KeepUnparsed(Command, frozen=True):
 AnyCommand = (
     Tick | PostMessage | ReceiveMessage | AnswerMessage | ChangeMessage | Assign | TellWaiting | CloseConversation
     | TransferConversation | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue
+    | AcceptConversation | HoldConversation | WriteNote | Take | ListWaiting | TellWaitingList | TellNotTaken | Remind
+    | NoteMissed | NoteActive
     | Leave | SetDuty | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | TellUndelivered
     | TellChanged
     | RecordVerdict | RecordReceipt | RetryDelivery | DropDelivery | KeepUnparsed

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Reach, Status
-from hub.domain.teams import AgentSettings, Directory, Teams
+from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Reach, Status, Wait
+from hub.domain.teams import AgentSettings, Directory, Hours, Patience, Teams
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -88,6 +88,12 @@ class QueueJoined(Event, frozen=True):
     agent: str = ""
     avoid: str = ""
     because: str = ""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
+    last: str = ""
+    """Who served the visitor before, by entity id."""
+    last_ms: int = 0
 
 
 class WaitTold(Event, frozen=True):
@@ -97,6 +103,7 @@ class WaitTold(Event, frozen=True):
     team: str
     position: int
     on_duty: bool
+    wait: Wait = Wait()
 
 
 class Assigned(Event, frozen=True):
@@ -112,6 +119,54 @@ class Assigned(Event, frozen=True):
     skipped: int = 0
     before: str = ""
     """Who had it until now and has a phone: they are told."""
+    because: str = ""
+    """Why the queue chose them."""
+    team_display: str = ""
+    patience: Patience = Patience()
+    lead: str = ""
+    taken: bool = False
+    note: str = ""
+    """What the agent before has left for them."""
+
+
+class Accepted(Event, frozen=True):
+    """The assignee has seen it, and will answer."""
+
+    agent: str
+
+
+class Reminded(Event, frozen=True):
+    """Nobody has answered yet (relayed to `to`, the assignee or the team's lead)."""
+
+    to: str
+    agent: str
+    display: str
+    no: int
+    name: str
+    team: str
+    waited_s: int
+    lead: bool = False
+
+
+class Nudged(Event, frozen=True):
+    """The visitor was asked whether they are still there; without a word from them it is closed in `closes_s`."""
+
+    closes_s: int
+
+
+class HoldSet(Event, frozen=True):
+    """The conversation's clocks stand still, or go on."""
+
+    by: str
+    on: bool
+
+
+class NoteWritten(Event, frozen=True):
+    """A note between agents."""
+
+    by: str
+    display: str
+    text: str
 
 
 class AssignRefused(Event, frozen=True):
@@ -190,6 +245,8 @@ class Transferred(Event, frozen=True):
     priority: int
     no: int
     phone: bool
+    note: str = ""
+    because: str = ""
 
 
 class Returned(Event, frozen=True):
@@ -202,6 +259,8 @@ class Returned(Event, frozen=True):
     priority: int
     lost: bool = False
     """The queue has noticed first: the conversation stands in line, and it is the agent who is told."""
+    missed: bool = False
+    """They did not accept or answer it in time (relayed to them too)."""
 
 
 class PhoneSet(Event, frozen=True):
@@ -223,6 +282,7 @@ class Closed(Event, frozen=True):
     agent: str = ""
     no: int = 0
     phone: bool = False
+    because: str = ""
 
 
 class MessageReleased(Event, frozen=True):
@@ -263,6 +323,20 @@ class Enqueued(Event, frozen=True):
     priority: int
     agent: str = ""
     avoid: str = ""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
+    last: str = ""
+    last_ms: int = 0
+
+
+class Overflowed(Event, frozen=True):
+    """The conversation stands in the line of `team` as well from now on."""
+
+    conversation: str
+    no: int
+    team: str
+    because: str
 
 
 class Told(Event, frozen=True):
@@ -275,6 +349,23 @@ class Told(Event, frozen=True):
     on_duty: bool
     lost: str = ""
     """The agent who had it, and is in teams.yaml no more."""
+    wait: Wait = Wait()
+
+
+class TakeRefused(Event, frozen=True):
+    """The agent does not get what they wanted to take (relayed back)."""
+
+    agent: str
+    no: int
+    because: str
+
+
+class WaitingListed(Event, frozen=True):
+    """The agent is told who waits (relayed), as in TellWaitingList."""
+
+    agent: str
+    waiting: tuple[tuple[int, str, str, int], ...]
+    more: int = 0
 
 
 class Chosen(Event, frozen=True):
@@ -287,6 +378,10 @@ class Chosen(Event, frozen=True):
     team: str
     phone: bool
     because: str
+    team_display: str = ""
+    patience: Patience = Patience()
+    lead: str = ""
+    taken: bool = False
 
 
 class Left(Event, frozen=True):
@@ -302,6 +397,7 @@ class DutySet(Event, frozen=True):
 
     agent: str
     on: bool
+    because: str = ""
 
 
 # --- of an agent ---------------------------------------------------------------------------------------------------
@@ -314,6 +410,8 @@ class AgentConfigured(Event, frozen=True):
     directory: Directory = Directory()
     serving: tuple[str, ...] = ()
     """Where the agent has got a phone, or lost it: their conversations, which must know (relayed)."""
+    shift: Hours | None = None
+    handover_s: int = 300
 
 
 class TextReceived(Event, frozen=True):
@@ -328,9 +426,54 @@ class TextReceived(Event, frozen=True):
 
 
 class DutyChanged(Event, frozen=True):
-    """上班 or 下班 (relayed to the queue)."""
+    """The agent is on duty or off from now on, and why (relayed to the queue).
+
+    `until_ms`: when that ends by itself, Unix ms; 0: when something else changes it.
+    """
 
     on: bool
+    because: str = ""
+    until_ms: int = 0
+
+
+class HandoverAsked(Event, frozen=True):
+    """The agent has gone off duty with open conversations: at `at_ms` they are given back unless the agent says no."""
+
+    at_ms: int
+    """Unix ms; 0: the agent keeps them."""
+
+
+class TakeAsked(Event, frozen=True):
+    """接入 `no`, or with 0 下一位 (relayed to the queue)."""
+
+    no: int = 0
+
+
+class ListAsked(Event, frozen=True):
+    """排队: who waits? (relayed to the queue)"""
+
+
+class HoldAsked(Event, frozen=True):
+    """挂起, or 恢复 (relayed to the conversation)."""
+
+    conversation: str
+    no: int
+    on: bool
+
+
+class NoteAsked(Event, frozen=True):
+    """备注 (relayed to the conversation)."""
+
+    conversation: str
+    no: int
+    text: str
+
+
+class AcceptAsked(Event, frozen=True):
+    """The agent has turned to a conversation (relayed to it)."""
+
+    conversation: str
+    no: int
 
 
 class AnswerChosen(Event, frozen=True):
@@ -377,6 +520,7 @@ class CloseAsked(Event, frozen=True):
 
     conversation: str
     no: int
+    because: str = ""
 
 
 class TransferAsked(Event, frozen=True):
@@ -386,6 +530,8 @@ class TransferAsked(Event, frozen=True):
     no: int
     agent: str = ""
     team: str = ""
+    note: str = ""
+    because: str = ""
 
 
 class Serving(Event, frozen=True):
@@ -535,6 +681,8 @@ AnyEvent = (
     | TransferAsked | Serving | ServingStopped | BlocksWaiting | NoteWaiting | Unreachable | MessageEdited | Reached
     | Attempted | AttemptSent | AttemptDelayed | AttemptRefused | DeliveryRetried | DeliveryDropped | ReceiptHad
     | Unparsed | ChangeBegun | MessageCorrected | MessageRecalled | ChangeAsked
+    | Accepted | Reminded | Nudged | HoldSet | NoteWritten | Overflowed | TakeRefused | WaitingListed | HandoverAsked
+    | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked
 )  # fmt: skip
 
 

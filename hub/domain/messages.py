@@ -144,6 +144,22 @@ class Piece(msgspec.Struct, frozen=True):
     message: Outgoing
 
 
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a visitor who waits is told beside their position."""
+
+    low_s: int = 0
+    high_s: int = 0
+    """It takes between so long and so long, most of the time; both 0: too little has been measured to say."""
+    full: bool = False
+    """More wait than the team's limit: their message is kept and answered later."""
+    opens_at_ms: int = 0
+    """When somebody will be on duty, Unix ms; 0: now, or nobody knows."""
+    away: str = ""
+    """How else to reach us, in Chinese,"""
+    away_en: str = ""
+    """and in English."""
+
+
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message of a conversation on its way to an agent's phone: who said what, under which number."""
 
