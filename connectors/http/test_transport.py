@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import ssl
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -13,6 +14,7 @@ from connectors.http import transport
 from connectors.http.transport import Transport
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+TOKEN = "7000000000:secret"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -238,6 +240,43 @@ async def test_what_is_no_whole_answer_is_an_error_of_httpx(answer: bytes, error
             await http.post("/", content=b"x")
         with pytest.raises(error):  # nothing of the first is left over
             await http.post("/", content=b"x")
+
+
+async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        broken,
+        Server(b"close").take,
+        Server(b"SSH-2.0 close\r\n").take,
+        Server(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nshort").take,
+        Server(b"HTTP/1.1 200").take,
+    ],
+)
+@pytest.mark.parametrize("size", [1, 50_000_000])
+async def test_no_error_holds_the_address_for_a_token_is_part_of_it(take: Answer, size: int) -> None:
+    async with client(take, answer_s=0.5) as http:
+        with pytest.raises(httpx.TransportError) as raised:
+            await http.post(f"/bot{TOKEN}/send", params={"access_token": TOKEN}, content=b"x" * size)
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def test_a_connection_that_is_never_made_is_told_without_the_address() -> None:
+    async with (
+        far_side(silent) as url,
+        httpx.AsyncClient(transport=Transport("https://127.0.0.1"), timeout=0.2) as http,
+    ):
+        with pytest.raises(httpx.ConnectTimeout) as raised:
+            await http.get(f"{url.replace('http', 'https')}/bot{TOKEN}/send")
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_where_nobody_listens_nothing_was_sent() -> None:
