@@ -336,6 +336,24 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
     assert server.requests[0].startswith(b"POST http://platform.invalid/ HTTP/1.1")
 
 
+@pytest.mark.parametrize(
+    ("take", "connect_s", "error"),
+    [
+        (Server(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").take, 20, httpx.ConnectError),
+        (silent, 0.2, httpx.ConnectTimeout),
+    ],
+)
+async def test_a_proxy_that_makes_no_tunnel_has_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch, take: Answer, connect_s: float, error: type[Exception]
+) -> None:
+    async with far_side(take) as url:
+        monkeypatch.setenv("https_proxy", url)
+        timeout, transport = httpx.Timeout(20, connect=connect_s), Transport("https://platform.invalid/")
+        async with httpx.AsyncClient(transport=transport, timeout=timeout) as http, asyncio.timeout(20):
+            with pytest.raises(error):
+                await http.post("https://platform.invalid/", content=b"x")
+
+
 async def test_a_proxy_is_not_for_this_machine_nor_for_whom_the_environment_excepts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

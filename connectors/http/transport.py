@@ -52,7 +52,8 @@ class Transport(httpx.AsyncBaseTransport):
                 ],
                 data=body.content,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=timeout.get("connect"), sock_read=timeout.get("read")),
+                # of name, connection, proxy and TLS together; sock_connect would be of the connection only
+                timeout=aiohttp.ClientTimeout(connect=timeout.get("connect"), sock_read=timeout.get("read")),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             failure = body.failure or _translated(error)
@@ -116,7 +117,8 @@ def _translated(error: Exception) -> httpx.TransportError:
     said = f"{type(error).__name__}: {_words(error)}".removesuffix(": ")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return httpx.ConnectTimeout(said)
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
+    # a proxy that refuses CONNECT has let nothing pass
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.InvalidURL):
         return httpx.ConnectError(said)
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout(said)
