@@ -424,7 +424,9 @@ async def test_a_file_arrives_whole_and_by_its_name(
     assert kept.content == content
 
 
-async def test_a_file_that_cannot_be_read_is_told(telegram: TelegramSandbox, bot: Telegram) -> None:
+async def test_a_file_that_cannot_be_read_is_told(
+    telegram: TelegramSandbox, bot: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away() -> AsyncIterator[bytes]:
         raise AttachmentsAway("no quorum")
         yield b""
@@ -433,11 +435,17 @@ async def test_a_file_that_cannot_be_read_is_told(telegram: TelegramSandbox, bot
         raise NoAttachment("gone")
         yield b""
 
+    async def stuck() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    monkeypatch.setattr(module, "DEADLINE_S", 1.0)
     telegram.say(ZHANG, "发我")
-    files = [Enclosed("a", "text/plain", 1, "", read) for read in (away, gone)]
+    files = [Enclosed("a", "text/plain", 1, "", read) for read in (away, gone, stuck)]
     assert [await deliver(bot, "", files=[file]) for file in files] == [
         Retry("the file cannot be read: no quorum", 5),
         Refused("the file cannot be read: gone"),
+        Retry("the file cannot be read: it takes too long", 5),
     ]
 
 
