@@ -8,6 +8,7 @@ import pytest
 
 from hub.contract import Connector
 from hub.kit import bench
+from hub.kit import run as kit_run
 from hub.kit.checks import CHECKS
 from hub.kit.run import run
 from hub.kit.subject import Subject
@@ -95,6 +96,14 @@ async def test_a_text_that_has_not_set_out_yet_is_waited_for(monkeypatch: pytest
     monkeypatch.setattr(bench, "FOLD_MS", int(3000 * bench.QUIET_S))
     results = await run(parrot(Patient), ["lost-verdicts", "restart-out", "retry-order"])
     assert [result.because for result in results if result.outcome != "held"] == []
+
+
+async def test_a_check_that_takes_too_long_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kit_run, "LIMIT_S", 0.01)
+    (result,) = await run(parrot(Called), ["arrives"])
+    assert (result.outcome, result.because) == (
+        "failed", "it was not done after 0.01 s: is the machine too busy for it?"
+    )  # fmt: skip
 
 
 async def test_an_exemption_is_shown_with_its_reason_and_nothing_is_tried() -> None:
