@@ -93,8 +93,10 @@ class Worker:
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
-        self.pipeline = Pipeline(self.rule_files.current, {n: limits_of(c.can) for n, c in self.connectors.items()})
-        self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
+        rules = self.rule_files.current
+        self.roster = Roster(self._teams(rules), founding.partitions, rules.replies)
+        limits = {name: limits_of(connector.can) for name, connector in self.connectors.items()}
+        self.pipeline = Pipeline(rules, limits, self.roster.names)
         self.history = History(database.url(self.settings))
         name = self.config.name(os.getpid())
         self.router = Router(name, connection, self.history, partitions=founding.partitions, epoch=founding.epoch)
@@ -103,7 +105,7 @@ class Worker:
         self.partitions = Partitions(
             connection,
             self.router,
-            kinds(self.pipeline.decide),
+            kinds(self.pipeline.decide, self.pipeline.decide_agent),
             self.connectors,
             self.files.enclose,
             count=founding.partitions,
@@ -131,8 +133,8 @@ class Worker:
         return teams_of(rules, self.connectors, self._partition_count)
 
     def _rules_changed(self, rules: RuleSet) -> None:
-        self.pipeline.rules = rules
-        self.roster.change(self._teams(rules))
+        self.roster.change(self._teams(rules), rules.replies)
+        self.pipeline.rules, self.pipeline.names = rules, self.roster.names
         self._announce_teams()
 
     def _announce_teams(self) -> None:

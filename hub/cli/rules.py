@@ -35,6 +35,6 @@ def read(folder: Path) -> str:
     files = read_rule_files(folder)
     found = load(files)
     return (
-        f"{folder}: {len(files)} files are right, {len(found.teams)} teams, {len(found.agents)} agents,"
+        f"{folder}: {len(files)} files are right, {len(found.roster.teams)} teams, {len(found.roster.agents)} agents,"
         f" version {found.version}"
     )

@@ -36,6 +36,15 @@ class Transfer(msgspec.Struct, frozen=True):
     no: int = 0
 
 
+class Quick(msgspec.Struct, frozen=True):
+    """快捷 or `/name`: the quick reply of this name. Not `sure`: where there is none, `text` is what they meant."""
+
+    name: str
+    no: int = 0
+    sure: bool = True
+    text: str = ""
+
+
 class Recall(msgspec.Struct, frozen=True):
     """撤回: the last answer is taken back."""
 

@@ -121,6 +121,8 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """or a team's name."""
     display: str = ""
     """What people call them."""
+    rest: str = ""
+    """What stands behind the name: a note for whoever bears it."""
     reply: str = ""
     """The text of a quick reply."""
 

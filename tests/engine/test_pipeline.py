@@ -19,7 +19,7 @@ class Stars:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def judge(self, text: str, routed: bool) -> Judgement:
+    def judge(self, text: str, routed: bool, channel: str = "", who: str = "") -> Judgement:
         self.asked.append(text)
         return Judgement("*", original=text)
 

@@ -8,7 +8,8 @@ import pytest
 
 from hub.rules.detect import Detector
 from hub.rules.load import FILTERS, ROUTING, TEAMS, load
-from hub.rules.model import AgentLine, FilterRule, Lines, RoutingRule, TeamLine
+from hub.rules.model import FilterRule, Lines, RoutingRule
+from hub.rules.roster import AgentLine, TeamLine
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"^## (\w+\.yaml)\n\n```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
