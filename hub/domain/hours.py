@@ -44,6 +44,17 @@ def opens_at(hours: Hours, now_ms: int) -> int | None:
     return now_ms if is_open else changes_ms
 
 
+def odd_edges(hours: Hours, now_ms: int) -> Iterator[tuple[datetime.datetime, bool]]:
+    """The beginnings and ends ahead that the clock shows twice (True) or jumps over (False), on the zone's clock."""
+    zone = ZoneInfo(hours.zone)
+    first = datetime.datetime.fromtimestamp(now_ms // 1000, zone).date()
+    for edge in itertools.chain.from_iterable(_joined(_in_minutes(hours, first))):
+        shown = datetime.datetime.combine(first, datetime.time()) + datetime.timedelta(minutes=edge)
+        early, late = _both(zone, shown)
+        if early != late:
+            yield shown, early < late
+
+
 def in_words(hours: Hours, *, english: bool = False) -> str:
     """The hours of a usual week as people read them, on the zone's clock: "周一至周五 09:00–18:00；周六 10:00–16:00".
 
@@ -114,12 +125,18 @@ def _spans_on(hours: Hours, day: datetime.date) -> Sequence[Span]:
 def _moment(zone: ZoneInfo, first: datetime.date, minutes: int) -> int:
     """The first moment (Unix ms) at which the zone's clock shows that time or a later one."""
     shown = datetime.datetime.combine(first, datetime.time()) + datetime.timedelta(minutes=minutes)
+    early, late = _both(zone, shown)
+    if early <= late:
+        return early * 1000
+    # In a gap both are only bounds: `late` still has the clock before the jump, `early` the one after it.
+    moments = range(late, early)
+    return (late + bisect.bisect_left(moments, shown, key=functools.partial(_shown, zone))) * 1000
+
+
+def _both(zone: ZoneInfo, shown: datetime.datetime) -> tuple[int, int]:
+    """What the clock's time means by the offset before a change and by that after it (PEP 495), Unix seconds."""
     early, late = shown.replace(tzinfo=zone), shown.replace(tzinfo=zone, fold=1)
-    if early.timestamp() <= late.timestamp():
-        return round(early.timestamp()) * 1000
-    # In a gap both are only bounds (PEP 495): `late` still has the clock before the jump, `early` the one after it.
-    moments = range(round(late.timestamp()), round(early.timestamp()))
-    return (moments.start + bisect.bisect_left(moments, shown, key=functools.partial(_shown, zone))) * 1000
+    return round(early.timestamp()), round(late.timestamp())
 
 
 def _shown(zone: ZoneInfo, moment: int) -> datetime.datetime:

@@ -29,7 +29,8 @@ def times_of(text: object) -> Times:
     Raises ValueError with what is wrong.
     """
     if not isinstance(text, str):
-        raise ValueError(f"must be times of work like 09:00-12:00, 13:30-18:00, or {CLOSED}, not {text}")  # noqa: TRY004 (pydantic reports only these)
+        given = "nothing (in braces, times with a comma stand in quotes)" if text is None else text
+        raise ValueError(f"must be times of work like 09:00-12:00, 13:30-18:00, or {CLOSED}, not {given}")  # noqa: TRY004 (pydantic reports only these)
     if text.strip() == CLOSED:
         return ()
     parts = re.split("[,、]", unicodedata.normalize("NFKC", text))
@@ -68,8 +69,7 @@ def days_of(name: str) -> tuple[int, ...]:
     if name == "daily":
         return tuple(range(7))
     if re.fullmatch(DAY_NAMES, name) is None:
-        cure = "; in braces, times with a comma stand in quotes" if _SPAN.fullmatch(name) else ""
-        raise ValueError(f'"{name}" names no days: write {", ".join(DAYS)}, two with - between, or daily{cure}')
+        raise ValueError(f'"{name}" names no days: write {", ".join(DAYS)}, two with - between, or daily')
     first, _, last = name.partition("-")
     start = DAYS.index(first)
     length = (DAYS.index(last or first) - start) % 7 + 1
@@ -106,13 +106,14 @@ def clashes(names: Sequence[str], expand: Callable[[str], Sequence[Day]]) -> Ite
             yield second, first
 
 
-def runs_into(weekly: Sequence[Times]) -> Iterator[str]:
-    """Times after midnight that meet those of the next day, in words."""
+def runs_into(weekly: Sequence[Times]) -> str | None:
+    """The first times after midnight that meet those of the next day, in words; None where all end before."""
     for day, times in enumerate(weekly):
         tomorrow = weekly[(day + 1) % 7]
         if times and tomorrow and times[-1].end - MINUTES > tomorrow[0].start:
             next_day = DAYS[(day + 1) % 7]
-            yield f"{DAYS[day]} {shown(times[-1])} lasts into {next_day} {shown(tomorrow[0])}"
+            return f"{DAYS[day]} {shown(times[-1])} lasts into {next_day} {shown(tomorrow[0])}"
+    return None
 
 
 def never_comes(zone: str, date: str, span: Span) -> bool:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hub.domain.hours import odd_edges
 from hub.marked_yaml import Path
 from hub.rules import calendar
 from hub.rules.findings import nearest
@@ -38,6 +39,16 @@ def check_roster(roster: Roster, written: Mapping[str, Any], dropped: Collection
         yield from _check_members(roster)
 
 
+def surprises(roster: Roster, now_ms: int) -> Iterator[Wrong]:
+    """What is right, but may surprise: times of a sound `roster` that a clock skips or shows twice within a year."""
+    for name, line in roster.hours.items():
+        hours = line.hours(roster.timezone)
+        for shown, twice in odd_edges(hours, now_ms):
+            does, counts = ("shows", "twice: the first") if twice else ("jumps over", "– the moment of the jump")
+            what = f"on {shown:%Y-%m-%d} the clock of {hours.zone} {does} {shown:%H:%M} {counts} counts"
+            yield Wrong(("hours", name), what, key=True)
+
+
 def check_replies(replies: Replies, written: Mapping[str, Any]) -> Iterator[Wrong]:
     """What is wrong with replies.yaml; `written` is teams.yaml."""
     teams = _names(written, "teams")
@@ -70,8 +81,8 @@ def _check_calendar(path: Path, line: CalendarLine, timezone: str) -> Iterator[W
         yield Wrong(path, "whose clock? write timezone: Asia/Shanghai at the top of the file, or here", key=True)
     elif not wrong:
         hours = line.hours(timezone)
-        for what in calendar.runs_into(hours.weekly):
-            yield Wrong(path, f"{what}: let one end where the other begins", key=True)
+        if overlap := calendar.runs_into(hours.weekly):
+            yield Wrong(path, f"{overlap}: let one end where the other begins", key=True)
         yield from _never(path, line, zone)
 
 
@@ -102,14 +113,21 @@ def _check_team(path: Path, team: TeamLine, names: Mapping[str, list[str]]) -> I
         yield Wrong((*path, "lead_s"), "nobody is told: name the lead as well")
     if team.overflow:
         yield from _unknown("team", team.overflow.team, names["teams"], (*path, "overflow", "team"))
-    steps = [(key, value) for key in ("remind_s", "lead_s", "pass_s") if (value := getattr(team, key))]
-    steps = [(key, value) for key, value in steps if key != "lead_s" or team.lead]
-    for (earlier, before), (later, after) in itertools.pairwise(steps):
-        if after <= before:
+    yield from _check_patience(path, team)
+
+
+def _check_patience(path: Path, team: TeamLine) -> Iterator[Wrong]:
+    """Reminder, lead and the next agent come one after the other."""
+    steps = [key for key in ("remind_s", "lead_s", "pass_s") if getattr(team, key) and (key != "lead_s" or team.lead)]
+    for earlier, later in itertools.pairwise(steps):
+        if getattr(team, later) <= getattr(team, earlier):
+            said = {key: f"{key} ({_said(team, key)})" for key in (earlier, later)}
             at = (*path, later if later in team.model_fields_set else earlier)
-            yield Wrong(
-                at, f"{later} ({after}) must be longer than {earlier} ({before}): all count from the assignment"
-            )
+            yield Wrong(at, f"{said[later]} must be longer than {said[earlier]}: all count from the assignment")
+
+
+def _said(team: TeamLine, key: str) -> str:
+    return f"{getattr(team, key)}{'' if key in team.model_fields_set else ' where nothing is said'}"
 
 
 def _circles(teams: Mapping[str, TeamLine]) -> Iterator[Wrong]:

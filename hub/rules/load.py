@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import pydantic
 from hub import marked_yaml
 from hub.errors import RulesError
 from hub.marked_yaml import MAX_CHARACTERS, Document, Malformed, Path
-from hub.rules.check_roster import check_replies, check_roster
+from hub.rules.check_roster import check_replies, check_roster, surprises
 from hub.rules.findings import Findings, nearest
 from hub.rules.fold import fold
 from hub.rules.model import FilterRule, Filters, Lines, Routing, Rule
@@ -60,6 +61,23 @@ def check(files: Mapping[str, str]) -> list[str]:
     except RulesError as error:
         return error.findings
     return []
+
+
+def remarks(files: Mapping[str, str], now_ms: int) -> list[str]:
+    """What is right in files that `load` takes, but may surprise at some time after `now_ms` (Unix), a line each."""
+    loading = _Loading(files)
+    roster = loading.parse(TEAMS, Roster)
+    for surprise in surprises(roster, now_ms) if roster is not None else ():
+        loading.find(TEAMS, surprise.path, surprise.what, key=surprise.key)
+    return loading.findings.lines()
+
+
+def schemas() -> dict[str, str]:
+    """JSON Schemas of the rule files for editors, by file name ("teams.json")."""
+    return {
+        f"{file.removesuffix('.yaml')}.json": json.dumps(model.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
+        for file, model in MODELS.items()
+    }
 
 
 def version_of(files: Mapping[str, str]) -> str:

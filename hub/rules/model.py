@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from hub.rules.detect import Detector
 
@@ -22,7 +22,11 @@ def _alternative(value: Any) -> list[str]:
     return words
 
 
-Alternative = Annotated[list[str], BeforeValidator(_alternative)]
+Alternative = Annotated[
+    list[str],
+    BeforeValidator(_alternative),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
 """One word, or a list of words that must all occur."""
 
 
