@@ -1,13 +1,18 @@
 """The rules stand in front of every text that is stored, and of no other."""
 
+from collections.abc import Iterable
+
 import pytest
 
-from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, Tick
+from hub.domain import agent
+from hub.domain.agent import Agent
+from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, ReceiveText, Tick
 from hub.domain.conversation import evolve, new
 from hub.domain.conversation_state import Conversation
 from hub.domain.events import AnyEvent, Attempted, AutoReplied, MessagePosted, Reached, Record
 from hub.domain.messages import Judgement, Limits, Profile, Reach
 from hub.domain.refusals import Jumped, Repeated
+from hub.domain.teams import AgentSettings, Lookup
 from hub.engine.pipeline import Pipeline
 
 ZHANG = Profile("h5", name="张三")
@@ -18,9 +23,11 @@ class Stars:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.who: list[tuple[str, str]] = []
 
     def judge(self, text: str, routed: bool, channel: str = "", who: str = "") -> Judgement:
         self.asked.append(text)
+        self.who.append((channel, who))
         return Judgement("*", original=text)
 
 
@@ -86,3 +93,39 @@ def test_what_waits_is_cut_to_what_the_channel_takes_now() -> None:
     (attempted,) = do(pipeline, state, Tick())
     assert isinstance(attempted, Attempted)
     assert len(attempted.text) == 200
+
+
+def test_the_rules_are_told_who_wrote_by_what_nobody_can_choose_for_themselves() -> None:
+    rules = Stars()
+    Pipeline(rules).decide(new("c7-abc"), PostMessage("k3v9", 1, "你好", ZHANG), None, 0)
+    do(Pipeline(rules), new(CHAT), ReceiveMessage("m1", "你好", 0, Profile("telegram", name="张三"), REACH))
+    assert rules.who == [("h5", "c7-abc"), ("telegram", "chat-1")]
+
+
+# --- agents ----------------------------------------------------------------------------------------------------------
+
+
+class Knows:
+    """Names that know one colleague, and remember for whom they were asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def lookup(self, text: str, teams: Iterable[str]) -> Lookup | None:
+        self.asked.append((text, tuple(teams)))
+        return Lookup(agent="a2-li", display="小李") if "@" in text else None
+
+
+def test_what_an_agents_text_names_is_looked_up_where_the_rules_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided: list[AnyCommand] = []
+    monkeypatch.setattr(agent, "decide", lambda state, command, origin, now_ms: decided.append(command) or [])
+    names, state = Knows(), Agent("a1-wang")
+    pipeline = Pipeline(Stars(), names=names)
+    pipeline.decide_agent(state, ReceiveText("m0", "转接 @小李", 0), None, 0)  # of whom nothing is known yet
+    state.settings = AgentSettings("a1-wang", "wang", "王芳", ("sales",), 5)
+    for text in ("转接 @小李", "您好"):
+        pipeline.decide_agent(state, ReceiveText("m1", text, 0), None, 0)
+    assert names.asked == [("转接 @小李", ("sales",)), ("您好", ("sales",))]
+    assert [isinstance(one, ReceiveText) and one.lookup for one in decided] == [
+        None, Lookup(agent="a2-li", display="小李"), None,
+    ]  # fmt: skip
