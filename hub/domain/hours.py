@@ -11,7 +11,7 @@ import bisect
 import datetime
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from hub.domain.teams import Hours, Span
@@ -100,8 +100,10 @@ def _openings(hours: Hours, now_ms: int) -> Iterator[tuple[int, int | None]]:
 
 def _in_minutes(hours: Hours, first: datetime.date) -> Iterator[tuple[int, int]]:
     """The spans on the zone's clock, in minutes from midnight of the day `first`."""
+    weekday = first.weekday()
     for number in range(HORIZON_DAYS + 4):
-        for span in _spans_on(hours, first + number * _DAY):
+        dated = hours.dates.get((first + number * _DAY).isoformat()) if hours.dates else None
+        for span in hours.weekly[(weekday + number) % 7] if dated is None else dated:
             yield number * MINUTES + span.start, number * MINUTES + span.end
 
 
@@ -115,11 +117,6 @@ def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         start, end = (next_start, next_end) if start is None else (start, max(end, next_end))
     if start is not None:
         yield start, end
-
-
-def _spans_on(hours: Hours, day: datetime.date) -> Sequence[Span]:
-    dated = hours.dates.get(day.isoformat()) if hours.dates else None
-    return hours.weekly[day.weekday()] if dated is None else dated
 
 
 def _moment(zone: ZoneInfo, first: datetime.date, minutes: int) -> int:

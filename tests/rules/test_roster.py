@@ -1,9 +1,14 @@
 """Wrong teams.yaml and replies.yaml: each finding with place and cure. And what right ones mean."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hub import marked_yaml
 from hub.domain.teams import Hours, Span
 from hub.rules.load import check, load, remarks, schemas
 from hub.rules.ruleset import RuleSet
@@ -13,6 +18,22 @@ MEMBERS = """\
 teams: {general: {display: 综}, aftersale: {display: 售}, billing: {display: 财}}
 agents:
   li: {display: 李, teams: [general, aftersale, billing], capacity: 3}
+"""
+ALL_KEYS = """\
+timezone: Asia/Shanghai
+hours:
+  h: {timezone: Europe/Berlin, mon-fri: 22:00-06:00, dates: {2026-10-01..2026-10-07: closed, 2026-10-09: 09:00-10:00}}
+teams:
+  general: {display: 综, hours: h, lead: li, overflow: {team: billing, after_s: 1}, pick: manual, max_waiting: 1}
+  aftersale: {display: 售, remind_s: 1, pass_s: 2, away: a}
+  billing: {display: 财}
+agents:
+  li: {display: 李, teams: [general, aftersale, billing], languages: [zh], shift: h, channel: w, address: a}
+weights: {email: 2}
+handover_s: 9
+visitors:
+  - {id: v, channel: email, who: ["*@a.example"], team: general, priority: 3}
+  - {id: w, who: [x], block: true}
 """
 
 
@@ -196,6 +217,25 @@ def test_the_schemas_for_editors_are_those_of_these_models() -> None:
     assert {file.name: file.read_text(encoding="utf-8") for file in (folder / "schema").iterdir()} == schemas()
     for file in folder.glob("*.yaml"):
         assert file.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema=schema/{file.stem}.json\n")
+
+
+JUNK = st.sampled_from(
+    [None, 0, -1, 10**30, 1.5, True, "", "x", "closed", "99:99-00:00", "A/B", "x" * 300, "*", [], {}, [[]], {"x": 1}]
+)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_whatever_stands_in_the_file_is_named_with_its_place(data: st.DataObject) -> None:
+    roster = marked_yaml.read(ALL_KEYS).value
+    for _ in range(data.draw(st.integers(1, 3))):
+        line, key = roster, data.draw(st.sampled_from([*roster, "x"]))
+        while line.get(key) and isinstance(line[key], dict) and data.draw(st.booleans()):
+            line = line[key]
+            key = data.draw(st.sampled_from([*line, "daily", "fri-mon", "general", "2026-13-01"]))
+        line[key] = data.draw(JUNK)
+    findings = check(files(teams=json.dumps(roster)))
+    assert all(re.match(r"\w+\.yaml:\d+:\d+ \S", line) for line in findings)
 
 
 # --- visitors whom the rules know -------------------------------------------------------------------------------------
