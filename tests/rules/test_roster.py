@@ -1,5 +1,6 @@
 """Wrong teams.yaml and replies.yaml: each finding with place and cure. And what right ones mean."""
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -233,7 +234,7 @@ def test_whatever_stands_in_the_file_is_named_with_its_place(data: st.DataObject
         while line.get(key) and isinstance(line[key], dict) and data.draw(st.booleans()):
             line = line[key]
             key = data.draw(st.sampled_from([*line, "daily", "fri-mon", "general", "2026-13-01"]))
-        line[key] = data.draw(JUNK)
+        line[key] = copy.deepcopy(data.draw(JUNK))
     findings = check(files(teams=json.dumps(roster)))
     assert all(re.match(r"\w+\.yaml:\d+:\d+ \S", line) for line in findings)
 
