@@ -18,10 +18,10 @@ def next_due(state: Agent) -> int | None:
 
 
 def tick(state: Agent, now_ms: int) -> list[AnyEvent]:
-    """What is due: conversations are given back, or the duty ends, or goes on."""
-    if 0 < state.handover_ms <= now_ms:
-        return _hand_over(state)
-    return _settle(state, state.presence, now_ms) if 0 < state.duty_until_ms <= now_ms else []
+    """What is due: the duty ends, or goes on; then, conversations are given back by those who are still off duty."""
+    if 0 < state.duty_until_ms <= now_ms:
+        return _settle(state, state.presence, now_ms)
+    return _hand_over(state) if 0 < state.handover_ms <= now_ms else []
 
 
 def say(state: Agent, now_ms: int, *, on: bool, because: Because = "said") -> list[AnyEvent]:

@@ -124,17 +124,25 @@ def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[
     if aim.late(state, command) or aim.outdated(state, conversation, command, now_ms):
         return switched
     written_ms = aim.latest(command, now_ms)
-    asked = list(takewhile(lambda held: 0 < held.asked_ms <= written_ms, state.held))
-    accepted: list[AnyEvent] = [e.AcceptAsked(conversation, no)]
-    if asked or state.serving[conversation].accepted:  # an answer says so too
-        accepted = []
-    return [*(e.AnswerChosen(conversation, no, held.text, held=True) for held in asked), *accepted, *switched]
+    asked = [
+        e.AnswerChosen(conversation, no, held.text, held=True)
+        for held in takewhile(lambda held: 0 < held.asked_ms <= written_ms, state.held)
+    ]
+    return [*(asked or _accept(state, conversation)), *switched]
+
+
+def _accept(state: Agent, conversation: str) -> list[AnyEvent]:
+    """The agent has turned to it, which its clock need be told but once; an answer says as much."""
+    served = state.serving[conversation]
+    return [] if served.accepted else [e.AcceptAsked(conversation, served.no)]
 
 
 def _take(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """Somebody who waits, with 0 the next. Text without a number may be for them from now on, or not."""
-    if no and aim.numbered(state, no) is not None:
-        return _choose(state, no, command, now_ms)
+    mine = aim.numbered(state, no)
+    if mine is not None:  # they turn to it; whether that answers a question of the hub's is not clear
+        late = aim.late(state, command) or aim.outdated(state, mine, command, now_ms)
+        return [*([] if late else _accept(state, mine)), *_switch(state, mine, command, now_ms, told=True)]
     doubt: list[AnyEvent] = [e.StickyChosen("")] if state.serving and not aim.late(state, command) else []
     return [e.TakeAsked(no), *doubt]
 
