@@ -1,6 +1,7 @@
 """The shape of teams.yaml: who answers, when, and by which policy; and of replies.yaml."""
 
 import difflib
+import re
 import zoneinfo
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from hub.rules.model import Lines, Name
 
 Seconds = Annotated[int, Field(ge=0, le=604_800)]
 """At most a week; 0: as long as it takes."""
+
+_SHORTCUT = re.compile(r"\w[^\s/]{0,19}")
 
 Display = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -40,8 +43,8 @@ def _language(text: str) -> str:
 
 
 def _shortcut(text: str) -> str:
-    if not 1 <= len(text) <= 20 or any(char.isspace() for char in text) or text[0] in "/#＃@＠":
-        raise ValueError(f'"{text:.40}" is no name of a reply: 1 to 20 characters without spaces, not / # or @ first')
+    if _SHORTCUT.fullmatch(text) is None:
+        raise ValueError(f'"{text:.40}" is no name of a reply: 1 to 20 characters without spaces or /, no sign first')
     return text
 
 

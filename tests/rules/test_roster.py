@@ -172,7 +172,7 @@ def test_findings_of_visitors(lines: list[str], findings: list[str]) -> None:
     ("replies", "findings"),
     [
         ("replies:\n  /a: x\n",
-         ['2:3 /a: "/a" is no name of a reply: 1 to 20 characters without spaces, not / # or @ first']),
+         ['2:3 /a: "/a" is no name of a reply: 1 to 20 characters without spaces or /, no sign first']),
         ("replies: {A: x, a: y}\n", ['1:17 a: "a" is "A" again: choose another name']),
         ("teams: {bill: {x: y}}\n", ['1:9 bill: unknown team "bill", did you mean "billing"?']),
         ("teams:\n  billing: {x: 3}\n", ["2:16 billing: x: must be text, not 3: put it in quotes"]),
