@@ -87,12 +87,11 @@ class Roster:
 
     def __init__(self, teams: Teams, partitions: int, replies: Replies | None = None) -> None:
         self._partitions = partitions
-        self.change(teams, replies)
+        self.change(teams, Names(teams, replies or Replies()))
 
-    def change(self, teams: Teams, replies: Replies | None = None) -> None:
-        """A new version of rules/teams.yaml is in force, and of rules/replies.yaml."""
-        self.teams = teams
-        self.names = Names(teams, replies or Replies())
+    def change(self, teams: Teams, names: Names) -> None:
+        """A new version of rules/teams.yaml is in force, and of the names in it and in rules/replies.yaml."""
+        self.teams, self.names = teams, names
         self._agents = {(agent.channel, agent.address.casefold()): agent.id for agent in teams.agents if agent.channel}
 
     def agent_id(self, name: str) -> str | None:

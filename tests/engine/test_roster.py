@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hub.domain import ids
 from hub.domain.teams import AgentSettings, Hours, Overflow, Patience, Span, Team, Teams
+from hub.engine.names import Names
 from hub.engine.roster import Roster, teams_of
 from hub.engine.rule_files import read_rule_files
 from hub.rules.load import load
@@ -80,6 +81,7 @@ def test_a_change_of_the_files_changes_whom_names_name() -> None:
     roster = Roster(teams_of(rules, {}, 32), 32, rules.replies)
     assert roster.names.named("李雷").agent == ids.agent_id(32, "li")
     changed = load({**files(teams=WRITTEN.replace("李雷", "李蕾")), "replies.yaml": "replies: {稍等: 请稍等}"})
-    roster.change(teams_of(changed, {}, 32), changed.replies)
+    teams = teams_of(changed, {}, 32)
+    roster.change(teams, Names(teams, changed.replies))
     assert [roster.names.named(name).display for name in ("李雷", "李蕾")] == ["", "李蕾"]
     assert roster.names.reply("稍等", ()) == "请稍等"
