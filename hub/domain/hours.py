@@ -44,6 +44,14 @@ def opens_at(hours: Hours, now_ms: int) -> int | None:
     return now_ms if is_open else changes_ms
 
 
+def length_ms(zone: str, date: str, span: Span) -> int:
+    """How long the span lasts that begins on that date ("2026-10-01"): 0 where the clock jumps over it."""
+    begin, end = (
+        _moment(ZoneInfo(zone), datetime.date.fromisoformat(date), minutes) for minutes in (span.start, span.end)
+    )
+    return end - begin
+
+
 def odd_edges(hours: Hours, now_ms: int) -> Iterator[tuple[datetime.datetime, bool]]:
     """The beginnings and ends ahead that the clock shows twice (True) or jumps over (False), on the zone's clock."""
     zone = ZoneInfo(hours.zone)

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from hub.domain.hours import MINUTES, opens_at
-from hub.domain.teams import Hours, Span
+from hub.domain.hours import MINUTES
+from hub.domain.teams import Span
 
 Day = TypeVar("Day", bound=Hashable)
 Times = tuple[Span, ...]
@@ -114,10 +114,3 @@ def runs_into(weekly: Sequence[Times]) -> str | None:
             next_day = DAYS[(day + 1) % 7]
             return f"{DAYS[day]} {shown(times[-1])} lasts into {next_day} {shown(tomorrow[0])}"
     return None
-
-
-def never_comes(zone: str, date: str, span: Span) -> bool:
-    """Whether the zone's clock jumps over the span on that date."""
-    noon_before = datetime.datetime.fromisoformat(f"{date}T12:00Z") - datetime.timedelta(days=2)
-    only = Hours(zone, ((),) * 7, {date: (span,)})
-    return opens_at(only, round(noon_before.timestamp() * 1000)) is None

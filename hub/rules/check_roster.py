@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hub.domain.hours import odd_edges
+from hub.domain.hours import length_ms, odd_edges
 from hub.marked_yaml import Path
 from hub.rules import calendar
 from hub.rules.findings import nearest
@@ -54,16 +54,13 @@ def check_replies(replies: Replies, written: Mapping[str, Any]) -> Iterator[Wron
     teams = _names(written, "teams")
     for team in replies.teams:
         yield from _unknown("team", team, teams, ("teams", team), key=True)
-    for path, texts in [
-        (("replies",), replies.replies),
-        *((("teams", team), of) for team, of in replies.teams.items()),
-    ]:
+    by_team = [(("teams", team), texts) for team, texts in replies.teams.items()]
+    for path, texts in [(("replies",), replies.replies), *by_team]:
         first: dict[str, str] = {}
         for name in texts:
-            if first.setdefault(name.casefold(), name) != name:
-                yield Wrong(
-                    (*path, name), f'"{name}" is "{first[name.casefold()]}" again: choose another name', key=True
-                )
+            before = first.setdefault(name.casefold(), name)
+            if before != name:
+                yield Wrong((*path, name), f'"{name}" is "{before}" again: choose another name', key=True)
 
 
 def _check_calendar(path: Path, line: CalendarLine, timezone: str) -> Iterator[Wrong]:
@@ -95,13 +92,12 @@ def _misnamed(path: Path, line: CalendarLine) -> Iterator[Wrong]:
 
 
 def _never(path: Path, line: CalendarLine, zone: str) -> Iterator[Wrong]:
-    """Times on a date that are not: on any other day of a week it is the rule's business, see hub.domain.hours."""
+    """Times on a date that the clock jumps over; on a day of every week they are only left out once (`surprises`)."""
     for name, times in line.dates.items():
-        for span in times:
-            for date in calendar.dates_of(name):
-                if calendar.never_comes(zone, date, span):
-                    what = f"the clock of {zone} jumps over {calendar.shown(span)} on {date}: choose other times"
-                    yield Wrong((*path, "dates", name), what)
+        for date, span in itertools.product(calendar.dates_of(name), times):
+            if not length_ms(zone, date, span):
+                what = f"the clock of {zone} jumps over {calendar.shown(span)} on {date}: choose other times"
+                yield Wrong((*path, "dates", name), what)
 
 
 def _check_team(path: Path, team: TeamLine, names: Mapping[str, list[str]]) -> Iterator[Wrong]:
