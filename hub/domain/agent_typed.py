@@ -173,8 +173,8 @@ def _hold_or_note(state: Agent, said: words.Hold | words.Note, command: c.Receiv
 
 def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
-    if conversation is None and isinstance(said, words.Transfer) and said.no in state.led:
-        return _transfer(state, state.led[said.no].conversation, said.no, said, command)
+    if conversation is None and isinstance(said, words.Transfer) and (led := aim.led(state, said.no, now_ms)):
+        return _transfer(state, led, said.no, said, command)
     if conversation is None and said.no:
         return _not_yours(state, said.no, said.because if isinstance(said, words.Close) else "")
     if conversation is None:
