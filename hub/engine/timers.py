@@ -13,8 +13,8 @@ GAP_MS = 50
 class Timers:
     """Calls `ring` with each entity at its moment (Unix ms, by `now_ms`). To be used inside a running loop.
 
-    Moments are put off far more often than they come: with each message of a conversation. So an entity stands in the
-    heap once, at the first moment that it was put there for, and when that comes it is put there for the one that counts.
+    Moments are put off far more often than they come: with each message of a conversation. So an entity stands in
+    the heap at the earliest moment that it was set to, and when that comes it moves on to the one that counts.
     """
 
     def __init__(self, now_ms: Callable[[], int], ring: Callable[[str], None]) -> None:
