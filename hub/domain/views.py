@@ -100,7 +100,7 @@ def visitor_view(record: Record) -> EventFrame | None:
         case e.AutoReplied(text=text, choices=choices):
             return _frame(record, record.prev, "reply", text=text, choices=choices)
         case e.WaitTold() as told:
-            return _waiting(record, record.prev, told)
+            return _frame(record, record.prev, "waiting", **_wait(told))
         case e.Nudged(closes_s=closes_s):
             return _frame(record, record.prev, "nudged", seconds=closes_s)
         case e.Closed(by=by, because=because):  # what agents say of it is not for visitors
@@ -134,7 +134,7 @@ def agent_view(record: Record) -> EventFrame | None:
         case e.MessageRecalled(ref=ref, by=by):
             return _frame(record, prev, "recalled", ref=ref, by=by)
         case e.WaitTold() as told:
-            return _waiting(record, prev, told, no=told.no)
+            return _frame(record, prev, "waiting", no=told.no, **_wait(told))
         case e.Nudged(closes_s=closes_s):
             return _frame(record, prev, "nudged", seconds=closes_s)
         case e.Closed(by=by, because=because):
@@ -207,12 +207,12 @@ def _delivery_view(record: Record) -> EventFrame | None:
     return None
 
 
-def _waiting(record: Record, prev: int, told: e.WaitTold, **fields: object) -> EventFrame:
+def _wait(told: e.WaitTold) -> dict[str, object]:
     wait = told.wait
-    return _frame(
-        record, prev, "waiting", position=told.position, on_duty=told.on_duty, low_s=wait.low_s, high_s=wait.high_s,
-        full=wait.full, opens_at=wait.opens_at_ms, away=wait.away, away_en=wait.away_en, **fields,
-    )  # fmt: skip
+    return {
+        "position": told.position, "on_duty": told.on_duty, "low_s": wait.low_s, "high_s": wait.high_s,
+        "full": wait.full, "opens_at": wait.opens_at_ms, "away": wait.away, "away_en": wait.away_en,
+    }  # fmt: skip
 
 
 def _frame(record: Record, prev: int, kind: str, **fields: object) -> EventFrame:

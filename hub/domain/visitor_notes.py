@@ -98,9 +98,11 @@ def _nudged_zh(closes_s: int) -> str:
 
 
 def _nudged_en(closes_s: int) -> str:
-    unit = _span(closes_s, "minute", "hour")
-    after = f" Without an answer this chat ends in {unit}{'' if unit.startswith('1 ') else 's'};" if closes_s else ""
-    return f"Are you still there?{after} you can write again at any time." if after else "Are you still there?"
+    if not closes_s:
+        return "Are you still there? Write any time to go on."
+    span = _span(closes_s, "minute", "hour")
+    plural = "" if span.startswith("1 ") else "s"
+    return f"Are you still there? Without an answer this chat ends in {span}{plural}; write any time to go on."
 
 
 def _span(seconds: int, minute: str, hour: str) -> str:
