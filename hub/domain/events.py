@@ -511,6 +511,7 @@ class HoldAsked(Event, frozen=True):
     conversation: str
     no: int
     on: bool
+    assigned: int = 0
 
 
 class NoteAsked(Event, frozen=True):
@@ -519,6 +520,8 @@ class NoteAsked(Event, frozen=True):
     conversation: str
     no: int
     text: str
+    display: str = ""
+    """The agent's."""
 
 
 class AcceptAsked(Event, frozen=True):
@@ -526,6 +529,7 @@ class AcceptAsked(Event, frozen=True):
 
     conversation: str
     no: int
+    assigned: int = 0
 
 
 class AnswerChosen(Event, frozen=True):
@@ -573,6 +577,7 @@ class CloseAsked(Event, frozen=True):
     conversation: str
     no: int
     because: str = ""
+    assigned: int = 0
 
 
 class TransferAsked(Event, frozen=True):
@@ -584,6 +589,7 @@ class TransferAsked(Event, frozen=True):
     team: str = ""
     note: str = ""
     because: str = ""
+    assigned: int = 0
 
 
 class Serving(Event, frozen=True):
@@ -593,6 +599,8 @@ class Serving(Event, frozen=True):
     no: int
     name: str
     team: str
+    assigned: int = 0
+    """The seq of the assignment there: what the agent asks from now on they have decided knowing of it."""
 
 
 class ServingStopped(Event, frozen=True):

@@ -5,9 +5,9 @@ import pytest
 from hub.domain import agent
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.events import AnyEvent
+from hub.domain.events import AnyEvent, Record
 from hub.domain.messages import Attachment
-from tests.domain.test_agent import DESK_ONLY, HOUR, MINUTE, SECOND, Rig, answers, notes, shown
+from tests.domain.test_agent import DESK_ONLY, HOUR, ME, MINUTE, SECOND, Rig, answers, notes, shown
 
 # --- who waits, and taking -----------------------------------------------------------------------------------------
 
@@ -17,7 +17,8 @@ def test_who_waits_is_asked_and_told_with_a_way_to_take_them() -> None:
     assert rig.type("排队") == [e.ListAsked()]
     line = ((12, "张三", "售前", 45), (15, "【#3 李四】\n", "退款", 600), (18, "赵六", "退款", 8000))
     assert notes(rig.do(c.TellWaitingList(line, more=4))) == [
-        "排队 7 人：\n#12 张三（售前）45 秒\n#15 (#3 李四)（退款）10 分钟\n#18 赵六（退款）2 小时\n还有 4 人\n接入 #号，或 下一位"
+        "排队 7 人：\n#12 张三（售前）45 秒\n#15 (#3 李四)（退款）10 分钟\n#18 赵六（退款）2 小时\n"
+        "还有 4 人\n接入 #号，或 下一位"
     ]
     assert notes(rig.do(c.TellWaitingList(()))) == ["没有人在排队"]
 
@@ -96,6 +97,31 @@ def test_a_number_that_was_typed_before_the_conversation_came_again_accepts_noth
         assert e.AcceptAsked("c12-x", 12) not in rig.type(typed, sent_at_ms=typed_ms)
 
 
+@pytest.mark.parametrize("typed", ["结束 #12", "转接 #12 @li", "挂起 #12"])
+def test_what_was_written_before_it_went_and_came_back_is_not_done(typed: str) -> None:
+    rig = shown(12)
+    typed_ms = rig.now_ms
+    rig.wait(5 * SECOND).stop(12)
+    rig.send()
+    rig.wait(5 * SECOND).serve(12)
+    assert rig.type(typed, sent_at_ms=typed_ms) == [
+        e.NoteWaiting("没有照办：#12 张三 后来又转给了您。如仍需要，请再写一次")
+    ]
+
+
+def test_what_is_asked_of_a_conversation_says_which_assignment_they_knew_of() -> None:
+    rig = shown(12)
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=7))
+    asked = [rig.type(typed)[0] for typed in ("#12", "挂起 #12", "转接 #12 @li", "结束 #12")]
+    commands = [agent.reactions(Record(ME, 1, 0, 0, event))[0][1] for event in asked]
+    assert commands == [
+        c.AcceptConversation(ME, 7),
+        c.HoldConversation(ME, on=True, assigned=7),
+        c.TransferConversation(ME, "a2-li", assigned=7),
+        c.CloseConversation(ME, assigned=7),
+    ]
+
+
 # --- holding, notes, quick replies ---------------------------------------------------------------------------------
 
 
@@ -112,12 +138,12 @@ def test_holding_is_asked_of_the_conversation_and_said_for_nothing_else_shows_it
 def test_a_note_is_for_colleagues_and_the_agent_sees_that_it_was_taken_for_one() -> None:
     rig = shown(12, 15)
     assert rig.type("备注 #12 客户很急\n要发票") == [
-        e.NoteAsked("c12-x", 12, "客户很急\n要发票"),
+        e.NoteAsked("c12-x", 12, "客户很急\n要发票", "小王"),
         e.NoteWaiting("备注 #12：「客户很急 要发票」，顾客看不到"),
         e.StickyChosen("c12-x", 12),
         e.NoteWaiting("→ #12 张三"),
     ]
-    assert rig.type("备注 老客户")[0] == e.NoteAsked("c12-x", 12, "老客户")
+    assert rig.type("备注 老客户")[0] == e.NoteAsked("c12-x", 12, "老客户", "小王")
 
 
 @pytest.mark.parametrize(
