@@ -2,12 +2,14 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.domain import agent
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.teams import Hours, Span
-from tests.domain.test_agent import DESK_ONLY, HOUR, ME, MINUTE, NOON, WANG, Rig, answers, notes
+from tests.domain.test_agent import DAY, DESK_ONLY, HOUR, ME, MINUTE, NOON, WANG, Rig, answers, notes
 
 # NOON is 12:00 in Shanghai, on a Tuesday.
 SHIFT = Hours("Asia/Shanghai", ((Span(9 * 60, 18 * 60),),) * 7)
@@ -269,3 +271,45 @@ def test_a_state_is_whole_after_a_snapshot() -> None:
     rig = leaving(12)
     rig.do(c.NoteMissed("c12-x", 12))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(rig.state), type=agent.Agent) == rig.state
+
+
+# --- whatever happens ----------------------------------------------------------------------------------------------
+
+SPANS = st.lists(st.integers(0, 47), min_size=2, max_size=6, unique=True).map(
+    lambda edges: tuple(Span(a * 30, b * 30) for a, b in zip(sorted(edges)[::2], sorted(edges)[1::2], strict=False))
+)
+HOURS = st.none() | st.builds(Hours, st.sampled_from(["Asia/Shanghai", "Europe/Berlin"]), st.tuples(*[SPANS] * 7))
+COMMANDS = st.one_of(
+    st.builds(c.SetDuty, st.just(ME), st.booleans()),
+    st.builds(c.NoteActive, st.booleans()),
+    st.builds(c.ConfigureAgent, st.sampled_from([WANG, DESK_ONLY, None]), HOURS, st.sampled_from([0, 60, 300])),
+    st.sampled_from([c.NoteMissed("c12-x", 12), c.NoteMissed("c15-x", 15)]),
+    st.sampled_from([c.Serve("c12-x", 12, "张三", "售前"), c.Serve("c15-x", 15, "李四", "售前", taken=True)]),
+    st.just(c.StopServing("c12-x", 12, "closed")),
+    st.sampled_from(["上班", "下班", "保留", "#12 好", "#15 好", "列表"]),
+)
+
+
+@given(st.sampled_from([0, 122, 332]), st.lists(st.tuples(COMMANDS, st.integers(-MINUTE, 9 * HOUR)), max_size=30))
+def test_duty_goes_on_and_off_in_turn_and_time_always_comes_to_an_end(
+    days: int, walk: list[tuple[c.Command | str, int]]
+) -> None:
+    """Also in the weeks in which Berlin's clocks are changed, and where the hub's own clock is set back a little."""
+    rig = off(shift=SHIFT).wait(days * DAY)
+    for command, pause in walk:
+        rig.type(command) if isinstance(command, str) else rig.do(command)  # type: ignore[arg-type]
+        rig.wait(pause)
+        for _ in range(9):
+            due = agent.duty.next_due(rig.state)
+            if due is None or due > rig.now_ms:
+                break
+            assert rig.do(c.Tick()), "a due tick has something to do"
+        else:
+            raise AssertionError("ticks come to no end")
+    on = [record.event.on for record, _ in rig.log if isinstance(record.event, e.DutyChanged)]
+    assert on == [i % 2 == 0 for i in range(len(on))], "on and off in turn"
+    assert not rig.state.handover_ms or (rig.state.serving and not rig.state.on_duty)
+    replayed = agent.new(ME)
+    for record, origin in rig.log:
+        agent.evolve(replayed, record, origin)
+    assert replayed == rig.state
