@@ -96,16 +96,17 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
             return [(conversation, c.AnswerMessage(me, text, files=files))]
         case e.ChangeAsked(conversation=conversation, text=text):
             return [(conversation, c.ChangeMessage(me, text))]
-        case e.CloseAsked(conversation=conversation, because=because):
-            return [(conversation, c.CloseConversation(me, because))]
-        case e.TransferAsked(conversation=conversation, agent=agent, team=team, note=left, because=because):
-            return [(conversation, c.TransferConversation(me, agent, team, left, because))]
-        case e.AcceptAsked(conversation=conversation):
-            return [(conversation, c.AcceptConversation(me))]
-        case e.HoldAsked(conversation=conversation, on=on):
-            return [(conversation, c.HoldConversation(me, on))]
-        case e.NoteAsked(conversation=conversation, text=text):
-            return [(conversation, c.WriteNote(me, text))]
+        case e.CloseAsked() as ask:
+            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned))]
+        case e.TransferAsked() as ask:
+            transfer = c.TransferConversation(me, ask.agent, ask.team, ask.note, ask.because, ask.assigned)
+            return [(ask.conversation, transfer)]
+        case e.AcceptAsked(conversation=conversation, assigned=assigned):
+            return [(conversation, c.AcceptConversation(me, assigned))]
+        case e.HoldAsked() as ask:
+            return [(ask.conversation, c.HoldConversation(me, ask.on, ask.assigned))]
+        case e.NoteAsked(conversation=conversation, text=text, display=display):
+            return [(conversation, c.WriteNote(me, text, display))]
         case e.TakeAsked(no=no):
             return [(QUEUE_ID, c.Take(me, no))]
         case e.ListAsked():
@@ -134,7 +135,7 @@ def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:
 
 def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
     known = state.serving.get(command.conversation)
-    events: list[AnyEvent] = [e.Serving(command.conversation, command.no, command.name, command.team)]
+    events: list[AnyEvent] = [e.Serving(command.conversation, command.no, command.name, command.team, command.assigned)]
     if state.unreachable:  # chosen before the queue knew: straight back
         because = "the agent's phone cannot be reached"
         gone = e.ServingStopped(command.conversation, command.no, "returned")

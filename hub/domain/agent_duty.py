@@ -104,5 +104,8 @@ def _settle(state: Agent, known: Presence, now_ms: int) -> list[AnyEvent]:
 
 def _hand_over(state: Agent) -> list[AnyEvent]:
     """Each back to its own team's line, with its place there."""
-    given = [e.TransferAsked(one, served.no, because="off duty") for one, served in state.serving.items()]
+    given = [
+        e.TransferAsked(one, served.no, because="off duty", assigned=served.assigned)
+        for one, served in state.serving.items()
+    ]
     return [e.HandoverAsked(0), *given, *note(state, notes.handed_over(len(given)))]

@@ -33,6 +33,8 @@ class Served(msgspec.Struct):
     """It was here before, not long ago: the phone may have got some of its blocks then."""
     last: int = 0
     """The highest seq among the blocks it has brought."""
+    assigned: int = 0
+    """The seq of the assignment there."""
     accepted: bool = False
     unanswered: int = 0
     wrote_ms: int = 0
@@ -230,12 +232,13 @@ def _evolve_served(
                 state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
-        case e.Serving(conversation=conversation, no=no, name=name, team=team):
+        case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
             known = state.serving.get(conversation)
             if known is None:
-                state.serving[conversation] = Served(no, name, team, again=no in state.left_ms)
-            else:
-                known.no, known.name, known.team, known.accepted = no, name, team, False
+                state.serving[conversation] = Served(no, name, team, no in state.left_ms, assigned=assigned)
+            elif assigned:
+                known.no, known.name, known.team = no, name, team
+                known.assigned, known.accepted = assigned, False
             state.ask = bool(state.held)
         case e.ServingStopped(conversation=conversation, no=no):
             _stop(state, conversation, no, at_ms)

@@ -134,7 +134,7 @@ def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[
 def _accept(state: Agent, conversation: str) -> list[AnyEvent]:
     """The agent has turned to it, which its clock need be told but once; an answer says as much."""
     served = state.serving[conversation]
-    return [] if served.accepted else [e.AcceptAsked(conversation, served.no)]
+    return [] if served.accepted else [e.AcceptAsked(conversation, served.no, served.assigned)]
 
 
 def _take(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
@@ -165,25 +165,32 @@ def _hold_or_note(state: Agent, said: words.Hold | words.Note, command: c.Receiv
         question = notes.which(verb, f"{verb} #12" + (" 内容" if text else ""))
         return [*_doubt_sticky(state, command), *give_back(state, question, text)]
     served = state.serving[conversation]
+    if isinstance(said, words.Hold) and aim.outdated(state, conversation, command, now_ms):
+        return note(state, notes.too_late(served))
     switched = _switch(state, conversation, command, now_ms) if said.no else []
     if isinstance(said, words.Hold):
-        return [e.HoldAsked(conversation, served.no, said.on), *note(state, notes.held(served, said.on)), *switched]
-    return [e.NoteAsked(conversation, served.no, text), *note(state, notes.noted(served.no, text)), *switched]
+        hold = e.HoldAsked(conversation, served.no, said.on, served.assigned)
+        return [hold, *note(state, notes.held(served, said.on)), *switched]
+    display = state.settings.display if state.settings else ""
+    asked = e.NoteAsked(conversation, served.no, text, display)
+    return [asked, *note(state, notes.noted(served.no, text)), *switched]
 
 
 def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
-    if conversation is None and isinstance(said, words.Transfer) and said.no in state.led:
-        return _transfer(state, state.led[said.no].conversation, said.no, said, command)
+    if conversation is None and isinstance(said, words.Transfer) and (led := aim.led(state, said.no, now_ms)):
+        return _transfer(state, led, said.no, said, command)
     if conversation is None and said.no:
         return _not_yours(state, said.no, said.because if isinstance(said, words.Close) else "")
     if conversation is None:
         verb, rest = ("结束", "") if isinstance(said, words.Close) else ("转接", f" @{said.target}")
         return [*_doubt_sticky(state, command), *note(state, notes.which(verb, f"{verb} #12{rest}"))]
-    no = state.serving[conversation].no
+    served = state.serving[conversation]
+    if aim.outdated(state, conversation, command, now_ms):
+        return note(state, notes.too_late(served))
     if isinstance(said, words.Close):
-        return [e.CloseAsked(conversation, no, said.because)]
-    return _transfer(state, conversation, no, said, command)
+        return [e.CloseAsked(conversation, served.no, said.because, served.assigned)]
+    return _transfer(state, conversation, served.no, said, command)
 
 
 def _transfer(state: Agent, conversation: str, no: int, said: words.Transfer, command: c.ReceiveText) -> list[AnyEvent]:
@@ -193,7 +200,8 @@ def _transfer(state: Agent, conversation: str, no: int, said: words.Transfer, co
         return give_back(state, f"没有叫 {beginning(said.target)} 的同事或小组", command.text)
     if to.agent == state.id and conversation in state.serving:
         return give_back(state, "不能转给自己", command.text)
-    return [e.TransferAsked(conversation, no, to.agent, to.team, to.rest)]
+    assigned = state.serving[conversation].assigned if conversation in state.serving else 0
+    return [e.TransferAsked(conversation, no, to.agent, to.team, to.rest, assigned=assigned)]
 
 
 def _change(state: Agent, said: words.Recall | words.Correct, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:

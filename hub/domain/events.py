@@ -8,6 +8,9 @@ from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Rea
 from hub.domain.presence import Because
 from hub.domain.teams import AgentSettings, Hours, Patience, Teams
 
+IDLE = "idle"
+"""Why the hub itself has closed a conversation: the visitor has not written for as long as the team waits."""
+
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all events; the tag is the class name. Unknown fields of a later version are kept out of the way."""
@@ -127,7 +130,7 @@ class Assigned(Event, frozen=True):
     lead: str = ""
     taken: bool = False
     note: str = ""
-    """What the agent before has left for them."""
+    """What the agents before have left for them, a note on each line."""
 
 
 class Accepted(Event, frozen=True):
@@ -185,6 +188,10 @@ class AnswerPosted(Event, frozen=True):
     display: str
     text: str
     files: tuple[Attachment, ...] = ()
+    active: bool = False
+    """They sit at a desk, and their presence is told of it (relayed)."""
+    timed: bool = False
+    """From here on the visitor's silence is timed."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -238,7 +245,7 @@ class AnswerRefused(Event, frozen=True):
 
 
 class Transferred(Event, frozen=True):
-    """The assignee gave it away."""
+    """The assignee, or their team's lead, gave it away."""
 
     by: str
     agent: str
@@ -248,6 +255,11 @@ class Transferred(Event, frozen=True):
     phone: bool
     note: str = ""
     because: str = ""
+    before: str = ""
+    """Who had it, where that is not `by`."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class Returned(Event, frozen=True):
@@ -259,9 +271,14 @@ class Returned(Event, frozen=True):
     team: str
     priority: int
     lost: bool = False
-    """The queue has noticed first: the conversation stands in line, and it is the agent who is told."""
+    """The conversation stands in line already, so it is the agent who is told."""
     missed: bool = False
     """They did not accept or answer it in time (relayed to them too)."""
+    late: bool = False
+    """So it is, but the hub was away meanwhile: they lose the conversation, and it is not held against them."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class PhoneSet(Event, frozen=True):
@@ -284,6 +301,7 @@ class Closed(Event, frozen=True):
     no: int = 0
     phone: bool = False
     because: str = ""
+    """What the agent says; without `by` the hub closed it: IDLE, the visitor has not written for long."""
 
 
 class MessageReleased(Event, frozen=True):
@@ -493,6 +511,7 @@ class HoldAsked(Event, frozen=True):
     conversation: str
     no: int
     on: bool
+    assigned: int = 0
 
 
 class NoteAsked(Event, frozen=True):
@@ -501,6 +520,8 @@ class NoteAsked(Event, frozen=True):
     conversation: str
     no: int
     text: str
+    display: str = ""
+    """The agent's."""
 
 
 class AcceptAsked(Event, frozen=True):
@@ -508,6 +529,7 @@ class AcceptAsked(Event, frozen=True):
 
     conversation: str
     no: int
+    assigned: int = 0
 
 
 class AnswerChosen(Event, frozen=True):
@@ -555,6 +577,7 @@ class CloseAsked(Event, frozen=True):
     conversation: str
     no: int
     because: str = ""
+    assigned: int = 0
 
 
 class TransferAsked(Event, frozen=True):
@@ -566,6 +589,7 @@ class TransferAsked(Event, frozen=True):
     team: str = ""
     note: str = ""
     because: str = ""
+    assigned: int = 0
 
 
 class Serving(Event, frozen=True):
@@ -575,6 +599,8 @@ class Serving(Event, frozen=True):
     no: int
     name: str
     team: str
+    assigned: int = 0
+    """The seq of the assignment there: what the agent asks from now on they have decided knowing of it."""
 
 
 class ServingStopped(Event, frozen=True):

@@ -406,7 +406,7 @@ def test_a_second_close_does_not_hit_the_next_conversation() -> None:
         (e.ListAsked(), [(QUEUE_ID, c.ListWaiting(ME))]),
         (e.AcceptAsked("c12-x", 12), [("c12-x", c.AcceptConversation(ME))]),
         (e.HoldAsked("c12-x", 12, on=True), [("c12-x", c.HoldConversation(ME, on=True))]),
-        (e.NoteAsked("c12-x", 12, "急"), [("c12-x", c.WriteNote(ME, "急"))]),
+        (e.NoteAsked("c12-x", 12, "急", "小王"), [("c12-x", c.WriteNote(ME, "急", "小王"))]),
         (e.CloseAsked("c12-x", 12, "done"), [("c12-x", c.CloseConversation(ME, "done"))]),
         (
             e.TransferAsked("c12-x", 12, "a2-li", note="急", because="off duty"),
