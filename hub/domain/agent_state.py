@@ -12,8 +12,11 @@ from hub.domain.origins import Origins, note
 from hub.domain.outside import OutsideIds
 from hub.domain.pace import HOUR_MS
 from hub.domain.phone import BLOCK_MARGIN, pages, pieces
-from hub.domain.teams import AgentSettings, Directory
+from hub.domain.presence import Presence, has_answered, has_missed, has_said
+from hub.domain.teams import AgentSettings, Hours
 
+DESK_EVERY_MS = 300_000
+"""A conversation tells of answers at a desk at most so often."""
 MOST_LETTERS = 20
 """So many dead letters can be sent again, the latest ones."""
 LEFT_MS = 24 * HOUR_MS
@@ -30,9 +33,19 @@ class Served(msgspec.Struct):
     """It was here before, not long ago: the phone may have got some of its blocks then."""
     last: int = 0
     """The highest seq among the blocks it has brought."""
+    assigned: int = 0
+    """The seq of the assignment there."""
+    accepted: bool = False
     unanswered: int = 0
     wrote_ms: int = 0
     """When the visitor last wrote."""
+
+
+class Led(msgspec.Struct, frozen=True):
+    """A colleague's conversation that is not answered, and when this agent was told."""
+
+    conversation: str
+    at_ms: int
 
 
 class Held(msgspec.Struct):
@@ -77,10 +90,18 @@ class Agent(msgspec.Struct):
     id: str
     seq: int = 0
     settings: AgentSettings | None = None
-    directory: Directory = Directory()
+    shift: Hours | None = None
+    presence: Presence = Presence()
     on_duty: bool = False
+    duty_until_ms: int = 0
+    """When `on_duty` is looked at again; 0: never."""
+    handover_s: int = 0
+    handover_ms: int = 0
+    """When an agent who is off duty gives back what they have; 0: they do not."""
     unreachable: bool = False
     """Nothing is sent until the agent writes, comes on duty or is configured anew."""
+    led: dict[int, Led] = {}
+    """Colleagues' conversations that the agent was told of as a lead, by number."""
     serving: dict[str, Served] = {}
     seen: dict[int, bool] = {}
     """The numbers that the phone shows as theirs (what reached it, not what was meant to; the agent thinks by this),
@@ -124,11 +145,10 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
     match event:
         case e.AgentConfigured():
             _configure(state, event)
-        case e.DutyChanged(on=on):
-            state.on_duty = on
-            state.unreachable = state.unreachable and not on
-        case e.Unreachable():
-            state.on_duty, state.unreachable = False, True
+        case e.DutySaid() | e.DutyChanged() | e.DutyProlonged() | e.Unreachable() | e.HandoverAsked():
+            _evolve_duty(state, event)
+        case e.ActiveNoted() | e.ServingMissed() | e.LeadReminded():
+            _evolve_presence(state, event, at_ms)
         case e.DeliveryRetried(attempt=number):
             state.notes.append(Note(state.letters.pop(number)))
         case e.DeliveryDropped(attempt=number):
@@ -143,7 +163,9 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
 
 def _configure(state: Agent, event: e.AgentConfigured) -> None:
     before, now = state.settings, event.settings
-    state.settings, state.directory, state.unreachable = now, event.directory, False
+    state.settings, state.shift, state.handover_s, state.unreachable = now, event.shift, event.handover_s, False
+    if now is None:
+        state.presence, state.handover_ms = Presence(), 0
     if now is None or not now.channel:
         state.blocks, state.notes, state.part, state.ask = [], [], 0, False
         for served in state.serving.values():
@@ -154,6 +176,48 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
         state.part = 0
         limit = now.limits.max_text - BLOCK_MARGIN
         state.notes = [Note(page, n.begins, n.ends, n.returns) for n in state.notes for page in pages(n.text, limit)]
+
+
+# --- duty ----------------------------------------------------------------------------------------------------------
+
+
+def _evolve_duty(
+    state: Agent, event: e.DutySaid | e.DutyChanged | e.DutyProlonged | e.Unreachable | e.HandoverAsked
+) -> None:
+    match event:
+        case e.DutySaid(on=on, because=because, until_ms=until_ms):
+            state.presence = has_said(state.presence, because, until_ms, on=on)
+        case e.DutyChanged(on=on, until_ms=until_ms):
+            state.on_duty, state.duty_until_ms, state.handover_ms = on, until_ms, 0
+            state.unreachable = state.unreachable and not on
+        case e.DutyProlonged(until_ms=until_ms):
+            state.duty_until_ms = until_ms
+        case e.Unreachable(until_ms=until_ms):
+            state.presence = has_said(state.presence, "unreachable", until_ms, on=False)
+            state.on_duty, state.duty_until_ms, state.handover_ms = False, until_ms, 0
+            state.unreachable = True
+        case e.HandoverAsked(at_ms=at_ms):
+            state.handover_ms = at_ms
+
+
+def _evolve_presence(state: Agent, event: e.ActiveNoted | e.ServingMissed | e.LeadReminded, at_ms: int) -> None:
+    match event:
+        case e.ActiveNoted(answered=answered):
+            state.presence = msgspec.structs.replace(state.presence, front_ms=at_ms)
+            if answered:
+                _answered(state, at_ms, DESK_EVERY_MS)
+        case e.ServingMissed():
+            state.presence = has_missed(state.presence)
+        case e.LeadReminded(conversation=conversation, no=no):
+            state.led = {other: led for other, led in state.led.items() if led.at_ms > at_ms - LEFT_MS}
+            state.led[no] = Led(conversation, at_ms)
+
+
+def _answered(state: Agent, at_ms: int, more_ms: int = 0) -> None:
+    """Who answers is there, and does not give their conversations back yet."""
+    state.presence = has_answered(state.presence, at_ms)
+    if state.handover_ms:
+        state.handover_ms = max(state.handover_ms, at_ms + state.handover_s * 1000 + more_ms)
 
 
 # --- conversations -------------------------------------------------------------------------------------------------
@@ -168,12 +232,13 @@ def _evolve_served(
                 state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
-        case e.Serving(conversation=conversation, no=no, name=name, team=team):
+        case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
             known = state.serving.get(conversation)
             if known is None:
-                state.serving[conversation] = Served(no, name, team, again=no in state.left_ms)
-            else:
+                state.serving[conversation] = Served(no, name, team, no in state.left_ms, assigned=assigned)
+            elif assigned:
                 known.no, known.name, known.team = no, name, team
+                known.assigned, known.accepted = assigned, False
             state.ask = bool(state.held)
         case e.ServingStopped(conversation=conversation, no=no):
             _stop(state, conversation, no, at_ms)
@@ -190,6 +255,8 @@ def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
 
 def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
     state.serving.pop(conversation, None)
+    if not state.serving:
+        state.handover_ms = 0
     if state.blocks and state.blocks[0].conversation == conversation:
         state.part = 0
     state.blocks = [block for block in state.blocks if block.conversation != conversation]
@@ -225,6 +292,8 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             _unhold(state, text)
         case e.AnswerChosen(conversation=conversation, text=text, held=held):
             state.serving[conversation].unanswered = 0
+            state.serving[conversation].accepted = True
+            _answered(state, at_ms)
             if held:
                 _unhold(state, text)
             if conversation == state.sticky:
@@ -238,7 +307,9 @@ def _evolve_typed(state: Agent, record: Record) -> None:
                 state.misled = False
             else:
                 state.unsettled_ms = at_ms
-        case e.CloseAsked(no=no) | e.TransferAsked(no=no):
+        case e.AcceptAsked(conversation=conversation):
+            state.serving[conversation].accepted = True
+        case e.CloseAsked(no=no) | e.TransferAsked(no=no, because=""):  # not what is given back after their shift
             _unsee(state, no, at_ms)
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from hub.domain.messages import Attachment, Block, Judgement, Profile, Reach, Wait
-from hub.domain.teams import AgentSettings, Directory, Hours, Lookup, Patience, Teams
+from hub.domain.teams import AgentSettings, Hours, Lookup, Patience, Teams
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -117,6 +117,8 @@ class CloseConversation(Command, frozen=True):
 
     by: str
     because: str = ""
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class TransferConversation(Command, frozen=True):
@@ -130,12 +132,16 @@ class TransferConversation(Command, frozen=True):
     team: str = ""
     note: str = ""
     because: str = ""
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class AcceptConversation(Command, frozen=True):
     """The assignee has seen it, and will answer."""
 
     agent: str
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class HoldConversation(Command, frozen=True):
@@ -143,6 +149,8 @@ class HoldConversation(Command, frozen=True):
 
     by: str
     on: bool
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class WriteNote(Command, frozen=True):
@@ -248,9 +256,9 @@ class ConfigureAgent(Command, frozen=True):
 
     settings: AgentSettings | None
     """None: teams.yaml names them no more."""
-    directory: Directory = Directory()
     shift: Hours | None = None
     handover_s: int = 300
+    """As in Teams; 0: who goes off duty is not asked, and keeps what they have."""
 
 
 class ReceiveText(Command, frozen=True):
@@ -274,10 +282,15 @@ class Serve(Command, frozen=True):
     no: int
     name: str
     team: str
+    """As people call it."""
     backlog: tuple[Block, ...] = ()
     skipped: int = 0
     note: str = ""
-    """What the agent before them has left for them."""
+    """What the agents before them have left for them, a note on each line."""
+    assigned: int = 0
+    """The seq of its Assigned, for the commands that follow; 0: as before."""
+    taken: bool = False
+    """They took it themself."""
 
 
 class ShowMessage(Command, frozen=True):
@@ -287,11 +300,11 @@ class ShowMessage(Command, frozen=True):
 
 
 class StopServing(Command, frozen=True):
-    """The conversation is no longer this agent's. `because`: closed, transferred, returned; `to`: whose it is now."""
+    """The conversation is no longer this agent's. `to`: whose it is now."""
 
     conversation: str
     no: int
-    because: Literal["closed", "transferred", "returned"]
+    because: Literal["closed", "transferred", "returned", "missed"]
     by: str = ""
     to: str = ""
 
@@ -343,7 +356,9 @@ class NoteMissed(Command, frozen=True):
 
 
 class NoteActive(Command, frozen=True):
-    """The agent has just answered at a desk."""
+    """The agent has just answered at a desk; not `answered`: they have it open in front of them."""
+
+    answered: bool = True
 
 
 class TellUndelivered(Command, frozen=True):

@@ -5,7 +5,11 @@ from typing import Literal
 import msgspec
 
 from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Reach, Status, Wait
-from hub.domain.teams import AgentSettings, Directory, Hours, Patience, Teams
+from hub.domain.presence import Because
+from hub.domain.teams import AgentSettings, Hours, Patience, Teams
+
+IDLE = "idle"
+"""Why the hub itself has closed a conversation: the visitor has not written for as long as the team waits."""
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -126,7 +130,7 @@ class Assigned(Event, frozen=True):
     lead: str = ""
     taken: bool = False
     note: str = ""
-    """What the agent before has left for them."""
+    """What the agents before have left for them, a note on each line."""
 
 
 class Accepted(Event, frozen=True):
@@ -184,6 +188,10 @@ class AnswerPosted(Event, frozen=True):
     display: str
     text: str
     files: tuple[Attachment, ...] = ()
+    active: bool = False
+    """They sit at a desk, and their presence is told of it (relayed)."""
+    timed: bool = False
+    """From here on the visitor's silence is timed."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -237,7 +245,7 @@ class AnswerRefused(Event, frozen=True):
 
 
 class Transferred(Event, frozen=True):
-    """The assignee gave it away."""
+    """The assignee, or their team's lead, gave it away."""
 
     by: str
     agent: str
@@ -247,6 +255,11 @@ class Transferred(Event, frozen=True):
     phone: bool
     note: str = ""
     because: str = ""
+    before: str = ""
+    """Who had it, where that is not `by`."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class Returned(Event, frozen=True):
@@ -258,9 +271,14 @@ class Returned(Event, frozen=True):
     team: str
     priority: int
     lost: bool = False
-    """The queue has noticed first: the conversation stands in line, and it is the agent who is told."""
+    """The conversation stands in line already, so it is the agent who is told."""
     missed: bool = False
     """They did not accept or answer it in time (relayed to them too)."""
+    late: bool = False
+    """So it is, but the hub was away meanwhile: they lose the conversation, and it is not held against them."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class PhoneSet(Event, frozen=True):
@@ -283,6 +301,7 @@ class Closed(Event, frozen=True):
     no: int = 0
     phone: bool = False
     because: str = ""
+    """What the agent says; without `by` the hub closed it: IDLE, the visitor has not written for long."""
 
 
 class MessageReleased(Event, frozen=True):
@@ -407,7 +426,6 @@ class AgentConfigured(Event, frozen=True):
     """The agent's settings in force. `settings` is None when teams.yaml names them no more."""
 
     settings: AgentSettings | None
-    directory: Directory = Directory()
     serving: tuple[str, ...] = ()
     """Where the agent has got a phone, or lost it: their conversations, which must know (relayed)."""
     shift: Hours | None = None
@@ -425,15 +443,49 @@ class TextReceived(Event, frozen=True):
     files: tuple[Attachment, ...] = ()
 
 
-class DutyChanged(Event, frozen=True):
-    """The agent is on duty or off from now on, and why (relayed to the queue).
+class DutySaid(Event, frozen=True):
+    """The agent has said 上班 or 下班, or is taken to have; `until_ms`: when that counts no more, Unix ms, 0: never."""
 
-    `until_ms`: when that ends by itself, Unix ms; 0: when something else changes it.
+    on: bool
+    because: Because
+    until_ms: int = 0
+
+
+class DutyChanged(Event, frozen=True):
+    """The agent is on duty or off from now on, and why (hub.domain.presence; relayed to the queue).
+
+    `until_ms`: when that may end by itself, Unix ms; 0: when something else changes it.
     """
 
     on: bool
     because: str = ""
     until_ms: int = 0
+
+
+class DutyProlonged(Event, frozen=True):
+    """The agent's duty stays as it is, until another moment than was thought."""
+
+    until_ms: int
+
+
+class ActiveNoted(Event, frozen=True):
+    """The agent has answered at a desk, or has it in front of them."""
+
+    answered: bool
+
+
+class ServingMissed(Event, frozen=True):
+    """The agent has let a conversation wait for too long."""
+
+    conversation: str
+    no: int
+
+
+class LeadReminded(Event, frozen=True):
+    """The agent leads the team of a conversation that a colleague does not answer: they may give it to somebody."""
+
+    conversation: str
+    no: int
 
 
 class HandoverAsked(Event, frozen=True):
@@ -459,6 +511,7 @@ class HoldAsked(Event, frozen=True):
     conversation: str
     no: int
     on: bool
+    assigned: int = 0
 
 
 class NoteAsked(Event, frozen=True):
@@ -467,6 +520,8 @@ class NoteAsked(Event, frozen=True):
     conversation: str
     no: int
     text: str
+    display: str = ""
+    """The agent's."""
 
 
 class AcceptAsked(Event, frozen=True):
@@ -474,6 +529,7 @@ class AcceptAsked(Event, frozen=True):
 
     conversation: str
     no: int
+    assigned: int = 0
 
 
 class AnswerChosen(Event, frozen=True):
@@ -521,6 +577,7 @@ class CloseAsked(Event, frozen=True):
     conversation: str
     no: int
     because: str = ""
+    assigned: int = 0
 
 
 class TransferAsked(Event, frozen=True):
@@ -532,6 +589,7 @@ class TransferAsked(Event, frozen=True):
     team: str = ""
     note: str = ""
     because: str = ""
+    assigned: int = 0
 
 
 class Serving(Event, frozen=True):
@@ -541,6 +599,8 @@ class Serving(Event, frozen=True):
     no: int
     name: str
     team: str
+    assigned: int = 0
+    """The seq of the assignment there: what the agent asks from now on they have decided knowing of it."""
 
 
 class ServingStopped(Event, frozen=True):
@@ -571,10 +631,14 @@ class NoteWaiting(Event, frozen=True):
 
 
 class Unreachable(Event, frozen=True):
-    """The agent's phone cannot be reached at all: off duty, and their conversations go back (relayed)."""
+    """The agent's phone cannot be reached at all: their conversations go back (relayed).
+
+    They count as if they had said 下班; `until_ms` is as in DutySaid.
+    """
 
     because: str
     conversations: tuple[str, ...]
+    until_ms: int = 0
 
 
 # --- of whoever receives from the hub: an agent's phone, a visitor on a platform -------------------------------------
@@ -682,7 +746,8 @@ AnyEvent = (
     | Attempted | AttemptSent | AttemptDelayed | AttemptRefused | DeliveryRetried | DeliveryDropped | ReceiptHad
     | Unparsed | ChangeBegun | MessageCorrected | MessageRecalled | ChangeAsked
     | Accepted | Reminded | Nudged | HoldSet | NoteWritten | Overflowed | TakeRefused | WaitingListed | HandoverAsked
-    | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked
+    | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked | DutySaid | DutyProlonged | ActiveNoted
+    | ServingMissed | LeadReminded
 )  # fmt: skip
 
 

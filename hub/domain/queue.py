@@ -22,7 +22,7 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.numbers import REST_MS, Numbers
 from hub.domain.origins import Origins, note, seen
 from hub.domain.refusals import NotFound, Repeated
-from hub.domain.teams import AgentSettings, Directory, Teams
+from hub.domain.teams import AgentSettings, Teams
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -99,10 +99,7 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     """The commands that an event calls for in conversations and agents."""
     match record.event:
         case e.TeamsChanged(teams=teams, removed=removed):
-            directory = Directory.of(teams)
-            configured: list[tuple[str, AnyCommand]] = [
-                (agent.id, c.ConfigureAgent(agent, directory)) for agent in teams.agents
-            ]
+            configured: list[tuple[str, AnyCommand]] = [(agent.id, c.ConfigureAgent(agent)) for agent in teams.agents]
             return configured + [(agent, c.ConfigureAgent(None)) for agent in removed]
         case e.Told(conversation=conversation, no=no, team=team, position=position, on_duty=on_duty, lost=lost):
             return [(conversation, c.TellWaiting(no, team, position, on_duty, lost))]

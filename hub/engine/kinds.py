@@ -23,6 +23,8 @@ class Kind(NamedTuple):
     evolve: Callable[[Any, Record, Origin | None], None]
     reactions: Callable[[Record], list[tuple[str, AnyCommand]]]
     next_due: Callable[[Any], int | None] | None = None
+    sets_clock: Callable[[AnyEvent], bool] = lambda event: True
+    """Whether after an event something may be due sooner than before it: then it is loaded at a take-over."""
     resume: Callable[[Any, int], list[AnyEvent]] | None = None
     """What to do at a take-over with what the owner before may have left in the air."""
     awake: Callable[[Any], bool] = lambda state: False
@@ -30,8 +32,8 @@ class Kind(NamedTuple):
     prev: Callable[[Any], int] = attrgetter("seq")
 
 
-def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
-    """All kinds by the letter of their ids. `decide_conversation` is the pipeline, where there are rules."""
+def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decide = agent.decide) -> dict[str, Kind]:
+    """All kinds by the letter of their ids; what decides of conversations and agents is the pipeline, given rules."""
     return {
         ids.CONVERSATION: Kind(
             conversation.Conversation,
@@ -39,6 +41,8 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             decide_conversation,
             conversation.evolve,
             conversation.reactions,
+            conversation.next_due,
+            conversation.sets_clock,
             prev=attrgetter("visitor_seq"),
         ),
         ids.PLATFORM: Kind(
@@ -48,19 +52,19 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             conversation.evolve,
             conversation.reactions,
             conversation.next_due,
-            conversation.resume,
-            lambda state: state.outbox is not None and state.outbox.attempt is not None,
-            attrgetter("visitor_seq"),
+            resume=conversation.resume,
+            awake=lambda state: state.outbox is not None and state.outbox.attempt is not None,
+            prev=attrgetter("visitor_seq"),
         ),
         ids.AGENT: Kind(
             agent_state.Agent,
             agent.new,
-            agent.decide,
+            decide_agent,
             agent.evolve,
             agent.reactions,
             agent.next_due,
-            agent.resume,
-            lambda state: state.attempt is not None,
+            resume=agent.resume,
+            awake=lambda state: state.attempt is not None,
         ),
         ids.QUEUE: Kind(queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),

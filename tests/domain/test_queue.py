@@ -15,7 +15,7 @@ from hub.domain.ids import QUEUE_ID
 from hub.domain.numbers import REST_MS
 from hub.domain.queue import Queue
 from hub.domain.refusals import NotFound, Repeated
-from hub.domain.teams import AgentSettings, Directory, Team, Teams
+from hub.domain.teams import AgentSettings, Team, Teams
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -217,7 +217,7 @@ def test_reactions_follow_from_the_record_alone() -> None:
     ]
     assert reactions(e.Told("c0-a", 3, "sales", 2, False)) == [("c0-a", c.TellWaiting(3, "sales", 2, False))]
     assert reactions(e.TeamsChanged(teams(WANG), ("a1-li",))) == [
-        ("a1-wang", c.ConfigureAgent(WANG, Directory.of(teams(WANG)))),
+        ("a1-wang", c.ConfigureAgent(WANG)),
         ("a1-li", c.ConfigureAgent(None)),
     ]
     assert reactions(e.Left("c0-a", 3, 0)) == []
