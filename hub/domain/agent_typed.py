@@ -69,10 +69,10 @@ def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int)
             return _hold_or_note(state, said, command, now_ms)
         case words.Take(no=no):
             return _take(state, no, command, now_ms)
-        case words.Keep(sure=sure):
-            return (
-                duty.keep(state) if sure or state.handover_ms else _answer_plain(state, command.text, command, now_ms)
-            )
+        case words.Keep(sure=False) if not state.handover_ms:
+            return _answer_plain(state, command.text.strip(), command, now_ms)
+        case words.Keep():
+            return duty.keep(state)
         case words.Duty(on=on):
             return _say_duty(state, on, now_ms)
         case words.Cancel():
