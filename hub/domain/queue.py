@@ -305,6 +305,7 @@ def _overflow(draft: Draft, conversation: str) -> None:
             return
         why = f"has waited {overflow.after_s} s" if waits else "nobody is on duty"
         draft.happen(e.Overflowed(conversation, place.no, team, f"{display_of(state, last)}: {why}"))
+        draft.overflowed.append(conversation)
 
 
 def _finish(draft: Draft) -> None:

@@ -24,6 +24,7 @@ class Draft:
         """Teams whose line somebody has left."""
         self.turned: dict[str, None] = {}
         """Teams of which somebody is on duty now where nobody was, or the other way round."""
+        self.overflowed: list[str] = []
         self.more = False
         """Something was left for the next Tick."""
 

@@ -359,12 +359,12 @@ def _arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
             load = loads[place.agent]
             weighs = charge(load.settings, weight_of(state, place))
             loads[place.agent] = Load(load.settings, load.load + weighs, load.open + 1, load.latest)
-        elif place.agent:
-            _stand(state, conversation, msgspec.structs.replace(
-                place, agent="", lost=place.agent, at_ms=at_ms, joined_ms=at_ms
-            ))  # fmt: skip
-        else:
-            _stand(state, conversation, place)
+            continue
+        if place.agent:
+            place = msgspec.structs.replace(place, agent="", lost=place.agent, at_ms=at_ms, joined_ms=at_ms)
+        elif place.further:
+            place = msgspec.structs.replace(place, further=lines_of(state, place)[1:])
+        _stand(state, conversation, place)
     state.slots = {team: [] for team in state.teams}
     for load in loads.values():
         if load.settings.id in state.on_duty:

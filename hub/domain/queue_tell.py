@@ -78,16 +78,16 @@ def tell(draft: Draft) -> None:
         if draft.full():
             break
         _tell(draft, outlook, conversation)
-    for team in state.teams if state.unsettled else draft.turned:
-        if draft.more:
-            break
-        for spot in state.lines.get(team, [])[:TURNED]:
-            place = state.places[spot.conversation]
-            if place.told and place.told_on_duty != is_served(state, place):
-                if draft.full():
-                    break
-                _tell(draft, outlook, spot.conversation)
-    for team in draft.moved:
+    turned = [spot.conversation for team in draft.turned for spot in state.lines.get(team, [])[:TURNED]]
+    if state.unsettled:
+        turned = [spot.conversation for team in state.teams for spot in state.lines[team][:TURNED]]
+    for conversation in dict.fromkeys([*draft.overflowed, *turned]):
+        place = state.places[conversation]
+        if not place.agent and place.told and place.told_on_duty != is_served(state, place):
+            if draft.full():
+                break
+            _tell(draft, outlook, conversation)
+    for team in state.teams if state.unsettled else draft.moved:
         for at in _powers_of_two(len(state.lines.get(team, ()))):
             conversation = state.lines[team][at - 1].conversation
             place = state.places[conversation]
