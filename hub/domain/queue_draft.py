@@ -18,7 +18,7 @@ class Draft:
     """What `happen` adds is in force in `state` at once, and leaves the queue's own state as it is."""
 
     def __init__(self, state: Queue, now_ms: int) -> None:
-        self.state, self.now_ms = _fork(state), now_ms
+        self.before, self.state, self.now_ms = state, _fork(state), now_ms
         self.events: list[AnyEvent] = []
         self.moved: dict[str, None] = {}
         """Teams whose line somebody has left."""
@@ -56,8 +56,8 @@ class Draft:
         ))  # fmt: skip
 
     def fill(self, agent: str, but: str = "") -> None:
-        """The agent has room: the first in their lines get it, without `but`."""
-        while agent in self.state.on_duty and agent in self.state.loads:
+        """The agent has room: the first in their lines get it, without `but`. While unsettled, _settle sees to it."""
+        while agent in self.state.on_duty and agent in self.state.loads and not self.state.unsettled:
             load = self.state.loads[agent]
             spot, line = next_for(self.state, load, self.now_ms, but=but)
             if spot is None or line is None or self.full():

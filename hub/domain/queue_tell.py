@@ -28,8 +28,11 @@ def shown_line(state: Queue, place: Place) -> str:
 class Outlook:
     """How long it may take, as of one moment; what all in a line have in common is looked up once."""
 
-    def __init__(self, state: Queue, now_ms: int) -> None:
+    def __init__(self, state: Queue, now_ms: int, before: Queue | None = None) -> None:
+        """`before`: the state that `state` was forked from; what both say alike is quicker to find there."""
         self._state, self._now_ms = state, now_ms
+        self._loads = (before or state).loads
+        self._busy = {team for team, line in (before or state).lines.items() if line}
         self._slots: dict[tuple[str, str], float] = {}
         self._opens: dict[str, int] = {}
 
@@ -54,11 +57,11 @@ class Outlook:
     def _slots_of(self, team: str, language: str) -> float:
         """How many conversations its agents can have at a time, less what other lines will get of them."""
         if (team, language) not in self._slots:
-            state, count = self._state, 0.0
-            for slot in state.slots[team]:
-                settings = state.loads[slot.agent].settings
+            count = 0.0
+            for slot in self._state.slots[team]:
+                settings = self._loads[slot.agent].settings
                 if speaks(settings, language):
-                    count += settings.capacity / max(1, sum(bool(state.lines.get(one)) for one in settings.teams))
+                    count += settings.capacity / (len(self._busy.intersection(settings.teams)) or 1)
             self._slots[team, language] = count
         return self._slots[team, language]
 
@@ -73,7 +76,7 @@ class Outlook:
 def tell(draft: Draft) -> None:
     """Tell who has not been told yet, the first of a line that has somebody now or nobody more, who is much nearer."""
     state = draft.state
-    outlook = Outlook(state, draft.now_ms)
+    outlook = Outlook(state, draft.now_ms, draft.before)
     for conversation in list(state.untold):
         if draft.full():
             break

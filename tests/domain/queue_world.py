@@ -246,7 +246,7 @@ class Judge:
         part = Fraction(self.load(agent), self.agents[agent].capacity)
         return part if pick == "least_loaded" else Fraction(0), self.latest.get(agent, 0), self.agents[agent].name
 
-    # --- what is true --------------------------------------------------------------------------------------------------
+    # --- what is true ------------------------------------------------------------------------------------------------
 
     def team_of(self, team: str) -> str:
         return team if team in self.teams else self.rules.default
