@@ -23,8 +23,9 @@ from hub.domain.messages import Limits
 from hub.domain.numbers import REST_MS
 from hub.domain.origins import seen
 from hub.domain.queue_draft import Draft
+from hub.domain.queue_evolve import evolve
 from hub.domain.queue_fit import agent_for, chooses, display_of, has_room, may_have, next_for
-from hub.domain.queue_state import Place, Queue, Spot, evolve, lines_of, next_line, spot_of, weight_of
+from hub.domain.queue_state import Place, Queue, Spot, lines_of, next_line, spot_of, weight_of
 from hub.domain.queue_tell import tell
 from hub.domain.refusals import NotFound, Repeated, Taken
 from hub.domain.teams import AgentSettings, Teams

@@ -6,8 +6,9 @@ from hub.domain import events as e
 from hub.domain.events import AnyEvent, Record
 from hub.domain.fork import Fork
 from hub.domain.numbers import Numbers
+from hub.domain.queue_evolve import evolve
 from hub.domain.queue_fit import next_for, why_next
-from hub.domain.queue_state import Lane, Queue, evolve, lines_of, team_of
+from hub.domain.queue_state import Lane, Queue, lines_of, team_of
 from hub.domain.teams import Team
 
 AT_ONCE = 100
