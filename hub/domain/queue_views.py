@@ -129,7 +129,9 @@ def _team(state: Queue, name: str) -> TeamLoad:
     line, staff = state.lines[name], [state.loads[slot.agent] for slot in state.slots[name]]
     service = state.service.get(name, Service())
     since_ms = min((state.places[spot.conversation].at_ms for spot in line), default=0)
+    service_s = round(service.mean_s) if service.count >= LEAST else 0
     return TeamLoad(
         name, display_of(state, name), len(line), since_ms, len(staff), state.members[name],
-        sum(load.open for load in staff), sum(load.load for load in staff), sum(load.settings.capacity for load in staff), round(service.mean_s) if service.count >= LEAST else 0,
+        sum(load.open for load in staff), sum(load.load for load in staff),
+        sum(load.settings.capacity for load in staff), service_s,
     )  # fmt: skip

@@ -351,15 +351,19 @@ class Walk:
         conversation = f"c{draw.randrange(3)}-{draw.randrange(6)}" if way == 1 else ""
         command = c.Take(agent, no, conversation)
         had = {name: one.agent for name, one in self.judge.open.items()}
+        owner = had.get(conversation or self.desk.state.numbered.get(no, ""), "")
         if draw.random() < 0.5:
+            refused = self.judge.counts.get("TakeRefused", 0)
             self.do(command)
+            refused = self.judge.counts.get("TakeRefused", 0) - refused
         else:
             try:
-                events = self.desk.do(command)
+                events, refused = self.desk.do(command), 0
             except (Taken, NotFound):
-                self.refused += 1
-            else:
-                self.judge.hear(command, events, self.desk.now_ms)
+                events, refused = [], 1
+            self.refused += refused
+            self.judge.hear(command, events, self.desk.now_ms)
+        assert refused or owner in ("", agent), "what another has is refused"
         for name, before in had.items():
             assert not before or self.judge.open[name].agent == before, "a command of one's own takes from nobody"
 
