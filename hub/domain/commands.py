@@ -98,6 +98,8 @@ class Assign(Command, frozen=True):
     """The team's, by entity id."""
     taken: bool = False
     """The agent has taken it themself: there is nothing to accept."""
+    asked: int = 0
+    """As in the Enqueue that it answers."""
 
 
 class TellWaiting(Command, frozen=True):
@@ -220,6 +222,8 @@ class Enqueue(Command, frozen=True):
     """When that ended."""
     missed: bool = False
     """`avoid` had it, and let the time to accept or to answer pass: it is not given to them again at once."""
+    asked: int = 0
+    """The conversation's seq with which it asks: a choice made for an earlier one does not count there. 0: not said."""
 
 
 class Take(Command, frozen=True):

@@ -47,8 +47,9 @@ def _of_serving(record: Record) -> Reactions:
     match event:
         case e.QueueJoined() as to:
             enqueue = c.Enqueue(
-                me, to.team, to.priority, to.agent, to.avoid, to.channel, to.language, to.name, to.last, to.last_ms
-            )
+                me, to.team, to.priority, to.agent, to.avoid, to.channel, to.language, to.name, to.last, to.last_ms,
+                asked=record.seq,
+            )  # fmt: skip
             return [(QUEUE_ID, enqueue)]
         case e.Assigned():
             return _assigned(record.seq, me, event)
@@ -59,12 +60,14 @@ def _of_serving(record: Record) -> Reactions:
             return [(it.to, remind)]
         case e.Transferred() as to:
             avoid = to.before or to.by
-            enqueue = c.Enqueue(me, to.team, to.priority, to.agent, avoid, to.channel, to.language, to.name)
+            enqueue = c.Enqueue(
+                me, to.team, to.priority, to.agent, avoid, to.channel, to.language, to.name, asked=record.seq
+            )
             return [(QUEUE_ID, enqueue)]
         case e.PhoneSet(on=True):
             return [(event.agent, c.Serve(me, event.no, event.name, event.team, event.backlog, event.skipped))]
         case e.Returned():
-            return _returned(me, event)
+            return _returned(record.seq, me, event)
         case e.Closed(by=by, agent=agent, no=no):
             left: Reactions = [(QUEUE_ID, c.Leave(me))]
             return [*left, (agent, c.StopServing(me, no, "closed", by))] if agent else left
@@ -83,14 +86,15 @@ def _assigned(seq: int, me: str, event: e.Assigned) -> Reactions:
     return served
 
 
-def _returned(me: str, event: e.Returned) -> Reactions:
+def _returned(seq: int, me: str, event: e.Returned) -> Reactions:
     agent, no = event.agent, event.no
     stop = (agent, c.StopServing(me, no, "returned"))
     if event.lost:  # the queue has it already
         return [stop]
     enqueue = c.Enqueue(
-        me, event.team, event.priority, "", agent, event.channel, event.language, event.name, missed=event.missed
-    )
+        me, event.team, event.priority, "", agent, event.channel, event.language, event.name, missed=event.missed,
+        asked=seq,
+    )  # fmt: skip
     waits: Reactions = [(QUEUE_ID, enqueue)]
     if event.missed:
         return [*waits, (agent, c.NoteMissed(me, no))]

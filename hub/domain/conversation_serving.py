@@ -31,9 +31,11 @@ def not_yours(state: Conversation, refused: e.AnswerRefused) -> NotYours:
 
 
 def assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
-    """The queue has chosen."""
+    """The queue has chosen. A choice that has crossed with a new question gets no answer: the queue chooses again."""
     if state.stage == "closed":
         return [e.AssignRefused(command.agent, command.no)]
+    if command.asked not in (0, state.asked):
+        return []
     backlog, skipped = _backlog(state, command.no) if command.phone else ((), 0)
     return [
         e.Assigned(

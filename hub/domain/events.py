@@ -364,6 +364,7 @@ class Enqueued(Event, frozen=True):
     last_ms: int = 0
     avoid_until_ms: int = 0
     """Not 0: `avoid` has missed it, and is not given it before that moment."""
+    asked: int = 0
 
 
 class Overflowed(Event, frozen=True):
@@ -420,6 +421,7 @@ class Chosen(Event, frozen=True):
     patience: Patience = Patience()
     lead: str = ""
     taken: bool = False
+    asked: int = 0
 
 
 class Left(Event, frozen=True):
