@@ -144,7 +144,8 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
     if known is None or command.no not in state.seen:
         text = notes.begun(Served(command.no, command.name, command.team), command.skipped, command.note)
         events += note(state, text, begins=command.no)
-    if known is None and not command.taken:
+    is_new = known is None or command.assigned not in (0, known.assigned)
+    if is_new and not command.taken:
         events += duty.unexpected(state, now_ms)
     backlog = tuple(block for block in command.backlog if known is None or block.seq > known.last)
     return [*events, e.BlocksWaiting(backlog)] if backlog else events

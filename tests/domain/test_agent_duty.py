@@ -268,6 +268,15 @@ def test_where_nobody_is_to_be_asked_they_keep_what_they_have() -> None:
     assert rig.state.handover_ms == 0
 
 
+def test_what_comes_back_to_somebody_off_duty_is_not_forgotten() -> None:
+    rig = off()
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3))
+    rig.wait(5 * MINUTE)
+    assert e.TransferAsked("c12-x", 12, because="off duty", assigned=3) in tick(rig)
+    again = rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=9))
+    assert e.HandoverAsked(rig.now_ms + 5 * MINUTE) in again
+
+
 def test_a_state_is_whole_after_a_snapshot() -> None:
     rig = leaving(12)
     rig.do(c.NoteMissed("c12-x", 12))
