@@ -118,10 +118,12 @@ def _evolve_served(
         case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
             known = state.serving.get(conversation)
             if known is None:
-                state.serving[conversation] = Served(no, name, team, no in state.left_ms, assigned=assigned)
+                state.serving[conversation] = Served(
+                    no, name, team, no in state.left_ms, assigned=assigned, since_ms=at_ms
+                )  # fmt: skip
             elif assigned:
                 known.no, known.name, known.team = no, name, team
-                known.assigned, known.accepted = assigned, False
+                known.assigned, known.since_ms, known.accepted = assigned, at_ms, False
             state.ask = bool(state.held)
         case e.ServingStopped(conversation=conversation, no=no):
             _stop(state, conversation, no, at_ms)

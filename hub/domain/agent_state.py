@@ -25,7 +25,9 @@ class Served(msgspec.Struct):
     last: int = 0
     """The highest seq among the blocks it has brought."""
     assigned: int = 0
-    """The seq of the assignment there."""
+    """The seq of the assignment there,"""
+    since_ms: int = 0
+    """and when the agent entity heard of it."""
     accepted: bool = False
     unanswered: int = 0
     wrote_ms: int = 0

@@ -106,8 +106,20 @@ def test_what_was_written_before_it_went_and_came_back_is_not_done(typed: str) -
     rig.send()
     rig.wait(5 * SECOND).serve(12)
     assert rig.type(typed, sent_at_ms=typed_ms) == [
-        e.NoteWaiting("没有照办：#12 张三 后来又转给了您。如仍需要，请再写一次")
+        e.NoteWaiting("没有照办：#12 张三 是之后才转给您的。如仍需要，请再写一次")
     ]
+
+
+@pytest.mark.parametrize("typed", ["结束 #12", "转接 #12 @li", "挂起 #12"])
+def test_what_was_written_before_it_was_assigned_anew_is_not_done(typed: str) -> None:
+    rig = Rig()
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3))
+    typed_ms = rig.wait(5 * SECOND).now_ms
+    rig.wait(5 * SECOND).do(c.Serve("c12-x", 12, "张三", "售前", assigned=9))
+    assert rig.type(typed, sent_at_ms=typed_ms) == [
+        e.NoteWaiting("没有照办：#12 张三 是之后才转给您的。如仍需要，请再写一次")
+    ]
+    assert not isinstance(rig.wait(5 * SECOND).type(typed)[0], e.NoteWaiting), "now they know"
 
 
 def test_what_is_asked_of_a_conversation_says_which_assignment_they_knew_of() -> None:
