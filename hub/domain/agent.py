@@ -147,6 +147,8 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
     is_new = known is None or command.assigned not in (0, known.assigned)
     if is_new and not command.taken:
         events += duty.unexpected(state, now_ms)
+    if command.phone not in (None, _has_phone(state.settings)):  # chosen before the queue knew
+        events.append(e.AgentConfigured(state.settings, (command.conversation,), state.shift, state.handover_s))
     backlog = tuple(block for block in command.backlog if known is None or block.seq > known.last)
     return [*events, e.BlocksWaiting(backlog)] if backlog else events
 

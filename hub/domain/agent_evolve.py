@@ -130,12 +130,15 @@ def _evolve_served(
 
 
 def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
-    if state.settings is not None and state.settings.channel:
+    has_phone = state.settings is not None and bool(state.settings.channel)
+    if has_phone:
         state.blocks.extend(blocks)
     for block in blocks:
         served = state.serving[block.conversation]
-        served.last, served.wrote_ms = max(served.last, block.seq), at_ms
-        served.unanswered += 1
+        served.wrote_ms = at_ms
+        if has_phone:  # else it comes again when there is one
+            served.last = max(served.last, block.seq)
+            served.unanswered += 1
 
 
 def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:

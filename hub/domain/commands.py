@@ -300,6 +300,8 @@ class Serve(Command, frozen=True):
     """The seq of its Assigned, for the commands that follow; 0: as before."""
     taken: bool = False
     """They took it themself."""
+    phone: bool | None = None
+    """Whether the conversation believes that they have a phone; None: not said."""
 
 
 class ShowMessage(Command, frozen=True):

@@ -707,3 +707,14 @@ def test_a_block_that_was_cut_comes_whole_to_another_phone() -> None:
     assert rig.send().startswith("【#12·1 1/2 张三】")
     rig.do(c.ConfigureAgent(AgentSettings(ME, "wang", "小王", (), 5, "wecom", "Wang2", Limits(max_text=1024))))
     assert [rig.send().partition(" 张三")[0] for _ in range(4)] == [f"【#12·1 {i}/4" for i in range(1, 5)]
+
+
+@pytest.mark.parametrize(("settings", "believed"), [(DESK_ONLY, True), (WANG, False)])
+def test_a_conversation_that_is_mistaken_about_the_phone_is_told(settings: AgentSettings, believed: bool) -> None:
+    rig = Rig(settings)
+    block = Block("c12-x", 12, 1, "张三", "在吗")
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (block,) if believed else (), phone=believed))
+    told = [command for record, _ in rig.log for _, command in agent.reactions(record)]
+    assert c.SetPhone(ME, not believed) in told
+    again = rig.do(c.Serve("c12-x", 12, "张三", "售前", (block,), phone=not believed))
+    assert e.BlocksWaiting((block,)) in again, "nothing was shown before"

@@ -161,7 +161,7 @@ def test_assigning_hands_over_all_that_nobody_answered(thread: Thread) -> None:
     assert [block.text for block in assigned.backlog] == ["二", HELD_PLACEHOLDER]
     assert conversation.reactions(thread.records[-1]) == [
         ("a1-li", c.StopServing(ID, 12, "transferred", "a1-li", "A3-WANG")),
-        ("a3-wang", c.Serve(ID, 12, "张三", "sales", assigned.backlog, assigned=thread.state.seq)),
+        ("a3-wang", c.Serve(ID, 12, "张三", "sales", assigned.backlog, assigned=thread.state.seq, phone=True)),
     ]
 
 
