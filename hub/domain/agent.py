@@ -11,7 +11,7 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent_delivery import attempt, check_letter, next_send, resume, verdict
 from hub.domain.agent_evolve import evolve
-from hub.domain.agent_state import Agent, Served
+from hub.domain.agent_state import MISSING, Agent, Served
 from hub.domain.agent_tell import drop_held, give_back, note
 from hub.domain.agent_typed import receive
 from hub.domain.commands import AnyCommand, Origin
@@ -51,7 +51,8 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
         case c.RecordVerdict():
             return verdict(state, command, now_ms)
         case c.ShowMessage(block=block):
-            return [e.BlocksWaiting((block,))] if block.conversation in state.serving else []
+            served = state.serving.get(block.conversation)
+            return [] if served is None or served.last == MISSING else [e.BlocksWaiting((block,))]
         case c.Serve():
             return _serve(state, command, now_ms)
         case c.StopServing():

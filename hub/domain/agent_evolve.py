@@ -4,7 +4,7 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain import outside
-from hub.domain.agent_state import LEFT_MS, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
+from hub.domain.agent_state import LEFT_MS, MISSING, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
@@ -52,7 +52,7 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
     if now is None or not now.channel:
         state.blocks, state.notes, state.part, state.ask = [], [], 0, False
         for served in state.serving.values():
-            served.last = 0  # what nobody has answered comes again when there is a phone
+            served.last = MISSING
     elif before is None or (before.channel, before.address) != (now.channel, now.address):
         state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
     if now is not None and now.channel and before is not None and before.limits.max_text != now.limits.max_text:
@@ -111,7 +111,7 @@ def _evolve_served(
 ) -> None:
     match event:
         case e.NoteWaiting():
-            if state.settings is not None and state.settings.channel:
+            if _has_phone(state):
                 state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
@@ -119,26 +119,30 @@ def _evolve_served(
             known = state.serving.get(conversation)
             if known is None:
                 state.serving[conversation] = Served(
-                    no, name, team, no in state.left_ms, assigned=assigned, since_ms=at_ms
+                    no, name, team, no in state.left_ms, MISSING, assigned=assigned, since_ms=at_ms
                 )  # fmt: skip
             elif assigned:
                 known.no, known.name, known.team = no, name, team
                 known.assigned, known.since_ms, known.accepted = assigned, at_ms, False
+            if _has_phone(state):
+                state.serving[conversation].last = max(state.serving[conversation].last, 0)
             state.ask = bool(state.held)
         case e.ServingStopped(conversation=conversation, no=no):
             _stop(state, conversation, no, at_ms)
 
 
 def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
-    has_phone = state.settings is not None and bool(state.settings.channel)
-    if has_phone:
-        state.blocks.extend(blocks)
+    if not _has_phone(state):
+        return
+    state.blocks.extend(blocks)
     for block in blocks:
         served = state.serving[block.conversation]
-        served.wrote_ms = at_ms
-        if has_phone:  # else it comes again when there is one
-            served.last = max(served.last, block.seq)
-            served.unanswered += 1
+        served.last, served.wrote_ms = max(served.last, block.seq), at_ms
+        served.unanswered += 1
+
+
+def _has_phone(state: Agent) -> bool:
+    return state.settings is not None and bool(state.settings.channel)
 
 
 def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:

@@ -13,6 +13,9 @@ from hub.domain.teams import AgentSettings, Hours
 LEFT_MS = 24 * HOUR_MS
 """So long it is remembered that a conversation was here; longer than any platform's duplicate check."""
 
+MISSING = -1
+"""For Served.last: the phone is shown nothing of the conversation until a Serve brings all that nobody has answered."""
+
 
 class Served(msgspec.Struct):
     """A conversation that is this agent's."""
@@ -23,7 +26,7 @@ class Served(msgspec.Struct):
     again: bool = False
     """It was here before, not long ago: the phone may have got some of its blocks then."""
     last: int = 0
-    """The highest seq among the blocks it has brought."""
+    """The highest seq among the blocks it has brought; MISSING: some may have come while there was no phone."""
     assigned: int = 0
     """The seq of the assignment there,"""
     since_ms: int = 0

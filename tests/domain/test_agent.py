@@ -718,3 +718,13 @@ def test_a_conversation_that_is_mistaken_about_the_phone_is_told(settings: Agent
     assert c.SetPhone(ME, not believed) in told
     again = rig.do(c.Serve("c12-x", 12, "张三", "售前", (block,), phone=not believed))
     assert e.BlocksWaiting((block,)) in again, "nothing was shown before"
+
+
+def test_what_comes_with_the_new_phone_does_not_hide_what_came_without_one() -> None:
+    rig = Rig(DESK_ONLY)
+    first, second = (Block("c12-x", 12, seq, "张三", "在吗") for seq in (1, 2))
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (first,)))
+    rig.do(c.ConfigureAgent(WANG))
+    assert rig.do(c.ShowMessage(second)) == [], "sent before the conversation knew of the phone"
+    assert e.BlocksWaiting((first, second)) in rig.do(c.Serve("c12-x", 12, "张三", "售前", (first, second)))
+    assert rig.show(12, 3, "?") == [e.BlocksWaiting((Block("c12-x", 12, 3, "张三", "?"),))]
