@@ -61,9 +61,11 @@ def premature(state: Agent, conversation: str, command: c.ReceiveText, now_ms: i
 
 
 def returning(state: Agent) -> bool:
-    """A text of theirs is on its way back to them, or was lost there: they may think that somebody has it."""
+    """A text of theirs, or that a conversation is not theirs, is on its way to them, or was lost there: they may think
+    that somebody has it.
+    """
     notes = [*state.notes, *(state.attempt.notes if state.attempt else ())]
-    return state.misled or any(one.returns for one in notes)
+    return state.misled or any(one.returns or one.ends for one in notes)
 
 
 def surprised(state: Agent, command: c.ReceiveText, now_ms: int) -> bool:

@@ -47,7 +47,7 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
 def _configure(state: Agent, event: e.AgentConfigured) -> None:
     before, now = state.settings, event.settings
     state.settings, state.shift, state.handover_s, state.unreachable = now, event.shift, event.handover_s, False
-    if now is None:
+    if now is None and before is not None:
         state.presence, state.handover_ms = Presence(), 0
     if now is None or not now.channel:
         state.blocks, state.notes, state.part, state.ask = [], [], 0, False
@@ -236,7 +236,7 @@ def _evolve_attempt(
             if attempt.blocks:  # the notes only shared the text with what was refused
                 state.notes = attempt.notes + state.notes
                 _bury(state, attempt)
-            elif any(lost.returns for lost in attempt.notes):
+            elif any(lost.returns or lost.ends for lost in attempt.notes):
                 state.misled = True
 
 

@@ -109,7 +109,9 @@ class Agent(msgspec.Struct):
     unsettled_ms: int = 0
     """When a conversation last stopped, was given away or lost the sticky place, or when the phone showed that."""
     misled: bool = False
-    """A text given back did not reach the phone: the agent thinks that somebody got it, until they choose again."""
+    """A text given back, or that a conversation is not theirs, did not reach the phone: the agent thinks that somebody
+    gets what they write, until they choose again.
+    """
     written_ms: int = 0
     """When the latest of the agent's texts was written, by the platform's clock."""
     held: list[Held] = []

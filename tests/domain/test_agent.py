@@ -728,3 +728,13 @@ def test_what_comes_with_the_new_phone_does_not_hide_what_came_without_one() -> 
     assert rig.do(c.ShowMessage(second)) == [], "sent before the conversation knew of the phone"
     assert e.BlocksWaiting((first, second)) in rig.do(c.Serve("c12-x", 12, "张三", "售前", (first, second)))
     assert rig.show(12, 3, "?") == [e.BlocksWaiting((Block("c12-x", 12, 3, "张三", "?"),))]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_was_not_told_that_a_conversation_is_not_theirs_is_asked_whom_they_mean(lost: bool) -> None:
+    rig = shown(12)
+    rig.type("#15")
+    rig.attempt()
+    if lost:
+        rig.verdict("refused", because="no")
+    assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"
