@@ -98,4 +98,4 @@ def _returned(seq: int, me: str, event: e.Returned) -> Reactions:
     waits: Reactions = [(QUEUE_ID, enqueue)]
     if event.missed:
         return [*waits, (agent, c.NoteMissed(me, no))]
-    return [*waits, stop] if event.late else waits
+    return [*waits, stop]  # also who could not be reached: it may have been given to them again since

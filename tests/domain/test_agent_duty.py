@@ -278,6 +278,16 @@ def test_who_is_off_duty_is_asked_as_soon_as_the_rules_want_it() -> None:
     assert (on.state.on_duty, on.state.handover_ms) == (True, 0)
 
 
+def test_what_comes_to_somebody_who_was_removed_and_named_again_is_not_forgotten() -> None:
+    rig = off()
+    rig.do(c.ConfigureAgent(None))
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3, phone=True))
+    assert rig.state.handover_ms == NOON + 5 * MINUTE
+    rig.do(c.ConfigureAgent(WANG))
+    rig.wait(5 * MINUTE)
+    assert e.TransferAsked("c12-x", 12, because="off duty", assigned=3) in tick(rig)
+
+
 def test_what_comes_back_to_somebody_off_duty_is_not_forgotten() -> None:
     rig = off()
     rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3))

@@ -381,7 +381,8 @@ def test_an_unreachable_agent_gives_back_only_what_is_theirs(thread: Thread) -> 
     (returned,) = thread.do(c.ReturnConversation("a3-wang", "gone"))
     assert returned == e.Returned("a3-wang", "gone", 12, "sales", 3, channel="h5", language="zh", name="张三")
     assert conversation.reactions(thread.records[-1]) == [
-        (QUEUE_ID, c.Enqueue(ID, "sales", 3, "", "a3-wang", "h5", "zh", "张三", asked=5))
+        (QUEUE_ID, c.Enqueue(ID, "sales", 3, "", "a3-wang", "h5", "zh", "张三", asked=5)),
+        ("a3-wang", c.StopServing(ID, 12, "returned")),
     ]
 
 
