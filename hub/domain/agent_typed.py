@@ -168,7 +168,7 @@ def _hold_or_note(state: Agent, said: words.Hold | words.Note, command: c.Receiv
         return [*_doubt_sticky(state, command), *give_back(state, question, text)]
     served = state.serving[conversation]
     if isinstance(said, words.Hold) and aim.premature(state, conversation, command, now_ms):
-        return note(state, notes.premature(served))
+        return [*_doubt_sticky(state, command), *note(state, notes.premature(served))]
     switched = _switch(state, conversation, command, now_ms) if said.no else []
     if isinstance(said, words.Hold):
         hold = e.HoldAsked(conversation, served.no, said.on, served.assigned)
@@ -189,7 +189,7 @@ def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.Rece
         return [*_doubt_sticky(state, command), *note(state, notes.which(verb, f"{verb} #12{rest}"))]
     served = state.serving[conversation]
     if aim.premature(state, conversation, command, now_ms):
-        return note(state, notes.premature(served))
+        return [*_doubt_sticky(state, command), *note(state, notes.premature(served))]
     if isinstance(said, words.Close):
         return [e.CloseAsked(conversation, served.no, said.because, served.assigned)]
     return _transfer(state, conversation, served.no, said, command)

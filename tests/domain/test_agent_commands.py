@@ -122,6 +122,16 @@ def test_what_was_written_before_it_was_assigned_anew_is_not_done(typed: str) ->
     assert not isinstance(rig.wait(5 * SECOND).type(typed)[0], e.NoteWaiting), "now they know"
 
 
+@pytest.mark.parametrize("typed", ["结束 #15", "恢复 #15"])
+def test_after_what_was_not_done_text_without_a_number_is_for_nobody_in_particular(typed: str) -> None:
+    rig = shown(12)
+    rig.type("#12 您好")
+    typed_ms = rig.wait(5 * SECOND).now_ms
+    rig.wait(5 * SECOND).serve(15)
+    assert e.StickyChosen("") in rig.type(typed, sent_at_ms=typed_ms)
+    assert answers(rig.type("好了", sent_at_ms=typed_ms + SECOND)) == [], "for 12, or for 15?"
+
+
 def test_what_is_asked_of_a_conversation_says_which_assignment_they_knew_of() -> None:
     rig = shown(12)
     rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=7))
