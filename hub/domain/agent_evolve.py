@@ -50,6 +50,7 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
     if now is None and before is not None:
         state.presence, state.handover_ms = Presence(), 0
     if now is None or not now.channel:
+        state.misled = state.misled or any(lost.returns or lost.ends for lost in state.notes)
         state.blocks, state.notes, state.part, state.ask = [], [], 0, False
         for served in state.serving.values():
             served.last = MISSING
@@ -169,6 +170,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
     match record.event:
         case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms):
             state.unreachable = False
+            state.misled = state.misled or not _has_phone(state)  # nothing can be said to what they write
             state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
             outside.note(state.outside, outside_id, at_ms, record.seq)
         case e.TextHeld(text=text, until_ms=until_ms):

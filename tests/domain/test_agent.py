@@ -738,3 +738,22 @@ def test_who_was_not_told_that_a_conversation_is_not_theirs_is_asked_whom_they_m
     if lost:
         rig.verdict("refused", because="no")
     assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"
+
+
+def test_who_was_no_agent_before_they_could_be_told_is_asked_whom_they_mean() -> None:
+    rig = Rig()
+    rig.type("#15")
+    rig.do(c.ConfigureAgent(None))
+    rig.do(c.ConfigureAgent(WANG))
+    rig.serve(12)
+    rig.send()
+    assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"
+
+
+def test_who_wrote_while_they_were_no_agent_is_asked_whom_they_mean() -> None:
+    rig = Rig(None)
+    rig.type("#15")
+    rig.do(c.ConfigureAgent(WANG))
+    rig.serve(12)
+    rig.send()
+    assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"
