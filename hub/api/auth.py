@@ -19,6 +19,7 @@ PUBLIC = frozenset(
     {
         "/",
         "/chat",
+        "/agent",
         "/{channel}/{file}",
         "/api/v1/health",
         "/api/v1/visitors",

@@ -135,17 +135,3 @@ export function textsFor(language) {
   const chinese = /^zh\b/i.test(language ?? "");
   return { ...(chinese ? zh : en), language: chinese ? "zh-CN" : "en", short: chinese ? "zh" : "en" };
 }
-
-/** "14:05", "昨天 14:05", "星期三 14:05" or a date, as it reads at `now`. */
-export function stamp(at, now, texts) {
-  const date = new Date(at);
-  const time = date.toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hour12: false });
-  const midnight = new Date(now).setHours(0, 0, 0, 0);
-  const days = Math.round((midnight - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
-  if (days <= 0) return time;
-  if (days === 1) return `${texts.yesterday} ${time}`;
-  if (days < 7) return `${date.toLocaleDateString(texts.language, { weekday: "long" })} ${time}`;
-  const sameYear = date.getFullYear() === new Date(now).getFullYear();
-  const day = { year: sameYear ? undefined : "numeric", month: "long", day: "numeric" };
-  return `${date.toLocaleDateString(texts.language, day)} ${time}`;
-}

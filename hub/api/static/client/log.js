@@ -2,8 +2,7 @@
 
 import { el, icon } from "./elements.js";
 import { FileViews } from "./files.js";
-import { linksIn } from "./rows.js";
-import { stamp } from "./texts.js";
+import { linksIn, stamp } from "./plain.js";
 
 const NEAR_PX = 60;
 
@@ -70,6 +69,7 @@ export class Log {
     if (old?.drawn === drawn) return old.node;
     const node = old?.node ?? el("div");
     node.className = `row ${row.kind}`;
+    node.dataset.key = row.key;
     node.replaceChildren(...this.#contents(row));
     this.#rows.set(row.key, { node, drawn });
     return node;

@@ -1,0 +1,49 @@
+// Plain values as a page shows them: links in a text, sizes, colours, moments. Pure.
+
+// A host and what may follow it; an address that hides its host behind user:password@ is no link.
+const LINK = /(?:https?:\/\/|www\.)[\w-]+(?:\.[\w-]+)*(?![\w-]|:?[^\s/]*@)(?::\d+)?(?:[/?#][\w\-.~:/?#[\]@!$&'()*+,;=%]*)?/gi;
+
+/** Pieces of a text: {text} or {text, url}. Only http, https and www are links, without what only ends a sentence. */
+export function linksIn(text) {
+  const pieces = [];
+  let from = 0;
+  for (const found of text.matchAll(LINK)) {
+    const link = found[0].replace(/[.,;:!?)\]'*]+$/, "");
+    if (found.index > from) pieces.push({ text: text.slice(from, found.index) });
+    pieces.push({ text: link, url: /^www\./i.test(link) ? `https://${link}` : link });
+    from = found.index + link.length;
+  }
+  if (from < text.length) pieces.push({ text: text.slice(from) });
+  return pieces;
+}
+
+/** A size for people: "3.4 MB". */
+export function sizeOf(bytes) {
+  const [unit, name] = bytes < 2 ** 20 ? [2 ** 10, "KB"] : [2 ** 20, "MB"];
+  const count = bytes / unit;
+  return `${count < 10 ? Math.max(0.1, count).toFixed(1) : Math.round(count)} ${name}`;
+}
+
+/** Black or white, whichever reads better on `colour` (#rrggbb): at least 4.5 to 1. */
+export function inkOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const part = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) ? "#000000" : "#ffffff";
+}
+
+/** "14:05", "昨天 14:05", "星期三 14:05" or a date, as it reads at `now`. */
+export function stamp(at, now, texts) {
+  const date = new Date(at);
+  const time = date.toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  const days = Math.round((midnight - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days <= 0) return time;
+  if (days === 1) return `${texts.yesterday} ${time}`;
+  if (days < 7) return `${date.toLocaleDateString(texts.language, { weekday: "long" })} ${time}`;
+  const sameYear = date.getFullYear() === new Date(now).getFullYear();
+  const day = { year: sameYear ? undefined : "numeric", month: "long", day: "numeric" };
+  return `${date.toLocaleDateString(texts.language, day)} ${time}`;
+}
