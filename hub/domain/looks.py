@@ -4,7 +4,7 @@ A question changes nothing and is logged nowhere. Its answer travels as JSON, an
 lists come in pages.
 """
 
-from typing import Literal, NoReturn
+from typing import Literal
 
 import msgspec
 
@@ -21,7 +21,7 @@ class AskStanding(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskLines(msgspec.Struct, frozen=True, tag=True):
-    """To the queue: how do the teams' lines stand? Answered by a list of Line, a team each, in the order of the file."""
+    """To the queue: how do the lines stand? Answered by a list of Line, a team each, in the order of the file."""
 
 
 class AskWaiting(msgspec.Struct, frozen=True, tag=True):
@@ -33,7 +33,7 @@ class AskWaiting(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskLoads(msgspec.Struct, frozen=True, tag=True):
-    """To the queue: who is on duty with how many? Answered by a list of Load by name, those behind the name `after`."""
+    """To the queue: who is on duty with how many? Answered by a list of Load by name, behind the name `after`."""
 
     after: str = ""
     limit: int = MOST
@@ -55,6 +55,12 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     no: int = 0
     opened_at_ms: int = 0
     seq: int = 0
+    """Of its last event."""
+    assigned: int = 0
+    """The seq of the assignment in force; a command that names it is refused when it is another one by then."""
+    since_ms: int = 0
+    """When that was, Unix ms."""
+    on_hold: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,7 +93,7 @@ class Load(msgspec.Struct, frozen=True, omit_defaults=True):
 def at_conversation(state: Conversation, question: Question, now_ms: int) -> bytes:
     """The answer of a conversation. Raises NotFound for another's question, or where nobody has ever written."""
     if not isinstance(question, AskStanding):
-        at_nothing(state, question, now_ms)
+        raise _unknown(state, question)
     if state.profile is None:
         raise NotFound(f"there is no conversation {state.id}")
     profile = state.profile
@@ -125,7 +131,7 @@ def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:
                     for one in loads[: min(limit, MOST)]
                 ]
             )
-    at_nothing(state, question, now_ms)
+    raise _unknown(state, question)
 
 
 def _line(state: Queue, team: str) -> Line:
@@ -133,6 +139,10 @@ def _line(state: Queue, team: str) -> Line:
     return Line(team, len(state.lines.get(team, ())), len(slots), sum(not slot.full for slot in slots))
 
 
-def at_nothing(state: object, question: Question, now_ms: int) -> NoReturn:
-    """Of a kind of entity that is asked nothing."""
-    raise NotFound(f"a {type(state).__name__} does not know {type(question).__name__}")
+def at_nothing(state: object, question: Question, now_ms: int) -> bytes:
+    """Of a kind of entity that is asked nothing: raises NotFound."""
+    raise _unknown(state, question)
+
+
+def _unknown(state: object, question: Question) -> NotFound:
+    return NotFound(f"a {type(state).__name__} does not know {type(question).__name__}")

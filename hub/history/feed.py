@@ -41,9 +41,7 @@ def packed(places: Iterable[tuple[str, int]]) -> Iterator[bytes]:
         yield msgspec.json.encode(flat[start : start + 2 * MOST])
 
 
-def between(
-    rows: Sequence[tuple[int, bytes]], after: Cursor, limit: int
-) -> tuple[list[tuple[str, int]], Cursor]:
+def between(rows: Sequence[tuple[int, bytes]], after: Cursor, limit: int) -> tuple[list[tuple[str, int]], Cursor]:
     """The first `limit` events behind `after` in rows that follow each other, and the cursor behind them."""
     places: list[tuple[str, int]] = []
     for position, row in rows:

@@ -122,7 +122,8 @@ class History:
 
     async def tip(self) -> int:
         """The last position of the feed; 0: there is none. Raises HistoryAway."""
-        return (await self._read(select(func.coalesce(func.max(FEED.c.position), 0))))[0][0]
+        position: int = (await self._read(select(func.coalesce(func.max(FEED.c.position), 0))))[0][0]
+        return position
 
     async def feed(self, after: Cursor, limit: int) -> tuple[list[Record], Cursor]:
         """The next at most `limit` records after the cursor, in the order in which they were written, and the cursor
