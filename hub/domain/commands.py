@@ -117,6 +117,8 @@ class CloseConversation(Command, frozen=True):
 
     by: str
     because: str = ""
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class TransferConversation(Command, frozen=True):
@@ -130,12 +132,16 @@ class TransferConversation(Command, frozen=True):
     team: str = ""
     note: str = ""
     because: str = ""
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class AcceptConversation(Command, frozen=True):
     """The assignee has seen it, and will answer."""
 
     agent: str
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class HoldConversation(Command, frozen=True):
@@ -143,6 +149,8 @@ class HoldConversation(Command, frozen=True):
 
     by: str
     on: bool
+    assigned: int = 0
+    """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
 
 
 class WriteNote(Command, frozen=True):
@@ -274,10 +282,13 @@ class Serve(Command, frozen=True):
     no: int
     name: str
     team: str
+    """As people call it."""
     backlog: tuple[Block, ...] = ()
     skipped: int = 0
     note: str = ""
-    """What the agent before them has left for them."""
+    """What the agents before them have left for them, a note on each line."""
+    assigned: int = 0
+    """The seq of its Assigned, for the commands that follow; 0: as before."""
 
 
 class ShowMessage(Command, frozen=True):

@@ -41,9 +41,13 @@ class UnknownTab(Refusal):
 
 
 class NotYours(Refusal):
-    """Somebody else has the conversation."""
+    """Somebody else has the conversation: what people call them, and since when (Unix ms); or nobody has."""
 
     code = "not_yours"
+
+    def __init__(self, because: str, by: str = "", since_ms: int = 0) -> None:
+        super().__init__(because)
+        self.by, self.since_ms = by, since_ms
 
 
 class NotFound(Refusal):

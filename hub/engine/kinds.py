@@ -4,9 +4,10 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from hub.domain import agent, agent_state, conversation, ids, intake, queue
+from hub.domain import agent, agent_state, conversation, ids, intake, looks, queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
+from hub.domain.looks import Question
 
 Decide = Callable[[Any, AnyCommand, Origin | None, int], list[AnyEvent]]
 
@@ -28,6 +29,9 @@ class Kind(NamedTuple):
     awake: Callable[[Any], bool] = lambda state: False
     """Whether something of it may be in the air: then it must not be forgotten, and is loaded at a take-over."""
     prev: Callable[[Any], int] = attrgetter("seq")
+    look: Callable[[Any, Question, int], bytes] = looks.at_nothing
+    """The JSON of the answer to a question about the state, at a moment (Unix ms). Raises NotFound for a question that
+    this kind does not know."""
 
 
 def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
@@ -40,6 +44,7 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             conversation.evolve,
             conversation.reactions,
             prev=attrgetter("visitor_seq"),
+            look=looks.at_conversation,
         ),
         ids.PLATFORM: Kind(
             conversation.Conversation,
@@ -51,6 +56,7 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             conversation.resume,
             lambda state: state.outbox is not None and state.outbox.attempt is not None,
             attrgetter("visitor_seq"),
+            looks.at_conversation,
         ),
         ids.AGENT: Kind(
             agent_state.Agent,
@@ -62,6 +68,8 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             agent.resume,
             lambda state: state.attempt is not None,
         ),
-        ids.QUEUE: Kind(queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
+        ids.QUEUE: Kind(
+            queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due, look=looks.at_queue
+        ),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),
     }

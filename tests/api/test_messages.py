@@ -34,7 +34,7 @@ async def test_an_agent_reads_what_they_serve_and_no_words_of_what_is_held() -> 
     events = (await world.ask("GET", MESSAGES, "agent")).json()["events"]
     assert [event["kind"] for event in events] == ["opened", "message", "queued", "assigned"]
     assert "text" not in events[1]
-    world.calls.serves[AGENT].clear()
+    world.calls.assign(C, "a9-other")
     assert (await world.ask("GET", MESSAGES, "agent")).status_code == 403
 
 

@@ -1,0 +1,105 @@
+"""Idempotency-Key: a POST that came before under the same key is not carried out again; it gets the same answer.
+
+What a key has led to lies in a bucket of NATS for a day, for all workers, through restarts. A worker may die after the
+deed and before it has written the answer down: whoever comes again under the key, 30 s later, carries it out again.
+So what must never be doubled is numbered by the key as well (`number`), and the conversation itself knows it.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+
+from hub.api.problems import problem
+from hub.bus.bucket import Bucket, Entry
+from hub.bus.connection import Connection
+
+HEADER = "idempotency-key"
+LONGEST_KEY = 255
+KEPT_S = 24 * 3600
+UNDER_WAY_MS = 30_000
+"""Who has begun so long ago, and not answered, is dead."""
+
+T = TypeVar("T")
+
+
+class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of a key: the request it came with, and the answer, once there is one."""
+
+    request: str
+    begun_at_ms: int
+    mark: str
+    answer: msgspec.Raw = msgspec.Raw()
+
+
+class Once:
+    """The bucket IDEMPOTENCY."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._bucket = Bucket(connection, "IDEMPOTENCY", KEPT_S)
+
+    async def carry_out(
+        self, request: Request[Any, Any, Any], kind: type[T], work: Callable[[], Awaitable[T]], now_ms: int
+    ) -> T:
+        """The answer of `work`, or of an earlier request with the same key. Without a key it is just done.
+
+        A refusal is not kept: what was refused has changed nothing, and may be asked again. Raises 400 for a key that
+        is none, 409 while the earlier request is under way, 422 when it was another one.
+        """
+        key = name(request)
+        if not key:
+            return await work()
+        asked = await _fingerprint(request)
+        entry = await self._bucket.get(key)
+        while True:
+            if known := _kept(entry, asked, now_ms):
+                return msgspec.json.decode(known, type=kind)
+            deed = Deed(asked, now_ms, secrets.token_hex(8))
+            if revision := await self._bucket.swap(key, msgspec.json.encode(deed), entry.revision):
+                break
+            entry = await self._bucket.get(key)
+        try:
+            answer = await work()
+        except BaseException:
+            await self._bucket.swap(key, b"", revision)
+            raise
+        done = msgspec.structs.replace(deed, answer=msgspec.Raw(msgspec.json.encode(answer)))
+        await self._bucket.swap(key, msgspec.json.encode(done), revision)
+        return answer
+
+
+def number(request: Request[Any, Any, Any]) -> tuple[str, int]:
+    """The client's own number (tab and n) of the message that comes with this request; ("", 0) without a key.
+
+    Every key is a tab of its own, so that a conversation takes its message once.
+    """
+    key = name(request)
+    return (f"k{key[:15]}", 1) if key else ("", 0)
+
+
+def name(request: Request[Any, Any, Any]) -> str:
+    """What the key is called in the bucket: nobody comes upon another's; empty without a key. Raises 400."""
+    key = request.headers.get(HEADER, "")
+    if len(key) > LONGEST_KEY:
+        raise problem(400, f"An Idempotency-Key has at most {LONGEST_KEY} characters.", "bad_key")
+    return hashlib.sha256(f"{request.auth.subject}\0{key}".encode()).hexdigest() if key else ""
+
+
+def _kept(entry: Entry, asked: str, now_ms: int) -> bytes:
+    """The answer that is kept; empty where there is none, and the request is to be carried out."""
+    if not entry.value:
+        return b""
+    deed = msgspec.json.decode(entry.value, type=Deed)
+    if deed.request != asked:
+        raise problem(422, "This Idempotency-Key came with another request: take a new one for each.", "key_reused")
+    if not deed.answer and now_ms < deed.begun_at_ms + UNDER_WAY_MS:
+        raise problem(409, "The same request is under way: ask again.", "under_way", {"retry-after": "1"})
+    return bytes(deed.answer)
+
+
+async def _fingerprint(request: Request[Any, Any, Any]) -> str:
+    head = f"{request.method} {request.url.path}\n".encode()
+    return hashlib.sha256(head + await request.body()).hexdigest()
