@@ -1,8 +1,9 @@
 // What is shown, as data: the rows of the log and the line below the title. Pure, so that it is tested without a page.
 
+import { withTimes } from "../client/plain.js";
+
 const RULINGS = ["released", "rejected"];
 const CHANGES = ["edited", "recalled"]; // the last one of each message counts
-const PAUSE_MS = 5 * 60_000; // a time stamp stands where nobody wrote for so long
 
 /**
  * The log's rows in order, each {key, kind, …}; a key stays the same as long as the row is the same thing.
@@ -42,7 +43,7 @@ function rowOf(event, rulings, change, waiting) {
   if (kind === "answer") return answerOf({ key, kind: "other", seq, at, text, files, by: by ?? "" }, change);
   if (kind === "reply") return { key, kind: "other", seq, at, text, files, by: "", automatic: true };
   if (kind === "waiting" && event === waiting) {
-    return { key: "waiting", kind: "notice", at, notice: event.on_duty ? "waiting" : "nobody", position: event.position };
+    return { key: "waiting", kind: "notice", at, notice: event.on_duty ? "waiting" : "nobody", argument: event.position };
   }
   if (kind === "closed") return { key, kind: "notice", at, notice: "closed" };
   return null;
@@ -79,23 +80,6 @@ function lastWaiting(events) {
 function markRead(rows, readSeq) {
   const read = rows.filter((row) => row.kind === "own" && row.seq && row.seq <= readSeq && !row.note).pop();
   if (read && rows[rows.length - 1] === read) read.note = "read";
-}
-
-function withTimes(rows) {
-  const timed = [];
-  let before = 0;
-  let speaker = null;
-  for (const row of rows) {
-    if (row.at && row.at - before >= PAUSE_MS) {
-      timed.push({ key: `time ${row.key}`, kind: "time", at: row.at });
-      speaker = null;
-    }
-    before = Math.max(before, row.at ?? 0);
-    const who = row.kind === "other" ? `${row.by}/${row.automatic ?? ""}` : row.kind;
-    timed.push(row.kind === "other" ? { ...row, first: who !== speaker } : row);
-    speaker = who;
-  }
-  return timed;
 }
 
 /** The line below the title, as {text: a name in texts.js, argument, tone: "good" | "calm" | "bad"}. */

@@ -46,7 +46,7 @@ for (const [name, ruling, note] of [["is held", [], "held"], ["was released", ["
 test("of the waiting notices only the last is shown, and none after an answer", () => {
   const waiting = (position) => ({ kind: "waiting", position, on_duty: true });
   const rows = rowsOf(sessionWith([waiting(3), waiting(2)]));
-  assert.deepEqual(rows.filter(({ kind }) => kind === "notice").map(({ position }) => position), [2]);
+  assert.deepEqual(rows.filter(({ kind }) => kind === "notice").map(({ argument }) => argument), [2]);
   const answered = rowsOf(sessionWith([waiting(2), { kind: "answer", by: "小王", text: "a" }]));
   assert.deepEqual(kinds(answered), ["time", "other"]);
 });

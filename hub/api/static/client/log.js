@@ -70,6 +70,7 @@ export class Log {
     const node = old?.node ?? el("div");
     node.className = `row ${row.kind}`;
     node.dataset.key = row.key;
+    if (row.notice) node.dataset.notice = row.notice;
     node.replaceChildren(...this.#contents(row));
     this.#rows.set(row.key, { node, drawn });
     return node;
@@ -79,14 +80,14 @@ export class Log {
     if (row.kind === "time") {
       return [el("time", { datetime: new Date(row.at).toISOString() }, stamp(row.at, Date.now(), this.texts))];
     }
-    if (row.kind === "notice") return [el("p", {}, this.#notice(row))];
+    if (row.kind === "notice") return [el("p", {}, this.#words(row.notice, row.argument))];
     if (row.kind === "choices") return row.choices.map((choice) => this.#choice(choice));
     return row.kind === "own" ? this.#own(row) : this.#other(row);
   }
 
-  #notice({ notice, position }) {
-    const words = this.texts[notice];
-    return typeof words === "function" ? words(position) : words;
+  #words(name, argument) {
+    const words = this.texts[name];
+    return typeof words === "function" ? words(argument) : words;
   }
 
   #choice(text) {
@@ -97,12 +98,15 @@ export class Log {
 
   #own(row) {
     const { texts } = this;
-    const body = el("div", { class: "body" }, el("span", { class: "unseen" }, `${texts.me}: `), ...this.#said(row));
+    const name = row.by || (row.automatic ? texts.automatic : texts.me);
+    const isNamed = row.first && name !== texts.me;
+    const spoken = el("p", { class: isNamed ? "name" : "unseen" }, isNamed ? name : `${name}: `);
+    const body = el("div", { class: "body" }, spoken, ...this.#said(row));
     const line = el("div", { class: "line" }, body);
     if (row.pending) line.prepend(el("span", { class: "pending", role: "img", "aria-label": texts.sending }, icon("clock")));
     if (!row.note) return [line];
     const [refused] = row.files ?? [];
-    const words = refused?.because ? this.files.refusal(refused) : texts[row.note];
+    const words = refused?.because ? this.files.refusal(refused) : this.#words(row.note, row.because);
     const note = el("p", { class: "note", "data-note": row.note }, words);
     if (row.refused) {
       const edit = el("button", { type: "button" }, texts.edit);
@@ -114,11 +118,11 @@ export class Log {
 
   #other(row) {
     const { texts } = this;
-    const name = row.by || (row.automatic ? texts.automatic : texts.agent);
+    const name = row.by || (row.automatic ? texts.automatic : texts.them);
     const spoken = el("p", { class: row.first ? "name" : "unseen" }, row.first ? name : `${name}: `);
     const face = el("span", { class: "face", "aria-hidden": "true", "data-automatic": row.automatic ?? false });
     if (row.first) face.append(row.by ? Array.from(row.by)[0] : icon("chat"));
-    const note = row.note ? [el("p", { class: "note", "data-note": row.note }, texts[row.note])] : [];
+    const note = row.note ? [el("p", { class: "note", "data-note": row.note }, this.#words(row.note, row.because))] : [];
     return [face, el("div", { class: "said" }, spoken, ...this.#said(row), ...note)];
   }
 

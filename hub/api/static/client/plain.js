@@ -1,5 +1,7 @@
 // Plain values as a page shows them: links in a text, sizes, colours, moments. Pure.
 
+const PAUSE_MS = 5 * 60_000; // a time stamp stands where nobody wrote for so long
+
 // A host and what may follow it; an address that hides its host behind user:password@ is no link.
 const LINK = /(?:https?:\/\/|www\.)[\w-]+(?:\.[\w-]+)*(?![\w-]|:?[^\s/]*@)(?::\d+)?(?:[/?#][\w\-.~:/?#[\]@!$&'()*+,;=%]*)?/gi;
 
@@ -46,4 +48,22 @@ export function stamp(at, now, texts) {
   const sameYear = date.getFullYear() === new Date(now).getFullYear();
   const day = { year: sameYear ? undefined : "numeric", month: "long", day: "numeric" };
   return `${date.toLocaleDateString(texts.language, day)} ${time}`;
+}
+
+/** The rows with time stamps between them; of those that say something `first` begins what one person says. */
+export function withTimes(rows) {
+  const timed = [];
+  let before = 0;
+  let speaker = null;
+  for (const row of rows) {
+    if (row.at && row.at - before >= PAUSE_MS) {
+      timed.push({ key: `time ${row.key}`, kind: "time", at: row.at });
+      speaker = null;
+    }
+    before = Math.max(before, row.at ?? 0);
+    const who = row.kind === "notice" ? row.kind : `${row.kind}/${row.by ?? ""}/${row.automatic ?? ""}`;
+    timed.push(row.kind === "notice" ? row : { ...row, first: who !== speaker });
+    speaker = who;
+  }
+  return timed;
 }
