@@ -67,3 +67,11 @@ export function withTimes(rows) {
   }
   return timed;
 }
+
+/** How long something lasts, for people: "40 秒", "3 分钟", "2 小时". `texts` has seconds, minutes and hours. */
+export function spanOf(ms, texts) {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  if (seconds < 60) return texts.seconds(seconds < 10 ? seconds : seconds - (seconds % 5));
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? texts.minutes(minutes) : texts.hours(Math.floor(minutes / 60));
+}

@@ -66,6 +66,14 @@ class Durable {
     });
   }
 
+  /** There is no such record any more. */
+  forget() {
+    return this.#transact("readwrite", (records) => {
+      records.delete(this.key);
+      return () => undefined;
+    });
+  }
+
   /** The bytes of a file, an ArrayBuffer; undefined when there are none. */
   file(id) {
     return this.#transact("readonly", (records) => {
@@ -144,6 +152,10 @@ export class Memory {
 
   async keys() {
     return [];
+  }
+
+  async forget() {
+    this.#record = EMPTY;
   }
 
   async file(id) {
