@@ -83,9 +83,9 @@ _WORDS: dict[str, Said] = {
     **dict.fromkeys(("结束", "close"), Close()),
     **dict.fromkeys(("撤回", "recall"), Recall()),
 }
-_CLOSE = re.compile(r"(?:结束|close)\s*[#＃]?\s*(\d{1,9})", re.IGNORECASE)
-_TRANSFER = re.compile(r"(?:转接|transfer)\s*(?:[#＃]?\s*(\d{1,9})\s*)?[@＠]\s*(\S[^\n]*)", re.IGNORECASE)
-_RECALL = re.compile(r"(?:撤回|recall)\s*[#＃]?\s*(\d{1,9})", re.IGNORECASE)
+_CLOSE = re.compile(r"(?:结束|close)\s*(?:[#＃]\s*)?(\d{1,9})", re.IGNORECASE)
+_TRANSFER = re.compile(r"(?:转接|transfer)\s*(?:(?:[#＃]\s*)?(\d{1,9})\s*)?[@＠]\s*(\S[^\n]*)", re.IGNORECASE)
+_RECALL = re.compile(r"(?:撤回|recall)\s*(?:[#＃]\s*)?(\d{1,9})", re.IGNORECASE)
 _CORRECT = re.compile(r"(?:更正|correction)(?:\s*[#＃]\s?(\d{1,9})(?!\d))?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"[#＃]\s?(\d{1,9})(?!\d)[\s:：]*(.*)", re.DOTALL)
 

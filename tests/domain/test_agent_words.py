@@ -95,6 +95,12 @@ def test_words_mean(typed: str, said: Said) -> None:
     assert parse(typed) == said
 
 
+@pytest.mark.parametrize("begins", ["结束", "转接", "转接 12", "撤回", "更正", "更正 #12", "#12 更正", "#12"])
+def test_a_text_that_is_nearly_all_blanks_holds_nobody_up(begins: str) -> None:
+    """Read in one go: where it is looked at again from each of its blanks, it takes an hour."""
+    assert isinstance(parse(begins + " " * 1_000_000 + "x"), Plain | Answer | Correct)
+
+
 @given(st.text(alphabet=st.sampled_from("#＃12转接结束撤回更正 @＠\nlist您好:："), max_size=20))
 def test_what_begins_with_a_hash_is_never_plain(typed: str) -> None:
     if typed.strip()[:1] in ("#", "＃"):
