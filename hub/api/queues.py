@@ -16,7 +16,8 @@ from hub.api.problems import problem
 from hub.domain.commands import Take
 from hub.domain.events import Chosen
 from hub.domain.ids import QUEUE_ID, agent_name
-from hub.domain.looks import AskLines, AskWaiting, Line, Waiter
+from hub.domain.looks import AskLines, AskWaiting
+from hub.domain.queue_views import TeamLoad, Waiting
 
 Position = Annotated[int, QueryParameter(ge=0, le=2**31)]
 
@@ -42,13 +43,13 @@ class TeamList(msgspec.Struct):
 class Lines(msgspec.Struct):
     """A line for each team."""
 
-    queues: list[Line]
+    queues: list[TeamLoad]
 
 
-class Waiting(msgspec.Struct):
+class WaitingList(msgspec.Struct):
     """Who waits, the first first; `cursor` asks for those behind them, and is empty at the end."""
 
-    waiting: list[Waiter]
+    waiting: list[Waiting]
     cursor: str
 
 
@@ -86,10 +87,10 @@ class QueueController(Controller):
     @get("/{team:str}")
     async def waiting(
         self, team: FromPath[str], needs: NamedDependency[Needs], cursor: Position = 0, limit: Limit = LIMIT
-    ) -> Waiting:
-        """Who waits in the team's line."""
-        found = await answers.look(needs.calls, QUEUE_ID, AskWaiting(team, cursor, limit), list[Waiter])
-        return Waiting(found, str(found[-1].position) if len(found) == limit else "")
+    ) -> WaitingList:
+        """Who waits in the team's line, and for how long still (seconds, between `low_s` and `high_s`)."""
+        found = await answers.look(needs.calls, QUEUE_ID, AskWaiting(team, cursor, limit), list[Waiting])
+        return WaitingList(found, str(cursor + limit) if len(found) == limit else "")
 
     @post("/next", status_code=200)
     async def next(
