@@ -7,6 +7,9 @@ import msgspec
 from hub.domain.messages import Attachment, Block, Limits, Outgoing, Piece, Profile, Reach, Status, Wait
 from hub.domain.teams import AgentSettings, Directory, Hours, Patience, Teams
 
+IDLE = "idle"
+"""Why the hub itself has closed a conversation: the visitor has not written for as long as the team waits."""
+
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all events; the tag is the class name. Unknown fields of a later version are kept out of the way."""
@@ -126,7 +129,7 @@ class Assigned(Event, frozen=True):
     lead: str = ""
     taken: bool = False
     note: str = ""
-    """What the agent before has left for them."""
+    """What the agents before have left for them, a note on each line."""
 
 
 class Accepted(Event, frozen=True):
@@ -184,6 +187,10 @@ class AnswerPosted(Event, frozen=True):
     display: str
     text: str
     files: tuple[Attachment, ...] = ()
+    active: bool = False
+    """They sit at a desk, and their presence is told of it (relayed)."""
+    timed: bool = False
+    """From here on the visitor's silence is timed."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -237,7 +244,7 @@ class AnswerRefused(Event, frozen=True):
 
 
 class Transferred(Event, frozen=True):
-    """The assignee gave it away."""
+    """The assignee, or their team's lead, gave it away."""
 
     by: str
     agent: str
@@ -247,6 +254,11 @@ class Transferred(Event, frozen=True):
     phone: bool
     note: str = ""
     because: str = ""
+    before: str = ""
+    """Who had it, where that is not `by`."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class Returned(Event, frozen=True):
@@ -258,9 +270,14 @@ class Returned(Event, frozen=True):
     team: str
     priority: int
     lost: bool = False
-    """The queue has noticed first: the conversation stands in line, and it is the agent who is told."""
+    """The conversation stands in line already, so it is the agent who is told."""
     missed: bool = False
     """They did not accept or answer it in time (relayed to them too)."""
+    late: bool = False
+    """So it is, but the hub was away meanwhile: they lose the conversation, and it is not held against them."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class PhoneSet(Event, frozen=True):
@@ -283,6 +300,7 @@ class Closed(Event, frozen=True):
     no: int = 0
     phone: bool = False
     because: str = ""
+    """What the agent says; without `by` the hub closed it: IDLE, the visitor has not written for long."""
 
 
 class MessageReleased(Event, frozen=True):

@@ -74,7 +74,7 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
     return msgspec.json.encode(
         Standing(
             state.stage, profile.name, profile.channel, state.team, state.priority, state.agent, state.display,
-            state.no, state.opened_at_ms, state.seq,
+            state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms, bool(state.on_hold_ms),
         )
     )  # fmt: skip
 

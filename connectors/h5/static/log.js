@@ -3,9 +3,10 @@
 import { el, icon } from "./elements.js";
 import { FileViews } from "./files.js";
 import { linksIn } from "./rows.js";
-import { stamp } from "./texts.js";
+import { moment, stamp, timeOf } from "./texts.js";
 
 const NEAR_PX = 60;
+const SIGNS = { waiting: "clock", full: "clock", nobody: "moon", nudged: "chat" };
 
 /** The scrolling part. `element` goes into the panel. */
 export class Log {
@@ -65,12 +66,13 @@ export class Log {
   }
 
   #nodeOf(row) {
-    const drawn = JSON.stringify(row);
+    const words = row.kind === "notice" ? this.#words(row) : null;
+    const drawn = JSON.stringify([row, words]); // "tomorrow" is "today" after midnight
     const old = this.#rows.get(row.key);
     if (old?.drawn === drawn) return old.node;
     const node = old?.node ?? el("div");
     node.className = `row ${row.kind}`;
-    node.replaceChildren(...this.#contents(row));
+    node.replaceChildren(...(words ? this.#notice(row, words) : this.#contents(row)));
     this.#rows.set(row.key, { node, drawn });
     return node;
   }
@@ -79,14 +81,31 @@ export class Log {
     if (row.kind === "time") {
       return [el("time", { datetime: new Date(row.at).toISOString() }, stamp(row.at, Date.now(), this.texts))];
     }
-    if (row.kind === "notice") return [el("p", {}, this.#notice(row))];
     if (row.kind === "choices") return row.choices.map((choice) => this.#choice(choice));
     return row.kind === "own" ? this.#own(row) : this.#other(row);
   }
 
-  #notice({ notice, position }) {
-    const words = this.texts[notice];
-    return typeof words === "function" ? words(position) : words;
+  /** What a notice says now: one text, or a headline and the lines below it. */
+  #words({ notice, position, minutes, opens, until, away }) {
+    const { texts } = this;
+    const words = texts[notice];
+    if (typeof words !== "function") return words;
+    const lines = words({
+      position,
+      minutes,
+      opens: moment(opens, Date.now(), texts),
+      until: until && timeOf(until, texts),
+    });
+    return notice !== "waiting" && away?.[texts.short] ? [...lines, away[texts.short]] : lines;
+  }
+
+  #notice({ notice }, words) {
+    if (typeof words === "string") return [el("p", {}, words)];
+    const [headline, ...lines] = words;
+    const said = el("div", {}, el("p", { class: "headline" }, headline), ...lines.map((line) => el("p", {}, ...linked(line))));
+    const sign = el("span", { class: "sign", "aria-hidden": "true" }, icon(SIGNS[notice]));
+    const box = el("div", { class: "box", "data-notice": notice }, sign, said);
+    return notice === "nudged" ? [box, this.#choice(this.texts.stay)] : [box];
   }
 
   #choice(text) {

@@ -48,9 +48,19 @@ const zh = {
   read: "已读",
   edited: "已更正",
   recalled: "这条消息已撤回",
-  waiting: (position) => (position > 0 ? `正在为您安排客服，您排在第 ${position} 位` : "正在为您安排客服"),
-  nobody: "现在没有客服在线。请直接留言，客服上线后会马上回复您",
+  waiting: ({ position, minutes }) => [
+    position > 1 ? `您前面还有 ${position - 1} 位` : "下一位就是您",
+    minutes ? `预计${spanZh(minutes)}` : "客服正忙，请稍候",
+  ],
+  full: () => ["现在咨询的人很多", "您的消息已收到，我们稍后一定回复您"],
+  nobody: ({ opens }) => ["现在没有客服在线", `请直接留言，${opens ? `${opens} 起` : "客服上线后"}会回复您`],
+  nudged: ({ until }) => [
+    "请问还需要帮助吗？",
+    until ? `${until} 前没有收到您的消息，会话会自动结束` : "随时发消息，即可继续",
+  ],
+  stay: "我还在",
   closed: "本次会话已结束，继续发消息即可重新开始",
+  idle: "许久没有收到您的消息，本次会话先结束了。随时发消息，即可继续",
   connecting: "连接中…",
   reconnecting: "重新连接中…",
   offline: "网络已断开",
@@ -63,6 +73,7 @@ const zh = {
   ended: "会话已结束",
   typing: "对方正在输入…",
   yesterday: "昨天",
+  days: ["今天", "明天", "后天"],
 };
 
 const en = {
@@ -113,9 +124,19 @@ const en = {
   read: "Read",
   edited: "Edited",
   recalled: "This message was taken back",
-  waiting: (position) => (position > 0 ? `Finding someone for you. You are number ${position}` : "Finding someone for you"),
-  nobody: "Nobody is here right now. Leave your message, we will answer as soon as we are back",
+  waiting: ({ position, minutes }) => [
+    position > 1 ? `${position - 1} ${position === 2 ? "person is" : "people are"} before you` : "You are next",
+    minutes ? spanEn(minutes) : "Everybody is busy, one moment please",
+  ],
+  full: () => ["Very many people are writing", "Your message is kept, and we will answer it later"],
+  nobody: ({ opens }) => ["Nobody is here right now", `Leave your message: we answer ${opens ? `from ${opens}` : "when we are back"}`],
+  nudged: ({ until }) => [
+    "Are you still there?",
+    until ? `Without an answer this chat ends at ${until}` : "Write at any time to go on",
+  ],
+  stay: "I am still here",
   closed: "This chat has ended. Write again to reopen it",
+  idle: "We have not heard from you for a while, so this chat has ended. Write at any time to go on",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
   offline: "You are offline",
@@ -128,7 +149,18 @@ const en = {
   ended: "Chat ended",
   typing: "Typing…",
   yesterday: "Yesterday",
+  days: ["today", "tomorrow"],
 };
+
+function spanZh([low, high]) {
+  if (high === 1) return "不到 1 分钟";
+  return low > 0 && low < high ? `约 ${low}–${high} 分钟` : ` ${high} 分钟以内`;
+}
+
+function spanEn([low, high]) {
+  if (high === 1) return "Less than a minute";
+  return low > 0 && low < high ? `About ${low}–${high} minutes` : `Within ${high} minutes`;
+}
 
 /** The texts for a language tag ("zh-CN", "en"); Chinese for any zh, English for all else. */
 export function textsFor(language) {
@@ -138,14 +170,37 @@ export function textsFor(language) {
 
 /** "14:05", "昨天 14:05", "星期三 14:05" or a date, as it reads at `now`. */
 export function stamp(at, now, texts) {
-  const date = new Date(at);
-  const time = date.toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hour12: false });
-  const midnight = new Date(now).setHours(0, 0, 0, 0);
-  const days = Math.round((midnight - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  const time = timeOf(at, texts);
+  const days = daysBetween(at, now);
   if (days <= 0) return time;
   if (days === 1) return `${texts.yesterday} ${time}`;
-  if (days < 7) return `${date.toLocaleDateString(texts.language, { weekday: "long" })} ${time}`;
-  const sameYear = date.getFullYear() === new Date(now).getFullYear();
+  return `${days < 7 ? weekday(at, texts) : dateOf(at, now, texts)} ${time}`;
+}
+
+/** "今天 14:00", "明天 09:00", "星期一 09:00" or a date: a moment to come, as it reads at `now`; "" if it is past. */
+export function moment(at, now, texts) {
+  if (at <= now) return "";
+  const days = daysBetween(now, at);
+  const day = texts.days[days] ?? (days < 7 ? weekday(at, texts) : dateOf(at, now, texts));
+  return `${day} ${timeOf(at, texts)}`;
+}
+
+/** "14:05", by this machine's clock. */
+export function timeOf(at, texts) {
+  return new Date(at).toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+/** So many midnights lie between. */
+function daysBetween(before, after) {
+  return Math.round((new Date(after).setHours(0, 0, 0, 0) - new Date(before).setHours(0, 0, 0, 0)) / 86_400_000);
+}
+
+function weekday(at, texts) {
+  return new Date(at).toLocaleDateString(texts.language, { weekday: "long" });
+}
+
+function dateOf(at, now, texts) {
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
   const day = { year: sameYear ? undefined : "numeric", month: "long", day: "numeric" };
-  return `${date.toLocaleDateString(texts.language, day)} ${time}`;
+  return new Date(at).toLocaleDateString(texts.language, day);
 }
