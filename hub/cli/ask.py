@@ -39,9 +39,9 @@ class Asking:
 def ask(
     asking: Asking, method: str, path: str, body: dict[str, Any] | None = None, **params: str | int | bool
 ) -> dict[str, Any]:
-    """The API's answer; empty where it says nothing. Where the hub refuses, its sentence goes to stderr, and the exit status is 1.
+    """The API's answer; empty where it says nothing.
 
-    Raises HubError when there is no hub to ask, or it does not know the token.
+    Where the hub refuses, its sentence goes to stderr, and the exit status is 1. Raises HubError when there is no hub to ask, or it does not know the token.
     """
     import httpx
 

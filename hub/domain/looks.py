@@ -40,7 +40,13 @@ class AskLoads(msgspec.Struct, frozen=True, tag=True):
     limit: int = MOST
 
 
-Question = AskStanding | AskLines | AskWaiting | AskLoads
+class AskServed(msgspec.Struct, frozen=True, tag=True):
+    """To the queue: what has this agent (an entity id)? Answered by a list of Served, the latest last."""
+
+    agent: str
+
+
+Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,6 +96,8 @@ def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:
             return msgspec.json.encode(queue_views.waiting(state, now_ms, team, after, min(limit, MOST)))
         case AskLoads(after=after, limit=limit):
             return msgspec.json.encode(queue_views.loads(state, after, min(limit, MOST)))
+        case AskServed(agent=agent):
+            return msgspec.json.encode(queue_views.served(state, agent)[-MOST:])
     raise _unknown(state, question)
 
 
