@@ -35,7 +35,7 @@ class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
     since_ms: int
     """When the first one began under this key."""
     mark: str
-    answer: msgspec.Raw = msgspec.Raw()
+    answer: dict[str, Any] | None = None
 
 
 class Once:
@@ -60,8 +60,8 @@ class Once:
         entry = await self._bucket.get(key)
         while True:
             known = _kept(entry, asked, now_ms)
-            if known is not None and known.answer:
-                return msgspec.json.decode(known.answer, type=kind)
+            if known is not None and known.answer is not None:
+                return msgspec.convert(known.answer, kind)
             since_ms = known.since_ms if known is not None else 0
             deed = Deed(asked, now_ms, since_ms or now_ms, secrets.token_hex(8))
             if revision := await self._bucket.swap(key, msgspec.json.encode(deed), entry.revision):
@@ -72,7 +72,7 @@ class Once:
         except BaseException:
             await self._bucket.swap(key, b"", revision)
             raise
-        done = msgspec.structs.replace(deed, answer=msgspec.Raw(msgspec.json.encode(answer)))
+        done = msgspec.structs.replace(deed, answer=msgspec.to_builtins(answer))
         await self._bucket.swap(key, msgspec.json.encode(done), revision)
         return answer
 
@@ -101,7 +101,7 @@ def _kept(entry: Entry, asked: str, now_ms: int) -> Deed | None:
     deed = msgspec.json.decode(entry.value, type=Deed)
     if deed.request != asked:
         raise problem(422, "This Idempotency-Key came with another request: take a new one for each.", "key_reused")
-    if not deed.answer and now_ms < deed.begun_at_ms + UNDER_WAY_MS:
+    if deed.answer is None and now_ms < deed.begun_at_ms + UNDER_WAY_MS:
         raise problem(409, "The same request is under way: ask again.", "under_way", {"retry-after": "1"})
     return deed
 
