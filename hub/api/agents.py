@@ -14,7 +14,8 @@ from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.commands import SetDuty
 from hub.domain.ids import QUEUE_ID
-from hub.domain.looks import AskLoads, Load
+from hub.domain.looks import AskLoads
+from hub.domain.queue_views import AgentLoad
 
 
 class AgentToken(msgspec.Struct):
@@ -28,7 +29,7 @@ class AgentToken(msgspec.Struct):
 class Agents(msgspec.Struct):
     """A page of them by name; `cursor` asks for the next one, and is empty on the last."""
 
-    agents: list[Load]
+    agents: list[AgentLoad]
     cursor: str
 
 
@@ -59,7 +60,7 @@ class AgentController(Controller):
         self, needs: NamedDependency[Needs], cursor: FromQuery[str] = "", limit: Limit = LIMIT
     ) -> Agents:
         """Who is on duty, and how many conversations each has."""
-        loads = await answers.look(needs.calls, QUEUE_ID, AskLoads(cursor, limit), list[Load])
+        loads = await answers.look(needs.calls, QUEUE_ID, AskLoads(cursor, limit), list[AgentLoad])
         return Agents(loads, loads[-1].name if len(loads) == limit else "")
 
     @get("/me")

@@ -14,6 +14,7 @@ from hub.api.auth import Caller, standing_for
 from hub.api.lists import LIMIT, Limit, cursor_behind, place_of
 from hub.api.messages import Decided, check_id, decided
 from hub.api.needs import Needs
+from hub.api.once import number
 from hub.api.problems import problem
 from hub.domain.commands import (
     AcceptConversation,
@@ -208,10 +209,11 @@ class ConversationController(Controller):
         """Leave a note for whoever has it, or gets it."""
         caller = request.auth
 
-        async def write() -> Decided:
+        async def write(_: int) -> Decided:
             await standing_for(caller, id, needs)
             display = next((a.display for a in needs.teams().agents if a.id == caller.agent), caller.name)
-            return await _carry_out(needs, id, WriteNote(caller.agent or caller.name, data.text, display))
+            command = WriteNote(caller.agent or caller.name, data.text, display, *number(request))
+            return await _carry_out(needs, id, command)
 
         return await needs.once.carry_out(request, Decided, write, needs.now_ms())
 

@@ -92,7 +92,7 @@ class MessageController(Controller):
     ) -> Decided:
         """Answer the visitor, wherever they are. With an Idempotency-Key it is said once, however often it comes."""
 
-        async def say() -> Decided:
+        async def say(_: int) -> Decided:
             agent = await _speaker(request.auth, id, data.agent, needs)
             files = _claimed(data.files, id, request.auth.agent, needs)
             if not data.text and not files:

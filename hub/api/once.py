@@ -1,8 +1,9 @@
 """Idempotency-Key: a POST that came before under the same key is not carried out again; it gets the same answer.
 
 What a key has led to lies in a bucket of NATS for a day, for all workers, through restarts. A worker may die after the
-deed and before it has written the answer down: whoever comes again under the key, 30 s later, carries it out again.
-So what must never be doubled is numbered by the key as well (`number`), and the conversation itself knows it.
+deed and before it has written the answer down: whoever comes again under the key, 30 s later, carries it out again, and
+is told since when it may have been done. A message or note bears the key's number as well (`number`), by which the
+conversation itself knows it.
 """
 
 import hashlib
@@ -31,8 +32,10 @@ class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
 
     request: str
     begun_at_ms: int
+    since_ms: int
+    """When the first one began under this key."""
     mark: str
-    answer: msgspec.Raw = msgspec.Raw()
+    answer: dict[str, Any] | None = None
 
 
 class Once:
@@ -42,31 +45,34 @@ class Once:
         self._bucket = Bucket(connection, "IDEMPOTENCY", KEPT_S)
 
     async def carry_out(
-        self, request: Request[Any, Any, Any], kind: type[T], work: Callable[[], Awaitable[T]], now_ms: int
+        self, request: Request[Any, Any, Any], kind: type[T], work: Callable[[int], Awaitable[T]], now_ms: int
     ) -> T:
         """The answer of `work`, or of an earlier request with the same key. Without a key it is just done.
 
-        A refusal is not kept: what was refused has changed nothing, and may be asked again. Raises 400 for a key that
-        is none, 409 while the earlier request is under way, 422 when it was another one.
+        `work` gets the moment (Unix ms) since which it may have been done already; 0: it was not. A refusal is not
+        kept: what was refused has changed nothing, and may be asked again. Raises 400 for a key that is none, 409 while
+        the earlier request is under way, 422 when it was another one.
         """
         key = name(request)
         if not key:
-            return await work()
+            return await work(0)
         asked = await _fingerprint(request)
         entry = await self._bucket.get(key)
         while True:
-            if known := _kept(entry, asked, now_ms):
-                return msgspec.json.decode(known, type=kind)
-            deed = Deed(asked, now_ms, secrets.token_hex(8))
+            known = _kept(entry, asked, now_ms)
+            if known is not None and known.answer is not None:
+                return msgspec.convert(known.answer, kind)
+            since_ms = known.since_ms if known is not None else 0
+            deed = Deed(asked, now_ms, since_ms or now_ms, secrets.token_hex(8))
             if revision := await self._bucket.swap(key, msgspec.json.encode(deed), entry.revision):
                 break
             entry = await self._bucket.get(key)
         try:
-            answer = await work()
+            answer = await work(since_ms)
         except BaseException:
             await self._bucket.swap(key, b"", revision)
             raise
-        done = msgspec.structs.replace(deed, answer=msgspec.Raw(msgspec.json.encode(answer)))
+        done = msgspec.structs.replace(deed, answer=msgspec.to_builtins(answer))
         await self._bucket.swap(key, msgspec.json.encode(done), revision)
         return answer
 
@@ -88,16 +94,16 @@ def name(request: Request[Any, Any, Any]) -> str:
     return hashlib.sha256(f"{request.auth.subject}\0{key}".encode()).hexdigest() if key else ""
 
 
-def _kept(entry: Entry, asked: str, now_ms: int) -> bytes:
-    """The answer that is kept; empty where there is none, and the request is to be carried out."""
+def _kept(entry: Entry, asked: str, now_ms: int) -> Deed | None:
+    """What is known of the request: None, nothing; without an answer, that whoever began it is dead."""
     if not entry.value:
-        return b""
+        return None
     deed = msgspec.json.decode(entry.value, type=Deed)
     if deed.request != asked:
         raise problem(422, "This Idempotency-Key came with another request: take a new one for each.", "key_reused")
-    if not deed.answer and now_ms < deed.begun_at_ms + UNDER_WAY_MS:
+    if deed.answer is None and now_ms < deed.begun_at_ms + UNDER_WAY_MS:
         raise problem(409, "The same request is under way: ask again.", "under_way", {"retry-after": "1"})
-    return bytes(deed.answer)
+    return deed
 
 
 async def _fingerprint(request: Request[Any, Any, Any]) -> str:

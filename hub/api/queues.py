@@ -12,11 +12,11 @@ from hub.api.auth import Caller
 from hub.api.conversations import Conversation, Taking, shown, taker, until_with
 from hub.api.lists import LIMIT, Limit
 from hub.api.needs import Needs
-from hub.api.problems import problem
 from hub.domain.commands import Take
 from hub.domain.events import Chosen
 from hub.domain.ids import QUEUE_ID, agent_name
-from hub.domain.looks import AskLines, AskWaiting, Line, Waiter
+from hub.domain.looks import AskLines, AskServed, AskWaiting
+from hub.domain.queue_views import Served, TeamLoad, Waiting
 
 Position = Annotated[int, QueryParameter(ge=0, le=2**31)]
 
@@ -42,13 +42,13 @@ class TeamList(msgspec.Struct):
 class Lines(msgspec.Struct):
     """A line for each team."""
 
-    queues: list[Line]
+    queues: list[TeamLoad]
 
 
-class Waiting(msgspec.Struct):
+class WaitingList(msgspec.Struct):
     """Who waits, the first first; `cursor` asks for those behind them, and is empty at the end."""
 
-    waiting: list[Waiter]
+    waiting: list[Waiting]
     cursor: str
 
 
@@ -81,15 +81,15 @@ class QueueController(Controller):
     @get("/")
     async def lines(self, needs: NamedDependency[Needs]) -> Lines:
         """How long each line is, and how many agents serve it."""
-        return Lines(await answers.look(needs.calls, QUEUE_ID, AskLines(), list[Line]))
+        return Lines(await answers.look(needs.calls, QUEUE_ID, AskLines(), list[TeamLoad]))
 
     @get("/{team:str}")
     async def waiting(
         self, team: FromPath[str], needs: NamedDependency[Needs], cursor: Position = 0, limit: Limit = LIMIT
-    ) -> Waiting:
-        """Who waits in the team's line."""
-        found = await answers.look(needs.calls, QUEUE_ID, AskWaiting(team, cursor, limit), list[Waiter])
-        return Waiting(found, str(found[-1].position) if len(found) == limit else "")
+    ) -> WaitingList:
+        """Who waits in the team's line, and for how long still (seconds, between `low_s` and `high_s`)."""
+        found = await answers.look(needs.calls, QUEUE_ID, AskWaiting(team, cursor, limit), list[Waiting])
+        return WaitingList(found, str(cursor + limit) if len(found) == limit else "")
 
     @post("/next", status_code=200)
     async def next(
@@ -98,12 +98,17 @@ class QueueController(Controller):
         """Take the first in the lines of one's teams, however many one has; 404 when nobody waits there."""
         agent = taker(request.auth, data.agent if data else "", needs)
 
-        async def take() -> Conversation:
-            outcome = await answers.carry_out(needs.calls, QUEUE_ID, Take(agent))
-            chosen = [record.event for record in outcome.records if isinstance(record.event, Chosen)]
-            if not chosen:
-                raise problem(404, "Nobody waits in the lines of your teams.", "nobody_waits")
-            conversation = chosen[0].conversation
+        async def take(since_ms: int) -> Conversation:
+            conversation = await _given(agent, since_ms, needs) if since_ms else ""
+            if not conversation:
+                outcome = await answers.carry_out(needs.calls, QUEUE_ID, Take(agent))
+                conversation = next(r.event.conversation for r in outcome.records if isinstance(r.event, Chosen))
             return shown(conversation, await until_with(agent, conversation, needs))
 
         return await needs.once.carry_out(request, Conversation, take, needs.now_ms())
+
+
+async def _given(agent: str, since_ms: int, needs: Needs) -> str:
+    """The conversation that the agent has got since then; empty: none."""
+    served = await answers.look(needs.calls, QUEUE_ID, AskServed(agent), list[Served])
+    return next((one.conversation for one in served if one.since_ms >= since_ms), "")

@@ -2,20 +2,24 @@
 
 import msgspec
 
-from hub.domain import changes, outbox, outside
+from hub.domain import changes, clocks, outbox, outside
 from hub.domain import commands as c
+from hub.domain import conversation_serving as serving
 from hub.domain import events as e
-from hub.domain import visitor_notes as notes
 from hub.domain.commands import AnyCommand, Origin
-from hub.domain.conversation_state import HELD_PLACEHOLDER, Conversation, evolve
-from hub.domain.events import AnyEvent, Record
-from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import Block, Judgement, Profile
+from hub.domain.conversation_reactions import reactions
+from hub.domain.conversation_state import Conversation, evolve
+from hub.domain.events import AnyEvent
+from hub.domain.messages import Judgement, Profile
 from hub.domain.origins import seen
 from hub.domain.outside import Seen
-from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Repeated, Unchangeable, UnknownTab
+from hub.domain.refusals import Jumped, NotFound, NotHeld, Repeated, Unchangeable, UnknownTab
+from hub.domain.teams import Patience
 
-__all__ = ["Conversation", "decide", "evolve", "new", "next_due", "reactions", "resume"]
+__all__ = ["Conversation", "decide", "evolve", "new", "next_due", "reactions", "resume", "sets_clock"]
+
+ACTIVE_MS = 5 * 60_000
+"""Who answers at a desk is said to be there this often."""
 
 
 def new(entity: str) -> Conversation:
@@ -34,28 +38,44 @@ def decide(state: Conversation, command: AnyCommand, origin: Origin | None, now_
             check_outside(state, command.outside_id)
             return receive(state, command, command.judgement or Judgement(shown_text(command)))
         case c.AnswerMessage():
-            return _answer(state, command, relayed=origin is not None)
+            return _answer(state, command, now_ms, relayed=origin is not None)
         case c.ChangeMessage():
             return _change(state, command, now_ms, relayed=origin is not None)
-        case c.Assign():
-            return _assign(state, command)
-        case c.TellWaiting():
-            return _tell_waiting(state, command)
-        case c.CloseConversation(by=by):
-            return _close(state, by, relayed=origin is not None)
-        case c.TransferConversation():
-            return _transfer(state, command, relayed=origin is not None)
-        case c.ReturnConversation(agent=agent, because=because):
-            return _return(state, agent, because)
-        case c.SetPhone(agent=agent, on=on):
-            return _set_phone(state, agent, on)
         case c.ReleaseMessage(seq=seq, by=by):
             return _release(state, seq, by)
         case c.RejectMessage(seq=seq, by=by):
             _held_text(state, seq)
             return [e.MessageRejected(seq, by)]
-        case c.Tick() | c.RecordVerdict() | c.RecordReceipt() | c.RetryDelivery() | c.DropDelivery():
+        case c.Tick():
+            return _tick(state, now_ms)
+        case c.RecordVerdict() | c.RecordReceipt() | c.RetryDelivery() | c.DropDelivery():
             return deliver(state, command, now_ms)
+    return _decide_serving(state, command, relayed=origin is not None)
+
+
+def _decide_serving(state: Conversation, command: AnyCommand, relayed: bool) -> list[AnyEvent]:
+    """Of the commands about who has the conversation."""
+    match command:
+        case c.Assign():
+            return serving.assign(state, command)
+        case c.TellWaiting():
+            return serving.tell_waiting(state, command)
+        case c.AcceptConversation():
+            return serving.accept(state, command, relayed)
+        case c.HoldConversation():
+            return serving.hold(state, command, relayed)
+        case c.WriteNote(by=by, tab=tab, n=n):
+            if tab:
+                check_number(state, f"{by}/{tab}", n)
+            return serving.write_note(state, command)
+        case c.CloseConversation():
+            return serving.close(state, command, relayed)
+        case c.TransferConversation():
+            return serving.transfer(state, command, relayed)
+        case c.ReturnConversation(agent=agent, because=because):
+            return serving.give_back(state, agent, because)
+        case c.SetPhone(agent=agent, on=on):
+            return serving.set_phone(state, agent, on)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
 
@@ -126,13 +146,23 @@ def _with_consequences(
     events.append(posted)
     if judged.status == "blocked":
         return events
+    if state.on_hold_ms and not posted.automatic:
+        events.append(e.HoldSet("", on=False))
     if judged.reply:
         events.append(e.AutoReplied(judged.reply, judged.because, judged.choices))
-    if state.stage in ("new", "closed"):
-        events.append(e.QueueJoined(judged.team or "", judged.priority, judged.team is not None))
-    elif state.stage == "waiting" and judged.team and not state.routed:
-        events.append(e.QueueJoined(judged.team, judged.priority, True))
+    if state.stage in ("new", "closed") or (state.stage == "waiting" and judged.team and not state.routed):
+        events.append(_joined(state, profile, judged))
     return events
+
+
+def _joined(state: Conversation, profile: Profile, judged: Judgement) -> e.QueueJoined:
+    """They wait for an agent: of the team that a rule has chosen, else of the default one."""
+    channel, language, name = serving.visitor(state.profile or profile)
+    because = ", ".join(judged.because) if judged.team is not None or judged.priority else ""
+    return e.QueueJoined(
+        judged.team or "", judged.priority, judged.team is not None, because=because, channel=channel,
+        language=language, name=name, last=state.last, last_ms=state.last_ms,
+    )  # fmt: skip
 
 
 def check_origin(state: Conversation, origin: Origin | None) -> None:
@@ -165,22 +195,24 @@ def _came_before(state: Conversation, outside_id: str) -> Seen | None:
     return None if state.outbox is None else outside.find(state.outbox.outside, outside_id)
 
 
-def _answer(state: Conversation, command: c.AnswerMessage, relayed: bool) -> list[AnyEvent]:
+def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed: bool) -> list[AnyEvent]:
     if command.tab:
         check_number(state, f"{command.agent}/{command.tab}", command.n)
-    refused = _refusal(state, command.agent, command.text)
+    refused = serving.refusal(state, command.agent, command.text)
     if refused is None:
         id_ = f"{command.tab}.{command.n}" if command.tab else ""
-        return [e.AnswerPosted(id_, command.agent, state.display, command.text, command.files)]
+        active = not relayed and now_ms >= state.active_ms + ACTIVE_MS  # what is relayed the agent entity has seen
+        timed = state.clocks is not None and state.clocks.times_silence
+        return [e.AnswerPosted(id_, command.agent, state.display, command.text, command.files, active, timed)]
     if not relayed:
-        raise NotYours(refused.because)
+        raise serving.not_yours(state, refused)
     return [refused]
 
 
 def _change(state: Conversation, command: c.ChangeMessage, now_ms: int, relayed: bool) -> list[AnyEvent]:
-    refused = _refusal(state, command.agent, command.text)
+    refused = serving.refusal(state, command.agent, command.text)
     if refused is not None and not relayed:
-        raise NotYours(refused.because)
+        raise serving.not_yours(state, refused)
     if refused is None:
         try:
             return changes.decide(state, command, now_ms)
@@ -189,85 +221,6 @@ def _change(state: Conversation, command: c.ChangeMessage, now_ms: int, relayed:
                 raise
             refused = e.AnswerRefused(command.agent, state.no, command.text, str(refusal))
     return [refused]
-
-
-def _refusal(state: Conversation, agent: str, text: str) -> e.AnswerRefused | None:
-    """Why `agent` may not act on the conversation; the assignee may, until the next one has been assigned."""
-    if agent == state.agent:
-        return None
-    if state.stage == "closed":
-        return e.AnswerRefused(agent, state.no, text, "the conversation is closed")
-    because = f"the conversation is with {state.display}" if state.agent else "the conversation is with nobody"
-    return e.AnswerRefused(agent, state.no, text, because, state.display)
-
-
-def _assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
-    if state.stage == "closed":
-        return [e.AssignRefused(command.agent, command.no)]
-    name = state.profile.name if state.profile else ""
-    backlog, skipped = _backlog(state, command.no) if command.phone else ((), 0)
-    before = state.agent if state.agent != command.agent else ""
-    return [
-        e.Assigned(
-            command.agent,
-            command.display,
-            command.no,
-            command.team,
-            command.phone,
-            name,
-            backlog,
-            skipped,
-            before,
-        )
-    ]
-
-
-def _backlog(state: Conversation, no: int) -> tuple[tuple[Block, ...], int]:
-    """What nobody has answered, for a phone, and how many more."""
-    name = state.profile.name if state.profile else ""
-    blocks = tuple(Block(state.id, no, line.seq, name, line.text, line.files) for line in state.backlog.messages())
-    return blocks, state.backlog.skipped
-
-
-def _tell_waiting(state: Conversation, command: c.TellWaiting) -> list[AnyEvent]:
-    told = e.WaitTold(command.no, command.team, command.position, command.on_duty)
-    if state.stage == "served" and state.agent == command.lost:
-        because = "they are in rules/teams.yaml no more"
-        return [e.Returned(state.agent, because, state.no, state.team, state.priority, lost=True), told]
-    return [told] if state.stage == "waiting" else []
-
-
-def _set_phone(state: Conversation, agent: str, on: bool) -> list[AnyEvent]:
-    if state.stage != "served" or state.agent != agent or state.phone == on:
-        return []
-    name = state.profile.name if state.profile else ""
-    backlog, skipped = _backlog(state, state.no) if on else ((), 0)
-    return [e.PhoneSet(agent, on, state.no, state.team, name, backlog, skipped)]
-
-
-def _close(state: Conversation, by: str, relayed: bool) -> list[AnyEvent]:
-    if state.stage in ("new", "closed"):
-        return []
-    refused = _refusal(state, by, "") if relayed else None
-    if refused is not None:
-        return [refused]
-    return [e.Closed(by, state.agent, state.no, state.phone)]
-
-
-def _transfer(state: Conversation, command: c.TransferConversation, relayed: bool) -> list[AnyEvent]:
-    refused = _refusal(state, command.by, "")
-    if refused is None:
-        team = command.team or state.team
-        return [e.Transferred(command.by, command.agent, team, state.priority, state.no, state.phone)]
-    if not relayed:
-        raise NotYours(refused.because)
-    return [refused]
-
-
-def _return(state: Conversation, agent: str, because: str) -> list[AnyEvent]:
-    if state.stage != "served" or state.agent != agent:
-        return []
-    return [e.Returned(agent, because, state.no, state.team, state.priority)]
 
 
 def _release(state: Conversation, seq: int, by: str) -> list[AnyEvent]:
@@ -287,12 +240,35 @@ def _held_text(state: Conversation, seq: int) -> str:
     return state.held[seq]
 
 
-# --- what leaves for a visitor on a platform -------------------------------------------------------------------------
+# --- time ---------------------------------------------------------------------------------------------------------
 
 
 def next_due(state: Conversation) -> int | None:
     """When the next Tick has something to do (Unix ms); None: nothing waits."""
-    return None if state.outbox is None else outbox.next_send(state.outbox)
+    if state.clocks is None and state.outbox is None:  # most have neither
+        return None
+    step = None if state.clocks is None or state.on_hold_ms else clocks.next_due(state.clocks)
+    send = None if state.outbox is None else outbox.next_send(state.outbox)
+    return min((at_ms for at_ms in (step, send) if at_ms is not None), default=None)
+
+
+def sets_clock(event: AnyEvent) -> bool:
+    """Whether after this event something may be due sooner than `next_due` said before it."""
+    match event:
+        case e.Assigned(patience=patience):
+            return patience != Patience()
+        case e.AnswerPosted(timed=timed):
+            return timed
+    return isinstance(event, e.HoldSet)
+
+
+def _tick(state: Conversation, now_ms: int) -> list[AnyEvent]:
+    outcome = None if state.outbox is None else outbox.attempt(state.outbox, now_ms)
+    sent = [] if outcome is None else [_with_told(state, outcome)]
+    return [*sent, *serving.ring(state, now_ms)]
+
+
+# --- what leaves for a visitor on a platform -------------------------------------------------------------------------
 
 
 def resume(state: Conversation, now_ms: int) -> list[AnyEvent]:
@@ -308,8 +284,6 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
         raise NotFound(f"the visitor of {state.id} has a socket: nothing is delivered to them")
     outcome: AnyEvent | None = None
     match command:
-        case c.Tick():
-            outcome = outbox.attempt(box, now_ms)
         case c.RecordVerdict():
             outcome = outbox.verdict(box, command, now_ms)
         case c.RecordReceipt():
@@ -329,54 +303,3 @@ def _with_told(state: Conversation, event: AnyEvent) -> AnyEvent:
     if not failed or not state.phone or state.stage != "served" or outbox.is_automatic(state.outbox, event):
         return event
     return msgspec.structs.replace(event, agent=state.agent, no=state.no)
-
-
-def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
-    """The commands that an event calls for in other entities."""
-    me, event = record.entity, record.event
-    match event:
-        case e.MessagePosted(to=""):  # nearly every event is one of these: the first line decides
-            return []
-        case e.MessagePosted(to=to, no=no, name=name, status="held"):
-            return [(to, c.ShowMessage(Block(me, no, record.seq, name, HELD_PLACEHOLDER)))]
-        case e.MessagePosted(to=to, no=no, name=name, text=text, files=files):
-            return [(to, c.ShowMessage(Block(me, no, record.seq, name, text, files)))]
-        case e.MessageEdited(to=to, no=no, name=name, text=text, status=status) if to and not status:
-            return [(to, c.ShowMessage(Block(me, no, record.seq, name, notes.edited(text))))]
-        case e.AttemptRefused(agent=agent, no=no, text=text, because=because, changes=changed) if agent:
-            return [(agent, c.TellUndelivered(me, no, text, because, changed))]
-        case e.MessageCorrected(to=to, no=no, original=original, text=text) if to:
-            return [(to, c.TellChanged(me, no, original, text))]
-        case e.MessageRecalled(to=to, no=no, original=original) if to:
-            return [(to, c.TellChanged(me, no, original))]
-        case e.ReceiptHad(agent=agent, no=no, because=because) if agent:
-            return [(agent, c.TellUndelivered(me, no, "", because))]
-        case e.MessageReleased(to=to, no=no, name=name, text=text) if to:
-            return [(to, c.ShowMessage(Block(me, no, record.seq, name, text)))]
-        case e.QueueJoined(team=team, priority=priority, agent=agent, avoid=avoid):
-            return [(QUEUE_ID, c.Enqueue(me, team, priority, agent, avoid))]
-        case e.Assigned():
-            serve = c.Serve(me, event.no, event.name, event.team, event.backlog, event.skipped)
-            served: list[tuple[str, AnyCommand]] = [(event.agent, serve)]
-            if event.before:
-                stop = c.StopServing(me, event.no, "transferred", event.before, event.display)
-                served.insert(0, (event.before, stop))
-            return served
-        case e.AssignRefused():
-            return [(QUEUE_ID, c.Leave(me))]
-        case e.AnswerRefused(agent=agent, no=no, text=text, because=because, now_with=now_with):
-            return [(agent, c.TellRefused(me, no, text, because, now_with))]
-        case e.Transferred(by=by, agent=agent, team=team, priority=priority):
-            return [(QUEUE_ID, c.Enqueue(me, team, priority, agent, by))]
-        case e.PhoneSet(on=True):
-            return [(event.agent, c.Serve(me, event.no, event.name, event.team, event.backlog, event.skipped))]
-        case e.Returned(lost=True):
-            return [(event.agent, c.StopServing(me, event.no, "returned"))]
-        case e.Returned(agent=agent, team=team, priority=priority):
-            return [(QUEUE_ID, c.Enqueue(me, team, priority, "", agent))]
-        case e.Closed(by=by, agent=agent, no=no):
-            left: list[tuple[str, AnyCommand]] = [(QUEUE_ID, c.Leave(me))]
-            if agent:
-                left.append((agent, c.StopServing(me, no, "closed", by)))
-            return left
-    return []

@@ -4,13 +4,15 @@ from typing import Literal
 
 import msgspec
 
+from hub.domain import clocks, outbox, outside
 from hub.domain import events as e
-from hub.domain import outbox, outside
 from hub.domain import visitor_notes as notes
 from hub.domain.backlog import Backlog
+from hub.domain.clocks import Clocks
 from hub.domain.commands import Origin
 from hub.domain.events import Record
-from hub.domain.messages import Attachment, Profile
+from hub.domain.ids import agent_name
+from hub.domain.messages import Attachment, Profile, Status
 from hub.domain.origins import Origins, note
 from hub.domain.outbox import Outbox, Waiting
 from hub.domain.text import BEGINNING
@@ -21,6 +23,7 @@ WINDOW = 64
 TABS = 64
 FORGOTTEN_TABS = 1024
 CHANGEABLE = 5
+NOTES = 5
 SEQ_BYTES = 8
 
 HELD_PLACEHOLDER = "[待审核 held for review]"
@@ -75,6 +78,28 @@ class Conversation(msgspec.Struct, gc=False):
     display: str = ""
     no: int = 0
     phone: bool = False
+    team_display: str = ""
+    """What people call the team of the last assignment,"""
+    lead: str = ""
+    """and its lead, by entity id."""
+    assigned: int = 0
+    """The seq of the last assignment,"""
+    assigned_ms: int = 0
+    """and when it was."""
+    leaving: bool = False
+    """The agent has given it away: the queue looks for the next one, and they may answer until then."""
+    clocks: Clocks | None = None
+    """None: nothing is ever due."""
+    on_hold_ms: int = 0
+    """Since when the clocks stand still; 0: they do not."""
+    notes: tuple[str, ...] = ()
+    """The last NOTES that agents have left since it was opened."""
+    last: str = ""
+    """Who had it when it was closed last, by entity id,"""
+    last_ms: int = 0
+    """and when that was."""
+    active_ms: int = 0
+    """When the agent was last said to be at a desk."""
     tabs: dict[str, Tab] = {}
     forgotten: list[str] = []
     backlog: Backlog = msgspec.field(default_factory=Backlog)
@@ -114,32 +139,95 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
             state.opened_at_ms = record.at_ms
         case e.Reopened():
             state.stage = "new"
-        case e.QueueJoined(team=team, priority=priority, chosen=chosen):
-            state.stage, state.team, state.priority, state.routed = "waiting", team, priority, chosen
-        case e.Assigned():
-            if event.agent != state.agent:
-                state.answers = ()
-            state.stage, state.team = "served", event.team
-            state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
-        case e.PhoneSet(on=on):
-            state.phone = on
-        case e.AnswerPosted(id=id_, agent=agent, text=text, files=files):
-            state.backlog = Backlog()
-            said = Said(record.seq, record.seq, text[: BEGINNING + 1], files)
-            state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
-            if id_:
-                tab, _, n = id_.rpartition(".")
-                _note_number(state, f"{agent}/{tab}", int(n), record.seq)
-        case e.Returned():
-            state.stage, state.agent, state.display, state.phone = "waiting", "", "", False
-            state.answers = ()
-        case e.Closed():
-            state.stage, state.agent, state.display, state.phone = "closed", "", "", False
-            state.routed, state.backlog, state.answers = False, Backlog(), ()
+        case e.AnswerPosted():
+            _note_answer(state, record, event)
         case e.MessageEdited() | e.MessageReleased() | e.MessageRejected():
             _change_message(state, record)
         case e.MessageCorrected() | e.MessageRecalled():
             _change_answer(state, record.seq, event)
+        case _:
+            _change_serving(state, record)
+
+
+def _change_serving(state: Conversation, record: Record) -> None:
+    """Who has the conversation, and what they do with it but answer."""
+    match record.event:
+        case e.QueueJoined(team=team, priority=priority, chosen=chosen):
+            state.stage, state.team, state.priority, state.routed = "waiting", team, priority, chosen
+        case e.Assigned() as assigned:
+            _assign(state, record, assigned)
+        case e.PhoneSet(on=on):
+            state.phone = on
+        case e.Transferred(by=by, note=note):
+            _leave_note(state, state.display if by == state.agent else agent_name(by), note)
+            state.leaving, state.clocks, state.on_hold_ms = True, None, 0
+        case e.Returned():
+            _unassign(state, "waiting")
+        case e.Closed(agent=agent):
+            if agent:
+                state.last, state.last_ms = agent, record.at_ms
+            _unassign(state, "closed")
+            state.routed, state.backlog, state.notes = False, Backlog(), ()
+        case e.NoteWritten(by=by, display=display, text=text, id=id_):
+            _leave_note(state, display, text)
+            _note_id(state, by, id_, record.seq)
+        case e.HoldSet() | e.Accepted() | e.Reminded() | e.Nudged():
+            _change_clocks(state, record)
+
+
+def _assign(state: Conversation, record: Record, event: e.Assigned) -> None:
+    if event.agent != state.agent:
+        state.answers, state.active_ms = (), 0
+    state.stage, state.team, state.team_display = "served", event.team, event.team_display
+    state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
+    state.lead, state.assigned, state.assigned_ms = event.lead, record.seq, record.at_ms
+    state.leaving, state.on_hold_ms = False, 0
+    state.clocks = clocks.begin(
+        event.patience,
+        record.at_ms,
+        accepted=event.taken,
+        lead=event.lead not in ("", event.agent),
+        nudges=state.outbox is None or state.outbox.reach.limits.notices,
+    )
+
+
+def _unassign(state: Conversation, stage: Literal["waiting", "closed"]) -> None:
+    state.stage, state.agent, state.display, state.phone = stage, "", "", False
+    state.answers, state.leaving, state.clocks, state.on_hold_ms = (), False, None, 0
+
+
+def _leave_note(state: Conversation, by: str, text: str) -> None:
+    if text:
+        state.notes = (*state.notes[-NOTES + 1 :], f"{by}: {text}" if by else text)
+
+
+def _change_clocks(state: Conversation, record: Record) -> None:
+    match record.event:
+        case e.HoldSet(on=True):
+            state.on_hold_ms = record.at_ms
+        case e.HoldSet(on=False):
+            if state.clocks is not None:
+                clocks.go_on(state.clocks, state.on_hold_ms, record.at_ms)
+            state.on_hold_ms = 0
+        case e.Accepted() if state.clocks is not None:
+            state.clocks.accepted = True
+        case e.Reminded(lead=False) if state.clocks is not None:
+            state.clocks.reminded = True
+        case e.Reminded(lead=True) if state.clocks is not None:
+            state.clocks.lead_told = True
+        case e.Nudged() if state.clocks is not None:
+            state.clocks.nudged_ms = record.at_ms
+
+
+def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> None:
+    state.backlog = Backlog()
+    said = Said(record.seq, record.seq, event.text[: BEGINNING + 1], event.files)
+    state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
+    _note_id(state, event.agent, event.id, record.seq)
+    if event.active:
+        state.active_ms = record.at_ms
+    if state.clocks is not None:
+        clocks.answered(state.clocks, record.at_ms)
 
 
 def _change_message(state: Conversation, record: Record) -> None:
@@ -148,6 +236,7 @@ def _change_message(state: Conversation, record: Record) -> None:
         case e.MessageEdited(text=text, status=status):
             if not status:
                 state.backlog.add(record.seq, notes.edited(text))
+            _note_life(state, status)
         case e.MessageReleased(ref=ref, text=text):
             state.held.pop(ref, None)
             state.backlog.drop(ref)  # its placeholder
@@ -178,11 +267,9 @@ def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
             box.waiting.append(Waiting(seq, at_ms, text, files, by=display))
         case e.AutoReplied(text=text, choices=choices):
             box.waiting.append(Waiting(seq, at_ms, text, (), choices, automatic=True))
-        case e.WaitTold(position=position, on_duty=on_duty) if box.reach.limits.notices and not box.automatic:
-            text = notes.waiting(position, on_duty, language)
-            box.waiting.append(Waiting(seq, at_ms, text, automatic=True))
-        case e.Closed() if box.reach.limits.notices and not box.automatic:
-            box.waiting.append(Waiting(seq, at_ms, notes.closed(language), automatic=True))
+        case e.WaitTold() | e.Nudged() | e.Closed():
+            if box.reach.limits.notices and not box.automatic:
+                box.waiting.append(Waiting(seq, at_ms, notes.said(event, at_ms, language), automatic=True))
         case _:
             outbox.evolve(box, event, at_ms)
 
@@ -196,6 +283,21 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
         state.backlog.add(seq, HELD_PLACEHOLDER)
     elif not event.status:
         state.backlog.add(seq, event.text, event.files)
+    if state.clocks is not None and not event.automatic:
+        _note_life(state, event.status)
+
+
+def _note_life(state: Conversation, status: Status) -> None:
+    """The visitor is there, unless nobody will ever read what they wrote."""
+    if state.clocks is not None and status != "blocked":
+        clocks.wrote(state.clocks)
+
+
+def _note_id(state: Conversation, agent: str, id_: str, seq: int) -> None:
+    """What an agent's client calls `id_` is stored as `seq`; many bear no number."""
+    if id_:
+        tab, _, n = id_.rpartition(".")
+        _note_number(state, f"{agent}/{tab}", int(n), seq)
 
 
 def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:

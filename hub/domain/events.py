@@ -4,8 +4,11 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Reach, Status, Wait
+from hub.domain.messages import Attachment, Block, Limits, Outgoing, Piece, Profile, Reach, Status, Wait
 from hub.domain.teams import AgentSettings, Directory, Hours, Patience, Teams
+
+IDLE = "idle"
+"""Why the hub itself has closed a conversation: the visitor has not written for as long as the team waits."""
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -126,7 +129,7 @@ class Assigned(Event, frozen=True):
     lead: str = ""
     taken: bool = False
     note: str = ""
-    """What the agent before has left for them."""
+    """What the agents before have left for them, a note on each line."""
 
 
 class Accepted(Event, frozen=True):
@@ -162,11 +165,12 @@ class HoldSet(Event, frozen=True):
 
 
 class NoteWritten(Event, frozen=True):
-    """A note between agents."""
+    """A note between agents. `id` is a client's own number, where it has one."""
 
     by: str
     display: str
     text: str
+    id: str = ""
 
 
 class AssignRefused(Event, frozen=True):
@@ -184,6 +188,10 @@ class AnswerPosted(Event, frozen=True):
     display: str
     text: str
     files: tuple[Attachment, ...] = ()
+    active: bool = False
+    """They sit at a desk, and their presence is told of it (relayed)."""
+    timed: bool = False
+    """From here on the visitor's silence is timed."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -237,7 +245,7 @@ class AnswerRefused(Event, frozen=True):
 
 
 class Transferred(Event, frozen=True):
-    """The assignee gave it away."""
+    """The assignee, or their team's lead, gave it away."""
 
     by: str
     agent: str
@@ -247,6 +255,11 @@ class Transferred(Event, frozen=True):
     phone: bool
     note: str = ""
     because: str = ""
+    before: str = ""
+    """Who had it, where that is not `by`."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class Returned(Event, frozen=True):
@@ -258,9 +271,14 @@ class Returned(Event, frozen=True):
     team: str
     priority: int
     lost: bool = False
-    """The queue has noticed first: the conversation stands in line, and it is the agent who is told."""
+    """The conversation stands in line already, so it is the agent who is told."""
     missed: bool = False
     """They did not accept or answer it in time (relayed to them too)."""
+    late: bool = False
+    """So it is, but the hub was away meanwhile: they lose the conversation, and it is not held against them."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
 
 
 class PhoneSet(Event, frozen=True):
@@ -283,6 +301,7 @@ class Closed(Event, frozen=True):
     no: int = 0
     phone: bool = False
     because: str = ""
+    """What the agent says; without `by` the hub closed it: IDLE, the visitor has not written for long."""
 
 
 class MessageReleased(Event, frozen=True):
@@ -307,11 +326,26 @@ class MessageRejected(Event, frozen=True):
 
 
 class TeamsChanged(Event, frozen=True):
-    """A new version of rules/teams.yaml is in force (relayed to each agent as ConfigureAgent)."""
+    """A new version of rules/teams.yaml is in force, as far as this event goes (relayed to the agents it names).
+
+    One message of the log holds 1 MB: of thousands of agents only those stand here who have changed, and of many
+    changed ones a part; another TeamsChanged brings the next.
+    """
 
     teams: Teams
+    """Without agents."""
+    agents: tuple[AgentSettings, ...] = ()
+    """Who is new, or has other settings, hours or limits than before; without their limits,"""
+    limits: dict[str, Limits] = {}
+    """which are the same for all agents of a channel."""
     removed: tuple[str, ...] = ()
     """Ids of agents that the version before still named."""
+
+
+class Settling(Event, frozen=True):
+    """`more`: not all that follows could be decided at once, the rest comes with the next Tick; else it is done."""
+
+    more: bool
 
 
 class Enqueued(Event, frozen=True):
@@ -328,6 +362,8 @@ class Enqueued(Event, frozen=True):
     name: str = ""
     last: str = ""
     last_ms: int = 0
+    avoid_until_ms: int = 0
+    """Not 0: `avoid` has missed it, and is not given it before that moment."""
 
 
 class Overflowed(Event, frozen=True):
@@ -350,6 +386,8 @@ class Told(Event, frozen=True):
     lost: str = ""
     """The agent who had it, and is in teams.yaml no more."""
     wait: Wait = Wait()
+    because: str = ""
+    """Why nobody gets it now."""
 
 
 class TakeRefused(Event, frozen=True):
@@ -682,6 +720,7 @@ AnyEvent = (
     | Attempted | AttemptSent | AttemptDelayed | AttemptRefused | DeliveryRetried | DeliveryDropped | ReceiptHad
     | Unparsed | ChangeBegun | MessageCorrected | MessageRecalled | ChangeAsked
     | Accepted | Reminded | Nudged | HoldSet | NoteWritten | Overflowed | TakeRefused | WaitingListed | HandoverAsked
+    | Settling
     | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked
 )  # fmt: skip
 

@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from hub.domain import queue_views
 from hub.domain.conversation_state import Conversation
-from hub.domain.queue import Queue
+from hub.domain.queue_state import Queue
 from hub.domain.refusals import NotFound
 
 MOST = 500
@@ -21,11 +22,11 @@ class AskStanding(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskLines(msgspec.Struct, frozen=True, tag=True):
-    """To the queue: how do the lines stand? Answered by a list of Line, a team each, in the order of the file."""
+    """To the queue: how do the lines stand? Answered by a list of TeamLoad, in the order of the file."""
 
 
 class AskWaiting(msgspec.Struct, frozen=True, tag=True):
-    """To the queue: who waits in the line of `team`, behind position `after`? Answered by a list of Waiter."""
+    """To the queue: who waits in the line of `team`, behind the first `after`? Answered by a list of Waiting."""
 
     team: str
     after: int = 0
@@ -33,13 +34,19 @@ class AskWaiting(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskLoads(msgspec.Struct, frozen=True, tag=True):
-    """To the queue: who is on duty with how many? Answered by a list of Load by name, behind the name `after`."""
+    """To the queue: who is on duty with how many? Answered by a list of AgentLoad by name, behind the name `after`."""
 
     after: str = ""
     limit: int = MOST
 
 
-Question = AskStanding | AskLines | AskWaiting | AskLoads
+class AskServed(msgspec.Struct, frozen=True, tag=True):
+    """To the queue: what has this agent (an entity id)? Answered by a list of Served, the latest last."""
+
+    agent: str
+
+
+Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -63,33 +70,6 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     on_hold: bool = False
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A team's line: so many wait, so many agents are on duty, and so many of those have room."""
-
-    team: str
-    waiting: int = 0
-    on_duty: int = 0
-    free: int = 0
-
-
-class Waiter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who waits at `position` of a line, 1 being the first."""
-
-    no: int
-    conversation: str
-    position: int
-    priority: int = 0
-
-
-class Load(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An agent of rules/teams.yaml, by name: how much they have of what they can."""
-
-    name: str
-    on_duty: bool = False
-    load: int = 0
-    capacity: int = 0
-
-
 def at_conversation(state: Conversation, question: Question, now_ms: int) -> bytes:
     """The answer of a conversation. Raises NotFound for another's question, or where nobody has ever written."""
     if not isinstance(question, AskStanding):
@@ -100,7 +80,7 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
     return msgspec.json.encode(
         Standing(
             state.stage, profile.name, profile.channel, state.team, state.priority, state.agent, state.display,
-            state.no, state.opened_at_ms, state.seq,
+            state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms, bool(state.on_hold_ms),
         )
     )  # fmt: skip
 
@@ -109,34 +89,16 @@ def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:
     """The answer of the queue. Raises NotFound for another's question, or for a team that there is not."""
     match question:
         case AskLines():
-            lines = [_line(state, team.name) for team in state.teams.teams]
-            return msgspec.json.encode(lines)
+            return msgspec.json.encode(queue_views.teams(state))
+        case AskWaiting(team=team) if team not in state.teams:
+            raise NotFound(f'rules/teams.yaml names no team "{team}"')
         case AskWaiting(team=team, after=after, limit=limit):
-            if team not in state.slots:
-                raise NotFound(f'rules/teams.yaml names no team "{team}"')
-            spots = state.lines.get(team, [])[after : after + min(limit, MOST)]
-            return msgspec.json.encode(
-                [
-                    Waiter(state.places[spot.conversation].no, spot.conversation, position, -spot.rank)
-                    for position, spot in enumerate(spots, after + 1)
-                ]
-            )
+            return msgspec.json.encode(queue_views.waiting(state, now_ms, team, after, min(limit, MOST)))
         case AskLoads(after=after, limit=limit):
-            loads = sorted(
-                (load for load in state.loads.values() if load.settings.name > after), key=lambda one: one.settings.name
-            )
-            return msgspec.json.encode(
-                [
-                    Load(one.settings.name, one.settings.id in state.on_duty, one.open, one.settings.capacity)
-                    for one in loads[: min(limit, MOST)]
-                ]
-            )
+            return msgspec.json.encode(queue_views.loads(state, after, min(limit, MOST)))
+        case AskServed(agent=agent):
+            return msgspec.json.encode(queue_views.served(state, agent)[-MOST:])
     raise _unknown(state, question)
-
-
-def _line(state: Queue, team: str) -> Line:
-    slots = state.slots.get(team, [])
-    return Line(team, len(state.lines.get(team, ())), len(slots), sum(not slot.full for slot in slots))
 
 
 def at_nothing(state: object, question: Question, now_ms: int) -> bytes:

@@ -154,6 +154,8 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
     """More wait than the team's limit: their message is kept and answered later."""
     opens_at_ms: int = 0
     """When somebody will be on duty, Unix ms; 0: now, or nobody knows."""
+    zone: str = ""
+    """The team's time zone (IANA), for those who are told in writing; a page knows its visitor's own."""
     away: str = ""
     """How else to reach us, in Chinese,"""
     away_en: str = ""

@@ -32,6 +32,15 @@ class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", t
     team: str = ""
     position: int = 0
     on_duty: bool = False
+    low_s: int = 0
+    high_s: int = 0
+    full: bool = False
+    opens_at: int = 0
+    away: str = ""
+    away_en: str = ""
+    seconds: int = 0
+    because: str = ""
+    to: str = ""
     flags: tuple[str, ...] = ()
     name: str = ""
     page: str = ""
@@ -45,7 +54,7 @@ class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", t
 
 VISITOR_SEES = (
     e.MessagePosted, e.AnswerPosted, e.AutoReplied, e.WaitTold, e.Closed, e.MessageReleased, e.MessageRejected,
-    e.MessageEdited, e.MessageCorrected, e.MessageRecalled,
+    e.MessageEdited, e.MessageCorrected, e.MessageRecalled, e.Nudged,
 )  # fmt: skip
 """Everything else of a conversation is between agents."""
 
@@ -90,10 +99,12 @@ def visitor_view(record: Record) -> EventFrame | None:
             return _frame(record, record.prev, "recalled", ref=ref, by=by)
         case e.AutoReplied(text=text, choices=choices):
             return _frame(record, record.prev, "reply", text=text, choices=choices)
-        case e.WaitTold(position=position, on_duty=on_duty):
-            return _frame(record, record.prev, "waiting", position=position, on_duty=on_duty)
-        case e.Closed():
-            return _frame(record, record.prev, "closed")
+        case e.WaitTold() as told:
+            return _frame(record, record.prev, "waiting", **_wait(told))
+        case e.Nudged(closes_s=closes_s):
+            return _frame(record, record.prev, "nudged", seconds=closes_s)
+        case e.Closed(by=by, because=because):  # what agents say of it is not for visitors
+            return _frame(record, record.prev, "closed", because="" if by else because)
         case e.MessageReleased(ref=ref, text=text):
             return _frame(record, record.prev, "released", ref=ref, text=text)
         case e.MessageRejected(ref=ref):
@@ -122,33 +133,50 @@ def agent_view(record: Record) -> EventFrame | None:
             return _frame(record, prev, "edited", ref=ref, by=by, text=text, files=files)
         case e.MessageRecalled(ref=ref, by=by):
             return _frame(record, prev, "recalled", ref=ref, by=by)
-        case e.WaitTold(position=position, on_duty=on_duty, no=no):
-            return _frame(record, prev, "waiting", position=position, on_duty=on_duty, no=no)
-        case e.Closed(by=by):
-            return _frame(record, prev, "closed", by=by)
+        case e.WaitTold() as told:
+            return _frame(record, prev, "waiting", no=told.no, **_wait(told))
+        case e.Nudged(closes_s=closes_s):
+            return _frame(record, prev, "nudged", seconds=closes_s)
+        case e.Closed(by=by, because=because):
+            return _frame(record, prev, "closed", by=by, because=because)
         case e.MessageReleased(ref=ref, text=text, by=by):
             return _frame(record, prev, "released", ref=ref, text=text, by=by)
         case e.MessageRejected(ref=ref, by=by):
             return _frame(record, prev, "rejected", ref=ref, by=by)
+    return _serving_view(record) or _delivery_view(record)
+
+
+def _serving_view(record: Record) -> EventFrame | None:
+    """Who has the conversation, and what they do with it; `by` is what people call them, where the event says it."""
+    event, prev = record.event, record.seq - 1
+    match event:
         case e.Opened(profile=p):
             return _frame(record, prev, "opened", name=p.name, page=p.page, language=p.language, device=p.device)
         case e.Reopened():
             return _frame(record, prev, "reopened")
-        case e.QueueJoined(team=team):
-            return _frame(record, prev, "queued", team=team)
-        case e.Assigned(display=display, no=no, team=team):
-            return _frame(record, prev, "assigned", by=display, no=no, team=team)
+        case e.QueueJoined(team=team, because=because):
+            return _frame(record, prev, "queued", team=team, because=because)
+        case e.Assigned(display=display, no=no, team=team, because=because):
+            return _frame(record, prev, "assigned", by=display, no=no, team=team, because=because)
+        case e.Accepted(agent=agent):
+            return _frame(record, prev, "accepted", by=agent)
+        case e.Reminded(to=to, waited_s=waited_s):
+            return _frame(record, prev, "reminded", to=to, seconds=waited_s)
+        case e.HoldSet(by=by, on=on):
+            return _frame(record, prev, "hold", by=by, on=on)
+        case e.NoteWritten(by=by, display=display, text=text):
+            return _frame(record, prev, "note", by=display or by, text=text)
         case e.AssignRefused(agent=agent):
             return _frame(record, prev, "refused", by=agent)
         case e.AnswerRefused(agent=agent, because=because):
             return _frame(record, prev, "refused", by=agent, text=because)
-        case e.Transferred(by=by, agent=agent, team=team):
-            return _frame(record, prev, "transferred", by=by, text=agent or team)
+        case e.Transferred(by=by, agent=agent, team=team, note=note, because=because):
+            return _frame(record, prev, "transferred", by=by, to=agent or team, text=note, because=because)
         case e.PhoneSet(agent=agent, on=on):
             return _frame(record, prev, "phone", by=agent, on=on)
         case e.Returned(agent=agent, because=because):
             return _frame(record, prev, "returned", by=agent, text=because)
-    return _delivery_view(record)
+    return None
 
 
 def _delivery_view(record: Record) -> EventFrame | None:
@@ -177,6 +205,14 @@ def _delivery_view(record: Record) -> EventFrame | None:
         case e.ReceiptHad(attempt=number, kind=kind, because=because, refs=refs):
             return _frame(record, prev, "receipt", no=number, status=kind, text=because, refs=refs)
     return None
+
+
+def _wait(told: e.WaitTold) -> dict[str, object]:
+    wait = told.wait
+    return {
+        "position": told.position, "on_duty": told.on_duty, "low_s": wait.low_s, "high_s": wait.high_s,
+        "full": wait.full, "opens_at": wait.opens_at_ms, "away": wait.away, "away_en": wait.away_en,
+    }  # fmt: skip
 
 
 def _frame(record: Record, prev: int, kind: str, **fields: object) -> EventFrame:

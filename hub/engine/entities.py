@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from hub.domain.batch import decode_entry
+from hub.domain.events import Record
 from hub.domain.ids import kind_of
 from hub.engine.kinds import Kind
 from hub.engine.slots import Slot
@@ -39,14 +40,19 @@ class Entities:
     def __init__(self, kinds: dict[str, Kind], images: Images) -> None:
         self.slots: dict[str, Slot] = {}
         self.begun = self.mended = False
+        self.timed: set[str] = set()
+        """Those in the tail that may be due sooner than the checkpoint says."""
         self._kinds, self._images = kinds, images
         self._tail: dict[str, list[bytes]] = {}
         self._wanted: dict[str, list[Callable[[], None]]] = {}
         self._fetching: asyncio.Task[None] | None = None
 
-    def add_to_tail(self, entity: str, entry: bytes) -> None:
+    def add_to_tail(self, record: Record, entry: bytes) -> None:
         """The log holds this event of an entity, after the checkpoint."""
-        self._tail.setdefault(entity, []).append(entry)
+        self._tail.setdefault(record.entity, []).append(entry)
+        kind = self._kinds[kind_of(record.entity)]
+        if kind.next_due is not None and kind.sets_clock(record.event):
+            self.timed.add(record.entity)
 
     @property
     def in_tail(self) -> Iterable[str]:

@@ -24,6 +24,8 @@ class Kind(NamedTuple):
     evolve: Callable[[Any, Record, Origin | None], None]
     reactions: Callable[[Record], list[tuple[str, AnyCommand]]]
     next_due: Callable[[Any], int | None] | None = None
+    sets_clock: Callable[[AnyEvent], bool] = lambda event: True
+    """Whether after an event something may be due sooner than before it: then it is loaded at a take-over."""
     resume: Callable[[Any, int], list[AnyEvent]] | None = None
     """What to do at a take-over with what the owner before may have left in the air."""
     awake: Callable[[Any], bool] = lambda state: False
@@ -43,6 +45,8 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             decide_conversation,
             conversation.evolve,
             conversation.reactions,
+            conversation.next_due,
+            conversation.sets_clock,
             prev=attrgetter("visitor_seq"),
             look=looks.at_conversation,
         ),
@@ -53,10 +57,10 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             conversation.evolve,
             conversation.reactions,
             conversation.next_due,
-            conversation.resume,
-            lambda state: state.outbox is not None and state.outbox.attempt is not None,
-            attrgetter("visitor_seq"),
-            looks.at_conversation,
+            resume=conversation.resume,
+            awake=lambda state: state.outbox is not None and state.outbox.attempt is not None,
+            prev=attrgetter("visitor_seq"),
+            look=looks.at_conversation,
         ),
         ids.AGENT: Kind(
             agent_state.Agent,
@@ -65,8 +69,8 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
             agent.evolve,
             agent.reactions,
             agent.next_due,
-            agent.resume,
-            lambda state: state.attempt is not None,
+            resume=agent.resume,
+            awake=lambda state: state.attempt is not None,
         ),
         ids.QUEUE: Kind(
             queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due, look=looks.at_queue

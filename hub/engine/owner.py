@@ -21,7 +21,6 @@ from hub.clock import Clock
 from hub.domain.batch import SCHEMA, Batch, Entry, encode_batch, encode_entry
 from hub.domain.commands import AnyCommand, Origin, Tick
 from hub.domain.events import AnyEvent, Record
-from hub.domain.ids import kind_of
 from hub.domain.images import Checkpoint
 from hub.domain.looks import Question
 from hub.domain.refusals import NotFound, Refusal
@@ -76,7 +75,7 @@ class Owner:
         """So many events came after the last checkpoint."""
         self.now_ms = clock.now_ms
         self.entities = Entities(kinds, snapshots)
-        self._log, self._snapshots, self._kinds, self._name, self._epoch = log, snapshots, kinds, name, epoch
+        self._log, self._snapshots, self._name, self._epoch = log, snapshots, name, epoch
         self._clock, self._on_commit, self._on_lost = clock, on_commit, on_lost
         self._slots = self.entities.slots
         self._commits = Commits(log, self._encode_batch, self._tell, self._committed, self._lost, rounds or Rounds())
@@ -113,8 +112,8 @@ class Owner:
         """Load what may have something on its way or to do in time; all others come when they are needed."""
         for entity, due_ms in self.checkpoint.due.items():
             self._timers.set(entity, due_ms)
-        acting = [entity for entity in self.entities.in_tail if self._kinds[kind_of(entity)].next_due is not None]
-        await self.entities.fetched([*self.checkpoint.awake, *acting])
+        await self.entities.fetched([*self.checkpoint.awake, *self.entities.timed])
+        self.entities.timed.clear()
 
     def _resume(self, slot: Slot) -> None:
         if slot.stopped:

@@ -78,7 +78,7 @@ class Recovery:
         self.told_ms = max(self.told_ms, *(entry.record.at_ms for entry in batch.entries), 0)
         if seq > self.checkpoint.seq:
             for entry in batch.entries:
-                self._entities.add_to_tail(entry.record.entity, encode_entry(entry))
+                self._entities.add_to_tail(entry.record, encode_entry(entry))
             self.events += len(batch.entries)
         self.relayed = max(self.relayed, batch.relayed)
         self.unrelayed.append(Unrelayed(seq, batch.epoch, [entry.record for entry in batch.entries]))

@@ -11,11 +11,17 @@ GAP_MS = 50
 
 
 class Timers:
-    """Calls `ring` with each entity at its moment (Unix ms, by `now_ms`). To be used inside a running loop."""
+    """Calls `ring` with each entity at its moment (Unix ms, by `now_ms`). To be used inside a running loop.
+
+    Moments are put off far more often than they come: with each message of a conversation. So an entity stands in
+    the heap at the earliest moment that it was set to, and when that comes it moves on to the one that counts.
+    """
 
     def __init__(self, now_ms: Callable[[], int], ring: Callable[[str], None]) -> None:
         self._now_ms, self._ring = now_ms, ring
         self._due: dict[str, int] = {}
+        self._looks: dict[str, int] = {}
+        """Where each entity stands in the heap; what else is there of it counts no more."""
         self._heap: list[tuple[int, str]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._not_before = 0
@@ -25,11 +31,12 @@ class Timers:
         if due_ms is None:
             self._due.pop(entity, None)
             return
-        due_ms = max(due_ms, self._not_before)
-        if self._due.get(entity) != due_ms:
-            self._due[entity] = due_ms
-            heapq.heappush(self._heap, (due_ms, entity))
-            self._set_alarm()
+        self._due[entity] = due_ms = max(due_ms, self._not_before)
+        look_ms = self._looks.get(entity)
+        if look_ms is None or due_ms < look_ms:
+            self._look(entity, due_ms)
+            if self._heap[0] == (due_ms, entity):
+                self._set_alarm()
 
     def due(self) -> dict[str, int]:
         """What waits, and until when."""
@@ -38,9 +45,14 @@ class Timers:
     def close(self) -> None:
         """Ring no more."""
         self._due.clear()
+        self._looks.clear()
         self._heap.clear()
         if self._alarm is not None:
             self._alarm.cancel()
+
+    def _look(self, entity: str, at_ms: int) -> None:
+        self._looks[entity] = at_ms
+        heapq.heappush(self._heap, (at_ms, entity))
 
     def _set_alarm(self) -> None:
         if self._alarm is not None:
@@ -52,8 +64,16 @@ class Timers:
         now_ms = self._now_ms()
         self._not_before = now_ms + GAP_MS
         while self._heap and self._heap[0][0] <= now_ms:
-            due_ms, entity = heapq.heappop(self._heap)
-            if self._due.get(entity) == due_ms:
+            look_ms, entity = heapq.heappop(self._heap)
+            if self._looks.get(entity) != look_ms:
+                continue
+            del self._looks[entity]
+            due_ms = self._due.get(entity)
+            if due_ms is None:
+                continue
+            if due_ms > look_ms:  # it may have come as well: in its turn
+                self._look(entity, due_ms)
+            else:
                 del self._due[entity]
                 self._ring(entity)
         self._not_before = 0

@@ -118,7 +118,8 @@ class World:
             "media": Media(),
             "now_s": lambda: self.now_s,
         }
-        self.app = create_app(Needs(**(given | needs)))
+        self.needs = Needs(**(given | needs))
+        self.app = create_app(self.needs)
         transport = httpx.ASGITransport(self.app, client=(peer, 5000))  # type: ignore[arg-type]
         self.client = httpx.AsyncClient(transport=transport, base_url="https://hub.example")
 

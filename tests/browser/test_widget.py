@@ -48,6 +48,38 @@ def test_a_visitor_writes_and_reads_the_answer(chat: Page, hub: ProtocolServer) 
     assert hub.texts() == ["请问什么时候发货？"]
 
 
+def test_who_waits_sees_their_place_and_nothing_moves_as_it_comes_nearer(chat: Page, hub: ProtocolServer) -> None:
+    write(chat, "在吗")
+    expect_own(chat, ["在吗"])
+    hub.tell("waiting", position=3, on_duty=True, low_s=170, high_s=290)
+    box = chat.locator(".box")
+    expect(box).to_contain_text("您前面还有 2 位")
+    expect(box).to_contain_text("预计约 2–5 分钟")
+    expect(chat.get_by_role("status").first).to_have_text("排队中 · 第 3 位")
+    before = box.bounding_box()
+    hub.tell("waiting", position=1, on_duty=True)
+    expect(box).to_contain_text("下一位就是您")
+    assert box.bounding_box() == before
+    hub.tell("waiting", position=1, opens_at=4_102_444_800_000, away="急事请致电 400。", away_en="Call 400.")
+    expect(box).to_contain_text("2100年1月1日")
+    expect(box).to_contain_text("急事请致电 400。")
+    hub.tell("answer", by="小王", text="您好")
+    expect(box).to_have_count(0)
+
+
+def test_who_is_asked_whether_they_are_there_says_so_with_one_tap(chat: Page, hub: ProtocolServer) -> None:
+    write(chat, "在吗")
+    hub.tell("answer", by="小王", text="请讲")
+    hub.tell("nudged", seconds=300)
+    expect(chat.locator(".box")).to_contain_text("请问还需要帮助吗？")
+    chat.get_by_role("button", name="我还在").click()
+    expect_own(chat, ["在吗", "我还在"])
+    expect(chat.locator(".box")).to_have_count(0)
+    hub.tell("closed", because="idle")
+    expect(chat.get_by_text("许久没有收到您的消息")).to_be_visible()
+    assert hub.texts() == ["在吗", "我还在"]
+
+
 def test_what_is_written_offline_is_sent_later_and_once(chat: Page, hub: ProtocolServer) -> None:
     write(chat, "一")
     expect_own(chat, ["一"])

@@ -12,6 +12,7 @@ KINDS = {
     "AnswerPosted": "answer",
     "AutoReplied": "reply",
     "WaitTold": "waiting",
+    "Nudged": "nudged",
     "Closed": "closed",
     "MessageReleased": "released",
     "MessageRejected": "rejected",
@@ -25,7 +26,7 @@ KINDS = {
     "AnswerRefused": "refused",
 }
 """The history's names of what docs/protocol.md calls a kind."""
-VISITOR_SEES = frozenset({"message", "answer", "reply", "waiting", "closed", "released", "rejected"})
+VISITOR_SEES = frozenset({"message", "answer", "reply", "waiting", "nudged", "closed", "released", "rejected"})
 """As the table in docs/protocol.md says; agents see all."""
 
 

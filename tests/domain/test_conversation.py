@@ -17,10 +17,11 @@ from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Judgement, Profile
 from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Refusal, Repeated, UnknownTab
+from hub.domain.teams import Patience
 from hub.domain.views import visitor_view
 
 ID = "c7-abc"
-ZHANG = Profile(channel="h5", name="张三")
+ZHANG = Profile(channel="h5", name="张三", language="zh-CN")
 NOW = 1_764_000_000_000
 
 
@@ -61,7 +62,9 @@ def kinds(events: list[e.AnyEvent]) -> list[str]:
 def test_the_first_message_opens_the_conversation_and_joins_the_queue(thread: Thread) -> None:
     events = thread.post("t1", 1, team="refunds", priority=2)
     assert kinds(events) == ["Opened", "MessagePosted", "QueueJoined"]
-    assert conversation.reactions(thread.records[2]) == [(QUEUE_ID, c.Enqueue(ID, "refunds", 2))]
+    assert conversation.reactions(thread.records[2]) == [
+        (QUEUE_ID, c.Enqueue(ID, "refunds", 2, channel="h5", language="zh", name="张三"))
+    ]
 
 
 def test_a_repeat_is_answered_with_the_first_seq_and_changes_nothing(thread: Thread) -> None:
@@ -123,7 +126,7 @@ def test_a_forgotten_tab_is_told_the_last_event_that_its_client_may_see(thread: 
 
 def test_a_blocked_opener_waits_for_nobody_and_the_next_message_does(thread: Thread) -> None:
     assert kinds(thread.post("t1", 1, status="blocked", team="refunds")) == ["Opened", "MessagePosted"]
-    assert thread.post("t1", 2, "你好")[1:] == [e.QueueJoined("", 0, False)]
+    assert thread.post("t1", 2, "你好")[1:] == [e.QueueJoined("", 0, False, channel="h5", language="zh", name="张三")]
 
 
 def test_a_keyword_moves_who_waits_once_and_nobody_who_is_served(thread: Thread) -> None:
@@ -158,8 +161,114 @@ def test_assigning_hands_over_all_that_nobody_answered(thread: Thread) -> None:
     assert [block.text for block in assigned.backlog] == ["二", HELD_PLACEHOLDER]
     assert conversation.reactions(thread.records[-1]) == [
         ("a1-li", c.StopServing(ID, 12, "transferred", "a1-li", "A3-WANG")),
-        ("a3-wang", c.Serve(ID, 12, "张三", "sales", assigned.backlog)),
+        ("a3-wang", c.Serve(ID, 12, "张三", "sales", assigned.backlog, assigned=thread.state.seq)),
     ]
+
+
+def test_who_is_given_away_and_waits_is_told_so_while_the_old_agent_may_answer(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.assign("a3-wang")
+    thread.do(c.TransferConversation("a3-wang", team="refunds"))
+    assert kinds(thread.do(c.TellWaiting(12, "refunds", 2, True))) == ["WaitTold"]
+    assert kinds(thread.do(c.AnswerMessage("a3-wang", "马上有人接手"))) == ["AnswerPosted"]
+    (returned,) = thread.do(c.ReturnConversation("a3-wang", "gone"))
+    assert isinstance(returned, e.Returned)
+    assert returned.lost, "it stands in line already"
+    assert thread.state.stage == "waiting"
+
+
+def test_what_agents_leave_for_each_other_comes_with_the_assignment(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.assign("a1-li")
+    thread.do(c.WriteNote("a2-wu", "老顾客", "小吴"))
+    thread.do(c.TransferConversation("a1-li", team="refunds", note="要退款"))
+    (assigned,) = thread.do(c.Assign("a3-wang", "王", 12, "refunds", True, "least loaded", "退款组"))
+    assert isinstance(assigned, e.Assigned)
+    assert assigned.note == "小吴: 老顾客\nA1-LI: 要退款"
+    _, (agent, serve) = conversation.reactions(thread.records[-1])
+    assert isinstance(serve, c.Serve)
+    assert (agent, serve.team, serve.note) == ("a3-wang", "退款组", assigned.note)
+    thread.do(c.CloseConversation("a3-wang", "done"))
+    thread.post("t1", 2)
+    (anew,) = thread.assign("a3-wang")
+    assert isinstance(anew, e.Assigned)
+    assert anew.note == ""
+
+
+def test_a_note_is_for_a_conversation_that_there_is(thread: Thread) -> None:
+    with pytest.raises(NotFound):
+        thread.do(c.WriteNote("a2-wu", "?"))
+
+
+def test_who_comes_back_is_queued_with_who_served_them_last(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.assign("a3-wang")
+    thread.do(c.CloseConversation("a3-wang"))
+    thread.post("t1", 2)
+    thread.do(c.CloseConversation("admin"))  # while nobody had it
+    *_, joined = thread.post("t1", 3)
+    assert isinstance(joined, e.QueueJoined)
+    assert (joined.last, joined.last_ms) == ("a3-wang", NOW)
+
+
+STALE = [c.CloseConversation("a3-wang"), c.TransferConversation("a3-wang", team="refunds"),
+         c.HoldConversation("a3-wang", on=True), c.AcceptConversation("a3-wang")]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", STALE, ids=lambda command: type(command).__name__)
+def test_what_was_decided_before_the_assignment_does_not_hold_after_it(thread: Thread, command: c.AnyCommand) -> None:
+    patience = Patience(accept_s=60)
+    thread.post("t1", 1)
+    thread.do(c.Assign("a3-wang", "王", 12, "sales", True, patience=patience))
+    seen = msgspec.structs.replace(command, assigned=thread.state.seq)
+    thread.do(c.TransferConversation("a3-wang", agent="a1-li"))
+    thread.assign("a1-li")
+    thread.do(c.TransferConversation("a1-li", agent="a3-wang", note="she must be rung up"))
+    thread.do(c.Assign("a3-wang", "王", 12, "sales", True, patience=patience))
+    late = thread.do(seen, Origin(3, 1, 7, 0))
+    assert thread.state.agent == "a3-wang"
+    assert kinds(late) == ([] if isinstance(command, c.AcceptConversation) else ["AnswerRefused"])
+    with pytest.raises(NotYours):
+        thread.do(seen)
+    now = msgspec.structs.replace(command, assigned=thread.state.assigned)
+    assert kinds(thread.do(now, Origin(3, 1, 8, 0))) not in ([], ["AnswerRefused"])
+
+
+def test_a_lead_takes_a_conversation_from_the_agent_who_has_it(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.do(c.Assign("a3-wang", "王", 12, "sales", True, lead="a9-zhao"))
+    (refused,) = thread.do(c.TransferConversation("a1-li", agent="a1-li"), Origin(1, 1, 4, 0))
+    assert isinstance(refused, e.AnswerRefused)
+    thread.do(c.TransferConversation("a9-zhao", agent="a9-zhao", note="我来"), Origin(9, 1, 4, 0))
+    ((_, enqueue),) = conversation.reactions(thread.records[-1])
+    assert isinstance(enqueue, c.Enqueue)
+    assert (enqueue.agent, enqueue.avoid) == ("a9-zhao", "a3-wang")
+    (assigned,) = thread.assign("a9-zhao")
+    assert isinstance(assigned, e.Assigned)
+    assert assigned.note == "zhao: 我来"
+
+
+def test_who_is_refused_hears_who_has_it_and_since_when(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.assign("a3-wang")
+    with pytest.raises(NotYours) as refused:
+        thread.do(c.TransferConversation("a1-li", team="refunds"))
+    assert (refused.value.by, refused.value.since_ms) == ("A3-WANG", NOW)
+
+
+def test_who_answers_at_a_desk_is_said_to_be_there_and_who_answers_on_a_phone_is_known_to_be() -> None:
+    thread = Thread()
+    thread.post("t1", 1)
+    thread.assign("a3-wang")
+    thread.do(c.AnswerMessage("a3-wang", "在", "d1", 1))
+    assert conversation.reactions(thread.records[-1]) == [("a3-wang", c.NoteActive())]
+    thread.do(c.AnswerMessage("a3-wang", "请讲", "d1", 2))
+    assert conversation.reactions(thread.records[-1]) == [], "not every time"
+    phone = Thread()
+    phone.post("t1", 1)
+    phone.assign("a3-wang")
+    phone.do(c.AnswerMessage("a3-wang", "在"), Origin(3, 1, 4, 0))
+    assert conversation.reactions(phone.records[-1]) == []
 
 
 def test_a_long_backlog_is_a_count_and_the_last_ones(thread: Thread) -> None:
@@ -225,7 +334,7 @@ def test_an_assignment_of_a_closed_conversation_is_refused(thread: Thread) -> No
 def test_a_visitor_whose_agent_is_no_more_is_told_that_they_wait(thread: Thread) -> None:
     thread.post("t1", 1)
     thread.assign("a3-wang")
-    assert thread.do(c.TellWaiting(12, "sales", 2, True)) == []  # a transfer that waits: a3-wang may still answer
+    assert thread.do(c.TellWaiting(12, "sales", 2, True)) == []  # told too late
     assert thread.do(c.TellWaiting(12, "sales", 2, True, lost="a1-li")) == []
     returned, told = thread.do(c.TellWaiting(12, "sales", 2, True, lost="a3-wang"))
     assert (thread.state.stage, thread.state.agent, thread.state.phone) == ("waiting", "", False)
@@ -259,8 +368,10 @@ def test_an_unreachable_agent_gives_back_only_what_is_theirs(thread: Thread) -> 
     thread.assign("a3-wang")
     assert thread.do(c.ReturnConversation("a1-li", "gone")) == []
     (returned,) = thread.do(c.ReturnConversation("a3-wang", "gone"))
-    assert returned == e.Returned("a3-wang", "gone", 12, "sales", 3)
-    assert conversation.reactions(thread.records[-1]) == [(QUEUE_ID, c.Enqueue(ID, "sales", 3, "", "a3-wang"))]
+    assert returned == e.Returned("a3-wang", "gone", 12, "sales", 3, channel="h5", language="zh", name="张三")
+    assert conversation.reactions(thread.records[-1]) == [
+        (QUEUE_ID, c.Enqueue(ID, "sales", 3, "", "a3-wang", "h5", "zh", "张三"))
+    ]
 
 
 class ConversationMachine(RuleBasedStateMachine):
@@ -306,6 +417,11 @@ class ConversationMachine(RuleBasedStateMachine):
                 c.ChangeMessage("a1-li"),
                 c.ChangeMessage("a1-li", "better"),
                 c.ChangeMessage("a2-wu", "better", 5),
+                c.Assign("a1-li", "Li", 5, "sales", True, patience=Patience(9, 9, 9, 9, 9, 9), lead="a2-wu"),
+                c.AcceptConversation("a1-li"),
+                c.HoldConversation("a1-li", True),
+                c.HoldConversation("a1-li", False),
+                c.WriteNote("a1-li", "hm"),
                 c.CloseConversation("a1-li"),
                 c.TransferConversation("a1-li", agent="wu"),
                 c.ReturnConversation("a2-wu", "gone"),
@@ -318,6 +434,8 @@ class ConversationMachine(RuleBasedStateMachine):
         again=st.booleans(),
     )
     def relayed(self, command: c.AnyCommand, again: bool) -> None:
+        if isinstance(command, c.WriteNote) and self.thread.state.profile is None:
+            return
         self.origin += 1
         origin = Origin(4, 1, self.origin, 0)
         events = self.thread.do(command, origin)

@@ -14,6 +14,7 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.messages import Attachment, FileLimit, Judgement, Limits, Outgoing, Profile, Reach
 from hub.domain.outbox import Outbox
 from hub.domain.refusals import NotFound, Repeated
+from hub.domain.teams import Patience
 from hub.domain.text import SIZES
 
 NOON = 1_764_043_200_000
@@ -76,8 +77,10 @@ class Rig:
         sent = []
         while (due := conversation.next_due(self.state)) is not None:
             self.now_ms = max(self.now_ms, due)
-            sent.append(self.attempt())
-            self.verdict()
+            for event in self.do(c.Tick()):
+                if isinstance(event, e.Attempted):
+                    sent.append(event)
+                    self.verdict()
         return sent
 
 
@@ -363,6 +366,16 @@ def test_notices_are_said_in_the_visitors_language_where_the_channel_wants_them(
     assert [attempt.text for attempt in talking.deliver_all()] == [
         "本次会话已结束，再次留言即可重新开始。",
         "客服正忙，您前面还有 2 位，请稍候。",
+    ]
+
+
+def test_a_visitor_who_is_asked_and_closed_for_silence_is_told_both() -> None:
+    rig = Rig(Limits(notices=True))
+    rig.relay(c.Assign(ANN, "小安", 12, "sales", True, patience=Patience(nudge_s=60, close_s=300)))
+    rig.answer("请讲")
+    assert [attempt.text for attempt in rig.deliver_all()[-2:]] == [
+        "请问还需要帮助吗？5 分钟内没有收到回复，本次会话会自动结束；再次留言即可继续。",
+        "许久没有收到您的消息，本次会话先结束了。随时留言，即可继续。",
     ]
 
 

@@ -64,3 +64,19 @@ async def test_closed_timers_are_silent() -> None:
     clock.ms = 2000
     await asyncio.sleep(0.02)
     assert rung == []
+
+
+async def test_a_moment_that_is_put_off_with_each_message_fills_no_memory() -> None:
+    clock, rung = Clock(), []
+    timers = Timers(clock, rung.append)
+    for later in range(1000):
+        timers.set("a", None)
+        timers.set("a", 2000 + later)
+    assert len(timers._heap) == 1
+    clock.ms = 2000
+    await asyncio.sleep(1.1)
+    assert rung == []
+    clock.ms = 2999
+    await asyncio.sleep(1.1)
+    assert rung == ["a"]
+    timers.close()

@@ -1,6 +1,7 @@
 // What is shown, as data: the rows of the log and the line below the title. Pure, so that it is tested without a page.
 
 import { withTimes } from "../client/plain.js";
+import { noticeOf, standing } from "./notices.js";
 
 const RULINGS = ["released", "rejected"];
 const CHANGES = ["edited", "recalled"]; // the last one of each message counts
@@ -8,15 +9,16 @@ const CHANGES = ["edited", "recalled"]; // the last one of each message counts
 /**
  * The log's rows in order, each {key, kind, …}; a key stays the same as long as the row is the same thing.
  * Kinds: "time" {at}, "own" {text, files, note, pending, read}, "other" {text, files, by, automatic, first},
- * "notice" {notice}, "choices" {choices}. `refusedFiles` are those that the hub does not take. What was taken back is a
+ * "notice" {notice, and what it says}, "choices" {choices}. `refusedFiles` are those that the hub does not take. What was
+ * taken back is a
  * "notice" in its place, what was corrected reads as it does now, with the note "edited".
  */
 export function rowsOf(session, refusedFiles = []) {
   const { events } = session.timeline;
   const rulings = new Map(events.filter(({ kind }) => RULINGS.includes(kind)).map((event) => [event.ref, event.kind]));
   const changes = new Map(events.filter(({ kind }) => CHANGES.includes(kind)).map((event) => [event.ref, event]));
-  const waiting = lastWaiting(events);
-  const rows = events.map((event) => rowOf(event, rulings, changes.get(event.seq), waiting)).filter(Boolean);
+  const holds = standing(session.entries.length ? [...events, { kind: "message" }] : events);
+  const rows = events.map((event) => rowOf(event, rulings, changes.get(event.seq), holds)).filter(Boolean);
   for (const { tab, n, at, text, files = [], stored } of session.entries) {
     rows.push({ key: `${tab}.${n}`, kind: "own", at, text, files: files.map(shown), pending: !stored });
   }
@@ -32,7 +34,7 @@ export function rowsOf(session, refusedFiles = []) {
   return withTimes(rows);
 }
 
-function rowOf(event, rulings, change, waiting) {
+function rowOf(event, rulings, change, holds) {
   const { seq, at, kind, text = "", by } = event;
   const files = (event.files ?? []).map(shown);
   const key = event.id && kind === "message" ? event.id : `seq ${seq}`;
@@ -42,11 +44,7 @@ function rowOf(event, rulings, change, waiting) {
   }
   if (kind === "answer") return answerOf({ key, kind: "other", seq, at, text, files, by: by ?? "" }, change);
   if (kind === "reply") return { key, kind: "other", seq, at, text, files, by: "", automatic: true };
-  if (kind === "waiting" && event === waiting) {
-    return { key: "waiting", kind: "notice", at, notice: event.on_duty ? "waiting" : "nobody", argument: event.position };
-  }
-  if (kind === "closed") return { key, kind: "notice", at, notice: "closed" };
-  return null;
+  return noticeOf(event, holds);
 }
 
 /** An agent's answer as it reads after its last change. */
@@ -65,16 +63,6 @@ function shown({ id, key, name, type, size }) {
 function choicesOf(session) {
   const last = [...session.timeline.events].reverse().find(({ kind }) => ["message", "answer", "reply"].includes(kind));
   return session.entries.length || last?.kind !== "reply" ? [] : (last.choices ?? []);
-}
-
-/** The notice that still holds: the last one, if nobody has answered since. */
-function lastWaiting(events) {
-  for (let at = events.length - 1; at >= 0; at -= 1) {
-    const { kind } = events[at];
-    if (kind === "waiting") return events[at];
-    if (kind === "answer" || kind === "closed") return null;
-  }
-  return null;
 }
 
 function markRead(rows, readSeq) {

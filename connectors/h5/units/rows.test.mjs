@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inkOn, linksIn, sizeOf, stamp } from "../../../hub/api/static/client/plain.js";
+import { inkOn, linksIn, moment, sizeOf, stamp } from "../../../hub/api/static/client/plain.js";
 import { Session } from "../../../hub/api/static/client/session.js";
 import { rowsOf, standingOf } from "../static/rows.js";
 import { textsFor } from "../static/texts.js";
@@ -46,7 +46,7 @@ for (const [name, ruling, note] of [["is held", [], "held"], ["was released", ["
 test("of the waiting notices only the last is shown, and none after an answer", () => {
   const waiting = (position) => ({ kind: "waiting", position, on_duty: true });
   const rows = rowsOf(sessionWith([waiting(3), waiting(2)]));
-  assert.deepEqual(rows.filter(({ kind }) => kind === "notice").map(({ argument }) => argument), [2]);
+  assert.deepEqual(rows.filter(({ kind }) => kind === "notice").map(({ position }) => position), [2]);
   const answered = rowsOf(sessionWith([waiting(2), { kind: "answer", by: "小王", text: "a" }]));
   assert.deepEqual(kinds(answered), ["time", "other"]);
 });
@@ -173,4 +173,58 @@ test("times read as in a messenger", () => {
   assert.equal(stamp(NOW - 1440 * MINUTE, NOW, zh), "昨天 14:05");
   assert.equal(stamp(NOW - 3 * 1440 * MINUTE, NOW, zh), "星期五 14:05");
   assert.equal(stamp(NOW - 300 * 1440 * MINUTE, NOW, textsFor("en")), "January 27 14:05");
+});
+
+const notices = (events, entries) => rowsOf(sessionWith(events, entries)).filter(({ kind }) => kind === "notice");
+
+for (const [name, event, notice] of [
+  ["somebody is there", { on_duty: true }, "waiting"],
+  ["the line is full", { on_duty: true, full: true }, "full"],
+  ["nobody is there", {}, "nobody"],
+  ["nobody is there for a full line", { full: true }, "nobody"],
+]) {
+  test(`who waits where ${name} reads so`, () => {
+    assert.deepEqual(notices([{ kind: "waiting", position: 3, ...event }]).map((row) => row.notice), [notice]);
+  });
+}
+
+for (const [low_s, high_s, minutes, zh, en] of [
+  [5, 45, [0, 1], "预计不到 1 分钟", "Less than a minute"],
+  [170, 290, [2, 5], "预计约 2–5 分钟", "About 2–5 minutes"],
+  [30, 200, [0, 4], "预计 4 分钟以内", "Within 4 minutes"],
+  [600, 600, [10, 10], "预计 10 分钟以内", "Within 10 minutes"],
+  [500, 700, [5, 15], "预计约 5–15 分钟", "About 5–15 minutes"],
+  [undefined, undefined, null, "客服正忙，请稍候", "Everybody is busy, one moment please"],
+]) {
+  test(`a wait of ${low_s} to ${high_s} s reads ${en}`, () => {
+    const [row] = notices([{ kind: "waiting", position: 3, on_duty: true, low_s, high_s }]);
+    assert.deepEqual(row.minutes, minutes);
+    assert.deepEqual(textsFor("zh").waiting(row), ["您前面还有 2 位", zh]);
+    assert.deepEqual(textsFor("en").waiting(row), ["2 people are before you", en]);
+  });
+}
+
+test("who is asked whether they are there is asked until anybody writes", () => {
+  const nudged = { kind: "nudged", seconds: 300 };
+  const [row] = notices([{ kind: "answer", by: "小王", text: "a" }, nudged]);
+  assert.deepEqual([row.notice, row.until], ["nudged", NOW + 300_000]);
+  assert.deepEqual(notices([nudged], [{ tab: "k", n: 1, text: "在", at: NOW, stored: 0 }]), [], "before it is sent");
+  for (const kind of ["message", "answer"]) assert.deepEqual(notices([nudged, { kind, text: "b" }]), []);
+  assert.deepEqual(notices([nudged, nudged]).length, 1);
+});
+
+test("who was closed for silence reads why, and nothing of the question before", () => {
+  const rows = notices([{ kind: "nudged", seconds: 300 }, { kind: "closed", because: "idle" }, { kind: "closed" }]);
+  assert.deepEqual(rows.map(({ notice }) => notice), ["idle", "closed"]);
+});
+
+test("a moment to come reads by its day, in this place's time", () => {
+  const at = (day, hour) => new Date(2026, 10, day, hour).getTime(); // the 23rd is a Monday
+  const reads = (at, language) => moment(at, NOW, textsFor(language));
+  assert.deepEqual([at(23, 18), at(24, 9), at(25, 9), at(28, 9)].map((each) => reads(each, "zh")),
+    ["今天 18:00", "明天 09:00", "后天 09:00", "星期六 09:00"]);
+  assert.deepEqual([at(23, 18), at(24, 9), at(25, 9), at(33, 9)].map((each) => reads(each, "en")),
+    ["today 18:00", "tomorrow 09:00", "Wednesday 09:00", "December 3 09:00"]);
+  assert.equal(reads(at(24, 0), "zh"), "明天 00:00", "and not 24:00");
+  assert.equal(reads(NOW, "zh"), "", "what is past promises nothing");
 });

@@ -13,7 +13,7 @@ const SPOKEN = ["message", "answer", "reply"];
 
 /**
  * The log's rows in order, as client/log.js draws them: the visitor's are "other", all answers "own", and who decided
- * what a "notice" {notice, argument}: a name in texts.js and what it is called with. `nameOf(id)` is what people call an
+ * what a "notice" {notice, …}: a name in texts.js and what it is called with. `nameOf(id)` is what people call an
  * agent or a team.
  */
 export function rowsOf({ session, refusedFiles = [] }, nameOf = (id) => id) {
@@ -39,8 +39,8 @@ function rowOf(event, said, nameOf) {
   if (kind === "answer") return answerOf(event, said);
   const key = `seq ${seq}`;
   if (kind === "reply") return { key, kind: "own", at, text: event.text, by: "", automatic: true };
-  const argument = noticeOf(event, nameOf);
-  return argument && { key, kind: "notice", at, notice: NOTICES[kind], argument };
+  const told = noticeOf(event, nameOf);
+  return told && { key, kind: "notice", at, notice: NOTICES[kind], ...told };
 }
 
 function messageOf({ seq, at, id, text = "", files = [], status = "" }, { changes, rulings }) {
@@ -56,7 +56,7 @@ function messageOf({ seq, at, id, text = "", files = [], status = "" }, { change
 function answerOf({ seq, at, id, text = "", files = [], by = "" }, { changes, fates }) {
   const change = changes.get(seq);
   const key = id || `seq ${seq}`;
-  if (change?.kind === "recalled") return { key, kind: "notice", at, notice: "recalled", argument: { by: change.by } };
+  if (change?.kind === "recalled") return { key, kind: "notice", at, notice: "recalled", by: change.by };
   const row = { key, kind: "own", seq, at, text: change?.text ?? text, files: (change?.files ?? files).map(shown), by };
   const fate = fates.get(seq);
   if (fate) return { ...row, note: fate.note, because: fate.because };

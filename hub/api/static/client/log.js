@@ -2,9 +2,10 @@
 
 import { el, icon } from "./elements.js";
 import { FileViews } from "./files.js";
-import { linksIn, stamp } from "./plain.js";
+import { linksIn, moment, stamp, timeOf } from "./plain.js";
 
 const NEAR_PX = 60;
+const SIGNS = { waiting: "clock", full: "clock", nobody: "moon", nudged: "chat" };
 
 /** The scrolling part. `element` goes into the panel. */
 export class Log {
@@ -64,14 +65,15 @@ export class Log {
   }
 
   #nodeOf(row) {
-    const drawn = JSON.stringify(row);
+    const words = row.kind === "notice" ? this.#words(row) : null;
+    const drawn = JSON.stringify([row, words]); // "tomorrow" is "today" after midnight
     const old = this.#rows.get(row.key);
     if (old?.drawn === drawn) return old.node;
     const node = old?.node ?? el("div");
     node.className = `row ${row.kind}`;
     node.dataset.key = row.key;
     if (row.notice) node.dataset.notice = row.notice;
-    node.replaceChildren(...this.#contents(row));
+    node.replaceChildren(...(words ? this.#notice(row, words) : this.#contents(row)));
     this.#rows.set(row.key, { node, drawn });
     return node;
   }
@@ -80,14 +82,33 @@ export class Log {
     if (row.kind === "time") {
       return [el("time", { datetime: new Date(row.at).toISOString() }, stamp(row.at, Date.now(), this.texts))];
     }
-    if (row.kind === "notice") return [el("p", {}, this.#words(row.notice, row.argument))];
     if (row.kind === "choices") return row.choices.map((choice) => this.#choice(choice));
     return row.kind === "own" ? this.#own(row) : this.#other(row);
   }
 
-  #words(name, argument) {
-    const words = this.texts[name];
-    return typeof words === "function" ? words(argument) : words;
+  /** What a notice says now: one text, or a headline and the lines below it. */
+  #words(row) {
+    const { texts } = this;
+    const { notice, opens = 0, until = 0, away } = row;
+    const words = texts[notice];
+    if (typeof words !== "function") return words;
+    const lines = words({ ...row, opens: moment(opens, Date.now(), texts), until: until && timeOf(until, texts) });
+    return notice !== "waiting" && away?.[texts.short] ? [...lines, away[texts.short]] : lines;
+  }
+
+  #notice({ notice }, words) {
+    if (typeof words === "string") return [el("p", {}, words)];
+    const [headline, ...lines] = words;
+    const said = el("div", {}, el("p", { class: "headline" }, headline), ...lines.map((line) => el("p", {}, ...linked(line))));
+    const sign = el("span", { class: "sign", "aria-hidden": "true" }, icon(SIGNS[notice]));
+    const box = el("div", { class: "box", "data-notice": notice }, sign, said);
+    return notice === "nudged" ? [box, this.#choice(this.texts.stay)] : [box];
+  }
+
+  /** What stands below a bubble. */
+  #note({ note, because }) {
+    const words = this.texts[note];
+    return el("p", { class: "note", "data-note": note }, typeof words === "function" ? words(because) : words);
   }
 
   #choice(text) {
@@ -106,8 +127,8 @@ export class Log {
     if (row.pending) line.prepend(el("span", { class: "pending", role: "img", "aria-label": texts.sending }, icon("clock")));
     if (!row.note) return [line];
     const [refused] = row.files ?? [];
-    const words = refused?.because ? this.files.refusal(refused) : this.#words(row.note, row.because);
-    const note = el("p", { class: "note", "data-note": row.note }, words);
+    const note = this.#note(row);
+    if (refused?.because) note.textContent = this.files.refusal(refused);
     if (row.refused) {
       const edit = el("button", { type: "button" }, texts.edit);
       edit.addEventListener("click", () => this.onEdit(row.refused));
@@ -122,7 +143,7 @@ export class Log {
     const spoken = el("p", { class: row.first ? "name" : "unseen" }, row.first ? name : `${name}: `);
     const face = el("span", { class: "face", "aria-hidden": "true", "data-automatic": row.automatic ?? false });
     if (row.first) face.append(row.by ? Array.from(row.by)[0] : icon("chat"));
-    const note = row.note ? [el("p", { class: "note", "data-note": row.note }, this.#words(row.note, row.because))] : [];
+    const note = row.note ? [this.#note(row)] : [];
     return [face, el("div", { class: "said" }, spoken, ...this.#said(row), ...note)];
   }
 

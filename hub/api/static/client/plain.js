@@ -38,16 +38,39 @@ export function inkOn(colour) {
 
 /** "14:05", "昨天 14:05", "星期三 14:05" or a date, as it reads at `now`. */
 export function stamp(at, now, texts) {
-  const date = new Date(at);
-  const time = date.toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hour12: false });
-  const midnight = new Date(now).setHours(0, 0, 0, 0);
-  const days = Math.round((midnight - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  const time = timeOf(at, texts);
+  const days = daysBetween(at, now);
   if (days <= 0) return time;
   if (days === 1) return `${texts.yesterday} ${time}`;
-  if (days < 7) return `${date.toLocaleDateString(texts.language, { weekday: "long" })} ${time}`;
-  const sameYear = date.getFullYear() === new Date(now).getFullYear();
+  return `${days < 7 ? weekday(at, texts) : dateOf(at, now, texts)} ${time}`;
+}
+
+/** "今天 14:00", "明天 09:00", "星期一 09:00" or a date: a moment to come, as it reads at `now`; "" if it is past. */
+export function moment(at, now, texts) {
+  if (at <= now) return "";
+  const days = daysBetween(now, at);
+  const day = texts.days[days] ?? (days < 7 ? weekday(at, texts) : dateOf(at, now, texts));
+  return `${day} ${timeOf(at, texts)}`;
+}
+
+/** "14:05", by this machine's clock. */
+export function timeOf(at, texts) {
+  return new Date(at).toLocaleTimeString(texts.language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+/** So many midnights lie between. */
+function daysBetween(before, after) {
+  return Math.round((new Date(after).setHours(0, 0, 0, 0) - new Date(before).setHours(0, 0, 0, 0)) / 86_400_000);
+}
+
+function weekday(at, texts) {
+  return new Date(at).toLocaleDateString(texts.language, { weekday: "long" });
+}
+
+function dateOf(at, now, texts) {
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
   const day = { year: sameYear ? undefined : "numeric", month: "long", day: "numeric" };
-  return `${date.toLocaleDateString(texts.language, day)} ${time}`;
+  return new Date(at).toLocaleDateString(texts.language, day);
 }
 
 /** The rows with time stamps between them; of those that say something `first` begins what one person says. */

@@ -42,6 +42,7 @@ const zh = {
   offline: "网络已断开",
   reload: "刷新页面",
   yesterday: "昨天",
+  days: ["今天", "明天", "后天"],
 };
 
 const en = {
@@ -86,6 +87,7 @@ const en = {
   offline: "You are offline",
   reload: "Reload",
   yesterday: "Yesterday",
+  days: ["today", "tomorrow"],
 };
 
 /** These words and a page's `own` {zh, en}, for a language tag ("zh-CN", "en"); Chinese for any zh, else English. */
