@@ -14,7 +14,7 @@ from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.commands import SetDuty
 from hub.domain.ids import QUEUE_ID
-from hub.domain.looks import AskLoads
+from hub.domain.looks import AskLoad, AskLoads
 from hub.domain.queue_views import AgentLoad
 
 
@@ -34,13 +34,19 @@ class Agents(msgspec.Struct):
 
 
 class Me(msgspec.Struct):
-    """The agent who asks: their entity id, name, what people call them, and the teams that they are in and lead."""
+    """The agent who asks: their entity id, name, what people call them, the teams that they are in and lead.
+
+    Whether they are on duty, and how much of what they can they have.
+    """
 
     id: str
     name: str
     display: str
     teams: list[str]
     leads: list[str]
+    on_duty: bool
+    load: int
+    capacity: int
 
 
 class Duty(msgspec.Struct):
@@ -67,10 +73,9 @@ class AgentController(Controller):
     async def me(self, request: Request[Any, Caller, Any], needs: NamedDependency[Needs]) -> Me:
         """Whose token this is."""
         caller = request.auth
-        for agent in needs.teams().agents:
-            if agent.id == caller.agent:
-                return Me(agent.id, agent.name, agent.display, list(agent.teams), sorted(caller.leads))
-        raise problem(404, "rules/teams.yaml names you no more.", "not_found")
+        one = await answers.look(needs.calls, QUEUE_ID, AskLoad(caller.agent), AgentLoad)
+        leads = sorted(caller.leads)
+        return Me(one.id, one.name, one.display, list(one.teams), leads, one.on_duty, one.load, one.capacity)
 
     @post("/{name:str}/token")
     async def mint_token(self, name: FromPath[str], needs: NamedDependency[Needs]) -> AgentToken:

@@ -40,13 +40,19 @@ class AskLoads(msgspec.Struct, frozen=True, tag=True):
     limit: int = MOST
 
 
+class AskLoad(msgspec.Struct, frozen=True, tag=True):
+    """To the queue: how much has this agent (an entity id)? Answered by AgentLoad."""
+
+    agent: str
+
+
 class AskServed(msgspec.Struct, frozen=True, tag=True):
     """To the queue: what has this agent (an entity id)? Answered by a list of Served, the latest last."""
 
     agent: str
 
 
-Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed
+Question = AskStanding | AskLines | AskWaiting | AskLoads | AskLoad | AskServed
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -96,6 +102,10 @@ def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:
             return msgspec.json.encode(queue_views.waiting(state, now_ms, team, after, min(limit, MOST)))
         case AskLoads(after=after, limit=limit):
             return msgspec.json.encode(queue_views.loads(state, after, min(limit, MOST)))
+        case AskLoad(agent=agent) if agent not in state.loads:
+            raise NotFound(f"rules/teams.yaml names no agent {agent}")
+        case AskLoad(agent=agent):
+            return msgspec.json.encode(queue_views.load(state, agent))
         case AskServed(agent=agent):
             return msgspec.json.encode(queue_views.served(state, agent)[-MOST:])
     raise _unknown(state, question)

@@ -10,8 +10,7 @@ const CHANGES = ["edited", "recalled"]; // the last one of each message counts
  * The log's rows in order, each {key, kind, …}; a key stays the same as long as the row is the same thing.
  * Kinds: "time" {at}, "own" {text, files, note, pending, read}, "other" {text, files, by, automatic, first},
  * "notice" {notice, and what it says}, "choices" {choices}. `refusedFiles` are those that the hub does not take. What was
- * taken back is a
- * "notice" in its place, what was corrected reads as it does now, with the note "edited".
+ * taken back is a "notice" in its place, what was corrected reads as it does now, with the note "edited".
  */
 export function rowsOf(session, refusedFiles = []) {
   const { events } = session.timeline;
