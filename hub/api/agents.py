@@ -69,7 +69,7 @@ class AgentController(Controller):
         caller = request.auth
         for agent in needs.teams().agents:
             if agent.id == caller.agent:
-                return Me(agent.id, agent.name, agent.display, list(agent.teams), sorted(caller.leads))
+                return Me(agent.id, agent.name, agent.display, list(agent.teams), sorted(filter(None, caller.leads)))
         raise problem(404, "rules/teams.yaml names you no more.", "not_found")
 
     @post("/{name:str}/token")
