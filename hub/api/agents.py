@@ -74,7 +74,7 @@ class AgentController(Controller):
         """Whose token this is."""
         caller = request.auth
         one = await answers.look(needs.calls, QUEUE_ID, AskLoad(caller.agent), AgentLoad)
-        leads = sorted(caller.leads)
+        leads = sorted(filter(None, caller.leads))
         return Me(one.id, one.name, one.display, list(one.teams), leads, one.on_duty, one.load, one.capacity)
 
     @post("/{name:str}/token")

@@ -16,7 +16,11 @@ from hub.gateway.tokens import AgentIdentity, Expired, Identity, Invalid, Visito
 
 
 class Caller(NamedTuple):
-    """Who calls: a `role`, or without one an integration. `leads`: the names of the teams that they lead."""
+    """Who calls: a `role`, or without one an integration.
+
+    `leads`: the names of the teams that they lead, the empty one too where that is the default team: what no rule gives
+    to a team bears no name until somebody has it.
+    """
 
     role: Role | None
     identity: Identity | Integration | None = None
@@ -97,8 +101,9 @@ def identify(needs: Needs, authorization: str) -> Caller:
         raise _unauthorized("The token is not valid here.", "invalid") from None
     if isinstance(identity, Visitor):
         return Caller("visitor", identity)
-    leads = frozenset(team.name for team in needs.teams().teams if team.lead == identity.agent)
-    return Caller("lead" if leads else "agent", identity, leads)
+    teams = needs.teams()
+    leads = frozenset(team.name for team in teams.teams if team.lead == identity.agent)
+    return Caller("lead" if leads else "agent", identity, leads | {""} if teams.default in leads else leads)
 
 
 async def may_read(caller: Caller, conversation: str, needs: Needs) -> bool:

@@ -42,7 +42,8 @@ READERS = 200
 """So many may follow one worker at a time."""
 SEND_S = 30.0
 """Whoever has not taken a page for so long is sent away, and comes back with their cursor."""
-EXPIRED, SLOW, AWAY = 4401, 4008, 1013
+EXPIRED, SLOW, AWAY, BAD_CURSOR = 4401, 4008, 1013, 4500
+"""Close codes: with a new token, at once, later, not at all the client may come back."""
 
 Wait = Annotated[float, QueryParameter(ge=0, le=30)]
 
@@ -131,36 +132,44 @@ async def follow(
     after: FromQuery[str] = "",
 ) -> None:
     """Pages of events as JSON texts, from the cursor on; without one: from this moment on. What the client sends counts
-    for nothing.
+    for nothing. Who may not follow gets no socket (403); who must come again, or cannot be understood, a code.
     """
-    cursor = await _begin(needs, after)
-    with tip.reader():
-        await socket.accept()
-        listening = asyncio.create_task(_until_gone(socket))
-        following = asyncio.create_task(_send_pages(socket, needs, tip, cursor))
-        try:
-            await asyncio.wait({listening, following}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                code, reason = following.result()
-                await socket.close(code, reason)
-        finally:
-            for task in (listening, following):
-                task.cancel()
-            await asyncio.gather(listening, following, return_exceptions=True)
+    await socket.accept()
+    try:
+        cursor = await _begin(needs, after)
+        with tip.reader():
+            code, reason = await _follow(socket, needs, tip, cursor)
+    except ProblemDetailsException as refused:
+        code, reason = AWAY if refused.status_code == 503 else BAD_CURSOR, refused.detail
+    except HistoryAway:
+        code, reason = AWAY, "the history cannot be read at this moment: come back with your cursor"
+    if code:
+        await socket.close(code, reason)
+
+
+async def _follow(socket: WebSocket[Any, Caller, Any], needs: Needs, tip: Tip, cursor: Cursor) -> tuple[int, str]:
+    """Send pages until that ends: the code and reason with which the socket is closed; no code: the client is gone."""
+    listening = asyncio.create_task(_until_gone(socket))
+    following = asyncio.create_task(_send_pages(socket, needs, tip, cursor))
+    try:
+        await asyncio.wait({listening, following}, return_when=asyncio.FIRST_COMPLETED)
+        return following.result() if following.done() else (0, "")
+    finally:
+        for task in (listening, following):
+            task.cancel()
+        await asyncio.gather(listening, following, return_exceptions=True)
 
 
 async def _send_pages(socket: WebSocket[Any, Caller, Any], needs: Needs, tip: Tip, cursor: Cursor) -> tuple[int, str]:
-    """Send pages until that ends; the code and reason with which the socket is closed."""
+    """Send pages until that ends; the code and reason with which the socket is closed. Raises HistoryAway."""
     authorization, quiet = socket.headers.get("authorization", ""), True
     while True:
         try:
             caller = auth.identify(needs, authorization)  # its token may have been revoked, its team be another's
             auth.check(caller, RIGHTS[WEBSOCKET, PATH])
-            page = await _page(needs.history, caller, cursor)
         except ProblemDetailsException as refused:
             return EXPIRED, refused.detail
-        except HistoryAway:
-            return AWAY, "the history cannot be read at this moment: come back with your cursor"
+        page = await _page(needs.history, caller, cursor)
         moved, cursor = page.cursor != str(cursor), feed.parsed(page.cursor)
         if page.events or (quiet and not moved):
             try:

@@ -6,7 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-API = "/api/"
+API = b"/api/"
 
 
 class ApiProtocol(HttpToolsProtocol):
@@ -14,6 +14,6 @@ class ApiProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """As uvicorn's."""
-        if self.scope["path"].startswith(API):
+        if self.url.startswith(API):
             self.ws_protocol_class: type[asyncio.Protocol] | Any = WebSocketsSansIOProtocol
         super().handle_websocket_upgrade()

@@ -41,8 +41,8 @@ def ask(
 ) -> dict[str, Any]:
     """The API's answer; empty where it says nothing.
 
-    Where the hub refuses, its sentence goes to stderr, and the exit status is 1. Raises HubError when there is no hub to
-    ask, or it does not know the token.
+    Where the hub refuses, its sentence goes to stderr, and the exit status is 1. Raises HubError when there is no hub
+    to ask, or it does not know the token.
     """
     import httpx
 

@@ -120,6 +120,13 @@ async def test_a_lead_sees_and_acts_on_what_is_their_teams_and_no_other() -> Non
     assert (await world.ask("POST", "/api/v1/agents/han/duty", "lead", json={"on": True})).status_code == 403
 
 
+async def test_the_default_teams_lead_sees_what_no_rule_gave_to_a_team() -> None:
+    world = World()
+    world.calls.post(C, "在吗")
+    assert (await world.ask("GET", HERE, "lead")).json()["stage"] == "waiting"
+    assert (await world.ask("GET", HERE, "agent")).status_code == 403
+
+
 async def test_an_answer_is_corrected_and_taken_back() -> None:
     world = World()
     waits(world)

@@ -127,11 +127,11 @@ class World:
         self.minted += 1
         return f"c7-new{self.minted}"
 
-    async def tell(self, *batches: bytes) -> None:
-        """The history has these batches of a partition's log."""
+    async def tell(self, *batches: bytes, after: int = 0) -> None:
+        """The history has these batches of a partition's log, those behind its sequence `after`."""
         await asyncio.to_thread(schema.migrate, self._where)
         engine, rows = database.writer(self._where), Rows()
-        for seq, data in enumerate(batches, 1):
+        for seq, data in enumerate(batches, after + 1):
             rows.add(project(0, seq, data))
         writer = Writer(engine, 1)
         await writer.load()
