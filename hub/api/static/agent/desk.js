@@ -30,7 +30,7 @@ export class Desk extends EventTarget {
     this.replies = []; // {name, text}
     this.colleagues = []; // {name, display, on_duty, load, capacity}
     this.about = new Map(); // conversation → how it stands: {name, no, team, channel, since, on_hold}
-    this.waiting = []; // {no, conversation, team, name, since, …} in the order in which they are due
+    this.waiting = []; // {no, conversation, team, name, since_ms, …} in the order in which they are due
     this.isFull = false; // the lines have more
     this.trunk = new Trunk({ base, token: login.token, seen: () => this.#seen(), env });
     this.trunk.addEventListener("change", () => this.#changed());
@@ -51,7 +51,7 @@ export class Desk extends EventTarget {
 
   /** For good: whoever sits here is another one. */
   stop() {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const timer of this.#timers?.values() ?? []) clearTimeout(timer);
     this.#timers = null;
     this.trunk.stop();
   }
@@ -224,13 +224,13 @@ export class Desk extends EventTarget {
   async #lookAtLines() {
     if (document.hidden || !this.me) return;
     const { queues } = await this.api.get("queues");
-    const mine = queues.filter(({ team, waiting }) => waiting && this.me.teams.includes(team)).map(({ team }) => team);
-    const pages = await Promise.all(mine.map((team) => this.api.get(`queues/${team}?limit=${FIRST}`)));
-    const rows = pages.flatMap(({ waiting }, at) => waiting.map((row) => ({ team: mine[at], ...row })));
+    const lines = queues.filter(({ name, waiting }) => waiting && this.me.teams.includes(name));
+    const pages = await Promise.all(lines.map(({ name }) => this.api.get(`queues/${name}?limit=${FIRST}`)));
+    const rows = pages.flatMap(({ waiting }) => waiting);
     this.isFull = pages.some(({ cursor }) => cursor);
     const once = new Map(rows.map((row) => [row.conversation, row])); // one may stand in several lines
     this.waiting = [...once.values()].sort(
-      (a, b) => (b.priority ?? 0) - (a.priority ?? 0) || (a.since_ms ?? a.position) - (b.since_ms ?? b.position),
+      (a, b) => b.priority - a.priority || a.since_ms - b.since_ms,
     );
     this.#changed();
   }

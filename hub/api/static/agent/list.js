@@ -26,7 +26,7 @@ export class List {
     this.mine = el("ul", { class: "items", "aria-label": texts.mine });
     this.empty = el("p", { class: "nothing" });
     this.heading = el("h2", {}, texts.waiting);
-    this.line = el("ul", { class: "items line", "aria-label": texts.waiting });
+    this.line = el("ul", { class: "items waiting", "aria-label": texts.waiting });
     this.scroller = el("div", { class: "scroller plainly" }, this.mine, this.empty, this.heading, this.line);
     this.count = action("", () => this.heading.scrollIntoView({ behavior: "smooth" }), "count");
     this.next = action(texts.next, doing.next, "primary next");
@@ -60,6 +60,7 @@ export class List {
     const { me, trunk } = desk;
     setText(this.who, me ? `${me.display}${me.capacity ? ` ${texts.load(me.load, me.capacity)}` : ""}` : texts.title);
     this.duty.hidden = me?.on_duty === undefined;
+    this.duty.classList.toggle("primary", !me?.on_duty);
     this.duty.textContent = me?.on_duty ? texts.offDuty : texts.onDuty;
     if (trunk.phase !== "live") {
       const words = navigator.onLine ? (trunk.epoch ? texts.reconnecting : texts.connecting) : texts.offlineNow;

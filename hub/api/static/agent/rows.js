@@ -9,16 +9,16 @@ const NOTICES = {
   reopened: "reopened", queued: "queued", assigned: "assigned", transferred: "transferred", returned: "returned",
   closed: "closed", hold: "holds", note: "noted", nudged: "nudged", reminded: "reminded", reached: "reached",
 };
-const SPOKEN = ["message", "answer", "reply"];
+const SPOKEN = ["message", "answer"];
 
 /**
  * The log's rows in order, as client/log.js draws them: the visitor's are "other", all answers "own", and who decided
- * what a "notice" {notice, …}: a name in texts.js and what it is called with. `nameOf(id)` is what people call an
- * agent or a team.
+ * what a "notice" {notice, …}: a name in texts.js and what it is called with. `visitor` and
+ * `me` are what people call them, `nameOf(id)` what they call an agent or a team.
  */
-export function rowsOf({ session, refusedFiles = [] }, nameOf = (id) => id) {
+export function rowsOf({ session, refusedFiles = [] }, { visitor = "", me = "", nameOf = (id) => id } = {}) {
   const { events } = session.timeline;
-  const said = { changes: lastOf(events, DECIDED), rulings: lastOf(events, RULINGS), fates: fatesOf(events) };
+  const said = { visitor, me, changes: lastOf(events, DECIDED), rulings: lastOf(events, RULINGS), fates: fatesOf(events) };
   const rows = events.map((event) => rowOf(event, said, nameOf)).filter(Boolean);
   markRead(rows, session.theirReadSeq);
   for (const { tab, n, at, text, files = [], stored } of session.entries) {
@@ -43,32 +43,33 @@ function rowOf(event, said, nameOf) {
   return told && { key, kind: "notice", at, notice: NOTICES[kind], ...told };
 }
 
-function messageOf({ seq, at, id, text = "", files = [], status = "" }, { changes, rulings }) {
+function messageOf({ seq, at, id, text = "", files = [], status = "" }, { visitor, changes, rulings }) {
   const ruling = rulings.get(seq);
   const change = changes.get(seq);
   const note = (ruling?.kind === "released" ? "" : ruling?.kind) ?? change?.status ?? status;
   const words = change?.text ?? ruling?.text ?? text;
-  const row = { key: id || `seq ${seq}`, kind: "other", seq, at, text: words, files: files.map(shown), by: "" };
+  const row = { key: id || `seq ${seq}`, kind: "other", seq, at, text: words, files: files.map(shown), by: visitor };
   if (note) return { ...row, note, withheld: true, text: "" };
   return change ? { ...row, note: "edited" } : row;
 }
 
-function answerOf({ seq, at, id, text = "", files = [], by = "" }, { changes, fates }) {
+function answerOf({ seq, at, id, text = "", files = [], by = "" }, { me, changes, fates }) {
   const change = changes.get(seq);
   const key = id || `seq ${seq}`;
   if (change?.kind === "recalled") return { key, kind: "notice", at, notice: "recalled", by: change.by };
-  const row = { key, kind: "own", seq, at, text: change?.text ?? text, files: (change?.files ?? files).map(shown), by };
+  const row = { key, kind: "own", seq, at, text: change?.text ?? text, files: (change?.files ?? files).map(shown) };
+  if (by !== me) row.by = by;
   const fate = fates.get(seq);
   if (fate) return { ...row, note: fate.note, because: fate.because };
   return change ? { ...row, note: "edited" } : row;
 }
 
-/** What a notice is told with, or null where agents need not see the event. */
+/** What a notice is told with, `why` being for who wants to know more; null where agents need not see the event. */
 function noticeOf(event, nameOf) {
   const { kind, by = "", text = "", because = "", to = "", team = "", on = false, name = "" } = event;
   if (kind === "reopened") return {};
-  if (kind === "queued") return { team: nameOf(team), because };
-  if (kind === "assigned") return { by, because };
+  if (kind === "queued") return { team: nameOf(team), why: because };
+  if (kind === "assigned") return { by, why: because };
   if (kind === "transferred") return { by: nameOf(by), to: nameOf(to), text, because };
   if (kind === "returned") return { by: nameOf(by), because: text || because };
   if (kind === "closed") return { by: nameOf(by), because };

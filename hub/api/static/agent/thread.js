@@ -39,7 +39,7 @@ export class Thread {
     const { session } = client;
     const isMine = desk.isMine(conversation);
     const isLive = isMine && session.phase === "live";
-    this.log.draw(rowsOf(client, (id) => desk.nameOf(id)), { older: isMine && session.timeline.older() !== null, settled: isLive });
+    this.log.draw(this.#rows(), { older: isMine && session.timeline.older() !== null, settled: isLive });
     this.#drawHead(isMine);
     this.composer.form.hidden = this.composer.hint.hidden = this.tools.hidden = !isMine;
     this.parted.hidden = isMine || desk.trunk.phase !== "live";
@@ -50,6 +50,16 @@ export class Thread {
       client.read(lastHeard(session));
       desk.accept(conversation);
     }
+  }
+
+  #rows() {
+    const { client, desk } = this;
+    const nameOf = (id) => desk.nameOf(id);
+    return rowsOf(client, { visitor: this.#visitor, me: desk.me?.display ?? "", nameOf });
+  }
+
+  get #visitor() {
+    return this.desk.about.get(this.conversation)?.name || nameIn(this.client.session);
   }
 
   #head(onBack) {
@@ -73,12 +83,12 @@ export class Thread {
   #drawHead(isMine) {
     const { client, desk, texts } = this;
     const about = desk.about.get(this.conversation) ?? {};
-    const name = about.name || nameIn(client.session) || texts.visitor;
+    const name = this.#visitor || texts.visitor;
     setText(this.name, about.no ? `${name} #${about.no}` : name);
     const line = lineOf(client);
     const team = about.team && desk.nameOf(about.team);
     const waits = line.since ? texts.waits(spanOf(Date.now() - line.since, texts)) : "";
-    const parts = [team, about.channel, line.onHold ? texts.onHold : waits];
+    const parts = [line.onHold ? texts.onHold : waits, team, about.channel];
     const isTyping = isMine && client.session.theirTypingUntil > 0;
     setText(this.standing, isTyping ? texts.typing : parts.filter(Boolean).join(" · "));
   }
@@ -131,10 +141,9 @@ export class Thread {
   #tapped({ target }) {
     const node = target.closest(".bubble")?.closest(".row.own");
     if (!node || target.closest("a")) return;
-    const row = rowsOf(this.client).find(({ key }) => key === node.dataset.key);
+    const row = this.#rows().find(({ key }) => key === node.dataset.key);
     if (!row?.seq) return;
     const { desk, texts, conversation } = this;
-    const isOwn = !row.by || row.by === desk.me?.display;
     const correct = () => this.#ask({
       title: texts.correctTitle, label: texts.correctTitle, text: row.text, agree: texts.correct,
       ready: (text) => text !== "" && text !== row.text,
@@ -147,7 +156,7 @@ export class Thread {
     const copy = () => navigator.clipboard?.writeText(row.text).then(() => this.toast.say(texts.copied), () => {});
     openMenu(this.element, row.text, [
       ...(row.text && navigator.clipboard ? [[texts.copy, copy]] : []),
-      ...(isOwn && desk.isMine(conversation) ? changes : []),
+      ...(!row.by && desk.isMine(conversation) ? changes : []),
     ], texts.cancel);
   }
 

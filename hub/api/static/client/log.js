@@ -73,6 +73,7 @@ export class Log {
     node.className = `row ${row.kind}`;
     node.dataset.key = row.key;
     if (row.notice) node.dataset.notice = row.notice;
+    node.toggleAttribute("data-automatic", row.automatic ?? false);
     node.replaceChildren(...(words ? this.#notice(row, words) : this.#contents(row)));
     this.#rows.set(row.key, { node, drawn });
     return node;
@@ -96,8 +97,8 @@ export class Log {
     return notice !== "waiting" && away?.[texts.short] ? [...lines, away[texts.short]] : lines;
   }
 
-  #notice({ notice }, words) {
-    if (typeof words === "string") return [el("p", {}, words)];
+  #notice({ notice, why = "" }, words) {
+    if (typeof words === "string") return [el("p", { title: why || false }, words)];
     const [headline, ...lines] = words;
     const said = el("div", {}, el("p", { class: "headline" }, headline), ...lines.map((line) => el("p", {}, ...linked(line))));
     const sign = el("span", { class: "sign", "aria-hidden": "true" }, icon(SIGNS[notice]));
