@@ -1,6 +1,7 @@
 """The page of agents on a whole hub: several agents at once, and nothing they write is lost, doubled or sent astray."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,23 @@ class Api:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    def served(self) -> list[str]:
+        """What agents have, as far as the history has come; there is something."""
+        for _ in range(100):
+            if found := self.call("GET", "/conversations?stage=served&limit=500")["conversations"]:
+                return [one["id"] for one in found]
+            time.sleep(0.05)
+        raise AssertionError("nobody has anything")
+
+    def close_all(self) -> None:
+        """Nothing waits, and nobody has anything."""
+        for team in self.call("GET", "/queues")["queues"]:
+            for waiting in self.call("GET", f"/queues/{team['name']}")["waiting"]:
+                self.call("POST", f"/conversations/{waiting['conversation']}/close")
+        while any(agent["open"] for agent in self.call("GET", "/agents")["agents"]):
+            for conversation in self.served():
+                self.call("POST", f"/conversations/{conversation}/close")
+
 
 @pytest.fixture(scope="module")
 def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHub]:
@@ -63,11 +81,7 @@ def api(hub: RealHub) -> Iterator[Api]:
     yield api
     for name in (ZHAO, LI):
         api.call("POST", f"/agents/{name}/duty", on=False)
-    for team in api.call("GET", "/queues")["queues"]:
-        for waiting in api.call("GET", f"/queues/{team['name']}")["waiting"]:
-            api.call("POST", f"/conversations/{waiting['conversation']}/close")
-    for one in api.call("GET", "/conversations?stage=served&limit=500")["conversations"]:
-        api.call("POST", f"/conversations/{one['id']}/close")
+    api.close_all()
 
 
 @pytest.fixture
@@ -261,7 +275,7 @@ def test_what_was_written_for_somebody_elses_visitor_is_given_back(
     with hub.line() as line:
         page = agent(url=line.url)
         take(page, "张三")
-        conversation = api.call("GET", "/conversations?stage=served")["conversations"][0]["id"]
+        (conversation,) = api.served()
         line.cut()
         expect(page.locator(".list .standing")).to_contain_text("重新连接中")
         answer(page, "这句不该发出")

@@ -21,7 +21,6 @@ const env = surroundings();
 document.documentElement.lang = texts.language;
 document.title = texts.title;
 fitViewport(host);
-start(readLogin());
 
 function start(login, notice = "") {
   if (login) new Page(login).start();
@@ -182,3 +181,5 @@ function writeLogin(login) {
     // storage is blocked: a reload asks for the password again
   }
 }
+
+start(readLogin());

@@ -9,6 +9,7 @@ const NOTICES = {
   reopened: "reopened", queued: "queued", assigned: "assigned", transferred: "transferred", returned: "returned",
   closed: "closed", hold: "holds", note: "noted", nudged: "nudged", reminded: "reminded", reached: "reached",
 };
+const ENDINGS = ["closed", "transferred", "returned", "assigned"];
 const SPOKEN = ["message", "answer"];
 
 /**
@@ -144,10 +145,10 @@ export function lastHeard({ timeline }) {
   return timeline.events.findLast(({ kind }) => kind === "message")?.seq ?? 0;
 }
 
-/** What ended it, or gave it away: the last "closed", "transferred" or "returned", if nobody was given it since. */
+/** What took it away, as {kind: "closed", "returned" or "transferred", to}: to whom, where that is known. */
 export function endingOf({ timeline }) {
-  const last = timeline.events.findLast(({ kind }) => ["closed", "transferred", "returned", "assigned"].includes(kind));
-  return last?.kind === "assigned" ? undefined : last;
+  const { kind = "", to = "", by = "" } = timeline.events.findLast((event) => ENDINGS.includes(event.kind)) ?? {};
+  return kind === "assigned" ? { kind: "transferred", to: by } : { kind, to };
 }
 
 /** What the visitor is called in opening their conversation; empty where that is too long ago. */

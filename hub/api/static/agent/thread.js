@@ -95,9 +95,9 @@ export class Thread {
 
   #ending() {
     const { texts, desk } = this;
-    const last = endingOf(this.client.session);
-    const words = texts.ended[last?.kind] ?? texts.parted;
-    return typeof words === "function" ? words(desk.nameOf(last.to ?? "")) : words;
+    const { kind, to } = endingOf(this.client.session);
+    const words = texts.ended[kind] ?? texts.parted;
+    return typeof words === "function" ? words(desk.nameOf(to)) : words;
   }
 
   // --- what can be done ---
