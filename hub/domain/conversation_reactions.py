@@ -73,8 +73,9 @@ def _of_serving(record: Record) -> Reactions:
 
 def _assigned(seq: int, me: str, event: e.Assigned) -> Reactions:
     serve = c.Serve(
-        me, event.no, event.name, event.team_display or event.team, event.backlog, event.skipped, event.note, seq
-    )
+        me, event.no, event.name, event.team_display or event.team, event.backlog, event.skipped, event.note, seq,
+        event.taken,
+    )  # fmt: skip
     served: Reactions = [(event.agent, serve)]
     if event.before:
         stop = c.StopServing(me, event.no, "transferred", event.before, event.display)
@@ -87,7 +88,9 @@ def _returned(me: str, event: e.Returned) -> Reactions:
     stop = (agent, c.StopServing(me, no, "returned"))
     if event.lost:  # the queue has it already
         return [stop]
-    enqueue = c.Enqueue(me, event.team, event.priority, "", agent, event.channel, event.language, event.name)
+    enqueue = c.Enqueue(
+        me, event.team, event.priority, "", agent, event.channel, event.language, event.name, missed=event.missed
+    )
     waits: Reactions = [(QUEUE_ID, enqueue)]
     if event.missed:
         return [*waits, (agent, c.NoteMissed(me, no))]

@@ -36,8 +36,8 @@ class Kind(NamedTuple):
     this kind does not know."""
 
 
-def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
-    """All kinds by the letter of their ids. `decide_conversation` is the pipeline, where there are rules."""
+def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decide = agent.decide) -> dict[str, Kind]:
+    """All kinds by the letter of their ids; what decides of conversations and agents is the pipeline, given rules."""
     return {
         ids.CONVERSATION: Kind(
             conversation.Conversation,
@@ -65,7 +65,7 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
         ids.AGENT: Kind(
             agent_state.Agent,
             agent.new,
-            agent.decide,
+            decide_agent,
             agent.evolve,
             agent.reactions,
             agent.next_due,
