@@ -11,7 +11,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -47,6 +47,7 @@ from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, ChannelHealth, Health,
 from hub.engine.files import Files
 from hub.engine.ingest import Ingest
 from hub.engine.kinds import kinds
+from hub.engine.names import Names
 from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.pulls import Pulls
@@ -97,9 +98,11 @@ class Worker:
         self.sessions = Sessions(self.tokens)
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
-        self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._rules_changed)
-        self.pipeline = Pipeline(self.rule_files.current, {n: limits_of(c.can) for n, c in self.connectors.items()})
-        self.roster = Roster(self._teams(self.rule_files.current), founding.partitions)
+        self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._prepare_rules)
+        rules = self.rule_files.current
+        self.roster = Roster(self._teams(rules), founding.partitions, rules.replies)
+        limits = {name: limits_of(connector.can) for name, connector in self.connectors.items()}
+        self.pipeline = Pipeline(rules, limits, self.roster.names)
         self.history = History(database.url(self.settings))
         name = self.config.name(os.getpid())
         self.router = Router(name, connection, self.history, partitions=founding.partitions, epoch=founding.epoch)
@@ -108,7 +111,7 @@ class Worker:
         self.partitions = Partitions(
             connection,
             self.router,
-            kinds(self.pipeline.decide),
+            kinds(self.pipeline.decide, self.pipeline.decide_agent),
             self.connectors,
             self.files.enclose,
             count=founding.partitions,
@@ -135,10 +138,17 @@ class Worker:
     def _teams(self, rules: RuleSet) -> Teams:
         return teams_of(rules, self.connectors, self._partition_count)
 
-    def _rules_changed(self, rules: RuleSet) -> None:
-        self.pipeline.rules = rules
-        self.roster.change(self._teams(rules))
-        self._announce_teams()
+    def _prepare_rules(self, rules: RuleSet) -> Callable[[], None]:
+        """In a thread: what puts these rules in force."""
+        teams = self._teams(rules)
+        names = Names(teams, rules.replies)
+
+        def change() -> None:
+            self.roster.change(teams, names)
+            self.pipeline.rules, self.pipeline.names = rules, names
+            self._announce_teams()
+
+        return change
 
     def _announce_teams(self) -> None:
         """The queue's own worker tells it who answers, as often as it takes."""

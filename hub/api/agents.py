@@ -14,7 +14,7 @@ from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.commands import SetDuty
 from hub.domain.ids import QUEUE_ID
-from hub.domain.looks import AskLoad, AskLoads
+from hub.domain.looks import AskLoads, AskPresence, Presence
 from hub.domain.queue_views import AgentLoad
 
 
@@ -34,19 +34,13 @@ class Agents(msgspec.Struct):
 
 
 class Me(msgspec.Struct):
-    """The agent who asks: their entity id, name, what people call them, the teams that they are in and lead.
-
-    Whether they are on duty, and how much of what they can they have.
-    """
+    """The agent who asks: their entity id, name, what people call them, and the teams that they are in and lead."""
 
     id: str
     name: str
     display: str
     teams: list[str]
     leads: list[str]
-    on_duty: bool
-    load: int
-    capacity: int
 
 
 class Duty(msgspec.Struct):
@@ -73,9 +67,10 @@ class AgentController(Controller):
     async def me(self, request: Request[Any, Caller, Any], needs: NamedDependency[Needs]) -> Me:
         """Whose token this is."""
         caller = request.auth
-        one = await answers.look(needs.calls, QUEUE_ID, AskLoad(caller.agent), AgentLoad)
-        leads = sorted(filter(None, caller.leads))
-        return Me(one.id, one.name, one.display, list(one.teams), leads, one.on_duty, one.load, one.capacity)
+        for agent in needs.teams().agents:
+            if agent.id == caller.agent:
+                return Me(agent.id, agent.name, agent.display, list(agent.teams), sorted(filter(None, caller.leads)))
+        raise problem(404, "rules/teams.yaml names you no more.", "not_found")
 
     @post("/{name:str}/token")
     async def mint_token(self, name: FromPath[str], needs: NamedDependency[Needs]) -> AgentToken:
@@ -83,6 +78,11 @@ class AgentController(Controller):
         agent = known(needs, name)
         minted = needs.tokens.mint_agent(agent, needs.now_s())
         return AgentToken(minted.token, agent, minted.expires_at_s * 1000)
+
+    @get("/{name:str}/duty")
+    async def duty(self, name: FromPath[str], needs: NamedDependency[Needs]) -> Presence:
+        """Whether the agent is on duty, until when, and what they have."""
+        return await answers.look(needs.calls, known(needs, name), AskPresence(), Presence)
 
     @post("/{name:str}/duty", status_code=200)
     async def set_duty(

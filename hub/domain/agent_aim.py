@@ -1,7 +1,7 @@
 """Whom an agent's text is for: the number it names, or what they must have been thinking of when they wrote it."""
 
 from hub.domain import commands as c
-from hub.domain.agent_state import Agent, sticky_no
+from hub.domain.agent_state import LEFT_MS, Agent, sticky_no
 
 STALE_MS = 300_000
 """A sticky conversation not used for so long is asked about, where another visitor has written since."""
@@ -66,3 +66,9 @@ def surprised(state: Agent, command: c.ReceiveText, now_ms: int) -> bool:
 def numbered(state: Agent, no: int) -> str | None:
     """The conversation with this number, if it is theirs."""
     return next((conversation for conversation, served in state.serving.items() if served.no == no), None)
+
+
+def led(state: Agent, no: int, now_ms: int) -> str | None:
+    """A colleague's conversation that they were told of as a lead, not so long ago that the number may be another's."""
+    told = state.led.get(no)
+    return told.conversation if told is not None and told.at_ms > now_ms - LEFT_MS else None

@@ -8,6 +8,7 @@ import msgspec
 from hub.domain import agent_notes as notes
 from hub.domain import attempts
 from hub.domain import events as e
+from hub.domain.agent_duty import unreachable
 from hub.domain.agent_state import Agent, PhoneAttempt
 from hub.domain.attempts import UNCONFIRMED, Failure
 from hub.domain.commands import RecordVerdict
@@ -46,14 +47,14 @@ def attempt(state: Agent, now_ms: int) -> list[AnyEvent]:
         return [_compose(state, state.settings, now_ms)]
     if attempts.recognised(state.attempt, _limits(state), now_ms):
         return [_again(state.attempt)]
-    return _refuse(state, state.attempt, Failure(UNCONFIRMED, unknown=True))
+    return _refuse(state, state.attempt, Failure(UNCONFIRMED, unknown=True), now_ms)
 
 
 def verdict(state: Agent, command: RecordVerdict, now_ms: int) -> list[AnyEvent]:
     """What the platform's verdict changes. Raises Repeated for any but that of the call under way."""
     outcome = attempts.verdict(state.attempt, command, _limits(state), now_ms)
     assert state.attempt is not None
-    return _refuse(state, state.attempt, outcome) if isinstance(outcome, Failure) else [outcome]
+    return _refuse(state, state.attempt, outcome, now_ms) if isinstance(outcome, Failure) else [outcome]
 
 
 def resume(state: Agent, now_ms: int) -> list[AnyEvent]:
@@ -62,7 +63,7 @@ def resume(state: Agent, now_ms: int) -> list[AnyEvent]:
     if outcome is None:
         return []
     assert state.attempt is not None
-    return _refuse(state, state.attempt, outcome) if isinstance(outcome, Failure) else [outcome]
+    return _refuse(state, state.attempt, outcome, now_ms) if isinstance(outcome, Failure) else [outcome]
 
 
 def check_letter(state: Agent, number: int) -> None:
@@ -140,17 +141,17 @@ def _again(open_: PhoneAttempt) -> e.Attempted:
     )  # fmt: skip
 
 
-def _refuse(state: Agent, open_: PhoneAttempt, failure: Failure) -> list[AnyEvent]:
+def _refuse(state: Agent, open_: PhoneAttempt, failure: Failure, now_ms: int) -> list[AnyEvent]:
     """The end of an attempt that was not taken. A lost note is not reported by a note: that might go on for ever."""
     refused = e.AttemptRefused(open_.number, failure.because, open_.text, failure.unknown)
     if failure.unreachable:
-        return [refused, *_give_up(state, failure.because)]
+        return [refused, *_give_up(state, failure.because, now_ms)]
     return [refused, e.NoteWaiting(notes.unconfirmed(open_.blocks, failure.because))] if open_.blocks else [refused]
 
 
-def _give_up(state: Agent, because: str) -> list[AnyEvent]:
+def _give_up(state: Agent, because: str, now_ms: int) -> list[AnyEvent]:
     """The phone cannot be reached: the conversations go back, and the phone is told so when it can be again."""
-    events: list[AnyEvent] = [e.Unreachable(because, tuple(state.serving))]
+    events: list[AnyEvent] = [unreachable(state, because, tuple(state.serving), now_ms)]
     for conversation, served in state.serving.items():
         events.append(e.ServingStopped(conversation, served.no, "returned"))
         if served.no in state.seen:

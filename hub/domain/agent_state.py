@@ -1,21 +1,15 @@
-"""The agent entity's state, and how each of its events changes it."""
+"""The agent entity's state."""
 
 import msgspec
 
-from hub.domain import events as e
-from hub.domain import outside
-from hub.domain.attempts import Attempt, note_again, note_delay, note_try
-from hub.domain.commands import Origin
-from hub.domain.events import Record
+from hub.domain.attempts import Attempt
 from hub.domain.messages import Block, Outgoing
-from hub.domain.origins import Origins, note
+from hub.domain.origins import Origins
 from hub.domain.outside import OutsideIds
 from hub.domain.pace import HOUR_MS
-from hub.domain.phone import BLOCK_MARGIN, pages, pieces
-from hub.domain.teams import AgentSettings, Directory
+from hub.domain.presence import Presence
+from hub.domain.teams import AgentSettings, Hours
 
-MOST_LETTERS = 20
-"""So many dead letters can be sent again, the latest ones."""
 LEFT_MS = 24 * HOUR_MS
 """So long it is remembered that a conversation was here; longer than any platform's duplicate check."""
 
@@ -30,9 +24,19 @@ class Served(msgspec.Struct):
     """It was here before, not long ago: the phone may have got some of its blocks then."""
     last: int = 0
     """The highest seq among the blocks it has brought."""
+    assigned: int = 0
+    """The seq of the assignment there."""
+    accepted: bool = False
     unanswered: int = 0
     wrote_ms: int = 0
     """When the visitor last wrote."""
+
+
+class Led(msgspec.Struct, frozen=True):
+    """A colleague's conversation that is not answered, and when this agent was told."""
+
+    conversation: str
+    at_ms: int
 
 
 class Held(msgspec.Struct):
@@ -77,10 +81,18 @@ class Agent(msgspec.Struct):
     id: str
     seq: int = 0
     settings: AgentSettings | None = None
-    directory: Directory = Directory()
+    shift: Hours | None = None
+    presence: Presence = Presence()
     on_duty: bool = False
+    duty_until_ms: int = 0
+    """When `on_duty` is looked at again; 0: never."""
+    handover_s: int = 0
+    handover_ms: int = 0
+    """When an agent who is off duty gives back what they have; 0: they do not."""
     unreachable: bool = False
     """Nothing is sent until the agent writes, comes on duty or is configured anew."""
+    led: dict[int, Led] = {}
+    """Colleagues' conversations that the agent was told of as a lead, by number."""
     serving: dict[str, Served] = {}
     seen: dict[int, bool] = {}
     """The numbers that the phone shows as theirs (what reached it, not what was meant to; the agent thinks by this),
@@ -115,232 +127,6 @@ class Agent(msgspec.Struct):
     origins: Origins = {}
 
 
-def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
-    """Bring the state to where the event is in force."""
-    state.seq = record.seq
-    if origin is not None:
-        note(state.origins, origin)
-    event, at_ms = record.event, record.at_ms
-    match event:
-        case e.AgentConfigured():
-            _configure(state, event)
-        case e.DutyChanged(on=on):
-            state.on_duty = on
-            state.unreachable = state.unreachable and not on
-        case e.Unreachable():
-            state.on_duty, state.unreachable = False, True
-        case e.DeliveryRetried(attempt=number):
-            state.notes.append(Note(state.letters.pop(number)))
-        case e.DeliveryDropped(attempt=number):
-            state.letters.pop(number)
-        case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting():
-            _evolve_served(state, event, at_ms)
-        case e.Attempted() | e.AttemptSent() | e.AttemptDelayed() | e.AttemptRefused():
-            _evolve_attempt(state, event, at_ms)
-        case _:
-            _evolve_typed(state, record)
-
-
-def _configure(state: Agent, event: e.AgentConfigured) -> None:
-    before, now = state.settings, event.settings
-    state.settings, state.directory, state.unreachable = now, event.directory, False
-    if now is None or not now.channel:
-        state.blocks, state.notes, state.part, state.ask = [], [], 0, False
-        for served in state.serving.values():
-            served.last = 0  # what nobody has answered comes again when there is a phone
-    elif before is None or (before.channel, before.address) != (now.channel, now.address):
-        state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
-    if now is not None and now.channel and before is not None and before.limits.max_text != now.limits.max_text:
-        state.part = 0
-        limit = now.limits.max_text - BLOCK_MARGIN
-        state.notes = [Note(page, n.begins, n.ends, n.returns) for n in state.notes for page in pages(n.text, limit)]
-
-
-# --- conversations -------------------------------------------------------------------------------------------------
-
-
-def _evolve_served(
-    state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting, at_ms: int
-) -> None:
-    match event:
-        case e.NoteWaiting():
-            if state.settings is not None and state.settings.channel:
-                state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
-        case e.BlocksWaiting(blocks=blocks):
-            _wait(state, blocks, at_ms)
-        case e.Serving(conversation=conversation, no=no, name=name, team=team):
-            known = state.serving.get(conversation)
-            if known is None:
-                state.serving[conversation] = Served(no, name, team, again=no in state.left_ms)
-            else:
-                known.no, known.name, known.team = no, name, team
-            state.ask = bool(state.held)
-        case e.ServingStopped(conversation=conversation, no=no):
-            _stop(state, conversation, no, at_ms)
-
-
-def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
-    if state.settings is not None and state.settings.channel:
-        state.blocks.extend(blocks)
-    for block in blocks:
-        served = state.serving[block.conversation]
-        served.last, served.wrote_ms = max(served.last, block.seq), at_ms
-        served.unanswered += 1
-
-
-def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
-    state.serving.pop(conversation, None)
-    if state.blocks and state.blocks[0].conversation == conversation:
-        state.part = 0
-    state.blocks = [block for block in state.blocks if block.conversation != conversation]
-    state.notes = [n for n in state.notes if n.begins != no]
-    state.left_ms = {left: ms for left, ms in state.left_ms.items() if ms > at_ms - LEFT_MS}
-    state.left_ms[no] = at_ms
-    state.ask = bool(state.held)
-    if state.sticky == conversation:
-        state.sticky = ""
-    state.unsettled_ms = at_ms
-
-
 def sticky_no(state: Agent) -> int:
     """The number of the sticky conversation, 0 without one."""
     return state.serving[state.sticky].no if state.sticky else 0
-
-
-# --- what the agent typed ------------------------------------------------------------------------------------------
-
-
-def _evolve_typed(state: Agent, record: Record) -> None:
-    at_ms = record.at_ms
-    match record.event:
-        case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms):
-            state.unreachable = False
-            state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
-            outside.note(state.outside, outside_id, at_ms, record.seq)
-        case e.TextHeld(text=text, until_ms=until_ms):
-            state.holds += 1
-            state.held.append(Held(state.holds, text, until_ms))
-            state.ask = True
-        case e.HeldDropped(text=text):
-            _unhold(state, text)
-        case e.AnswerChosen(conversation=conversation, text=text, held=held):
-            state.serving[conversation].unanswered = 0
-            if held:
-                _unhold(state, text)
-            if conversation == state.sticky:
-                state.used_ms = at_ms
-        case e.ChangeAsked(conversation=conversation) if conversation == state.sticky:
-            state.used_ms = at_ms
-        case e.StickyChosen(conversation=conversation):
-            state.sticky, state.used_ms = conversation, at_ms
-            _ask_anew(state)
-            if conversation:
-                state.misled = False
-            else:
-                state.unsettled_ms = at_ms
-        case e.CloseAsked(no=no) | e.TransferAsked(no=no):
-            _unsee(state, no, at_ms)
-
-
-def _ask_anew(state: Agent) -> None:
-    """What is still held waits for a new question: the agent may think that they have answered the old one."""
-    state.ask = bool(state.held)
-    for held in state.held:
-        held.asked_ms = 0
-    if state.attempt is not None:
-        state.attempt.asks = 0
-
-
-def _unhold(state: Agent, text: str) -> None:
-    """Let go of the first held text of these words."""
-    place = next(i for i, held in enumerate(state.held) if held.text == text)
-    del state.held[place]
-    state.ask = state.ask and bool(state.held)
-
-
-# --- the phone -----------------------------------------------------------------------------------------------------
-
-
-def _evolve_attempt(
-    state: Agent, event: e.Attempted | e.AttemptSent | e.AttemptDelayed | e.AttemptRefused, at_ms: int
-) -> None:
-    match event:
-        case e.Attempted():
-            _try(state, event, at_ms)
-        case e.AttemptDelayed() if state.attempt:
-            note_delay(state.attempt, event)
-        case e.AttemptSent() if state.attempt:
-            attempt, state.attempt = state.attempt, None
-            _show(state, attempt, at_ms)
-        case e.AttemptRefused() if state.attempt:
-            attempt, state.attempt = state.attempt, None
-            state.ask = bool(state.held)
-            if attempt.blocks:  # the notes only shared the text with what was refused
-                state.notes = attempt.notes + state.notes
-                _bury(state, attempt)
-            elif any(lost.returns for lost in attempt.notes):
-                state.misled = True
-
-
-def _bury(state: Agent, attempt: PhoneAttempt) -> None:
-    files = attempt.message.files if attempt.message else ()
-    state.letters[attempt.number] = attempt.text or " ".join(f"[{file.name}]" for file in files)
-    if len(state.letters) > MOST_LETTERS:
-        del state.letters[next(iter(state.letters))]
-
-
-def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
-    state.tries_ms = note_try(state.tries_ms, at_ms)
-    if state.attempt is not None:
-        note_again(state.attempt, event.tries, at_ms)
-        return
-    notes, state.notes = state.notes[: event.notes], state.notes[event.notes :]
-    state.ask = state.ask and not event.asks
-    state.attempts = event.attempt
-    state.attempt = PhoneAttempt(
-        event.attempt, event.channel, event.address, event.text, event.tries, at_ms,
-        blocks=_take(state, event.blocks), notes=notes, asks=event.asks, message=event.message,
-    )  # fmt: skip
-
-
-def _take(state: Agent, count: int) -> list[Carried]:
-    """Take the first `count` blocks, or parts of such, out of what waits."""
-    assert state.settings is not None
-    carried: list[Carried] = []
-    limits, blocks, taken = state.settings.limits, state.blocks, 0
-    while len(carried) < count:
-        block = blocks[taken]
-        carried.append(Carried(block.conversation, block.no, block.seq))
-        state.part += 1
-        if state.part == len(pieces(block, limits)):
-            state.part = 0
-            taken += 1
-    state.blocks = blocks[taken:]
-    return carried
-
-
-def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
-    """The phone has the text: whoever reads it knows what it says."""
-    for shown in attempt.notes:
-        if shown.ends:
-            state.left_ms[shown.ends] = at_ms
-            _unsee(state, shown.ends, at_ms)
-        elif shown.returns:
-            state.unsettled_ms = at_ms
-        elif shown.begins and shown.begins not in state.seen:
-            state.seen[shown.begins], state.seen_ms = False, at_ms
-    for carried in attempt.blocks:
-        if not state.seen.get(carried.no):
-            state.seen[carried.no], state.seen_ms = True, at_ms
-    for held in state.held:
-        if held.number <= attempt.asks and not held.asked_ms:
-            held.asked_ms = at_ms
-
-
-def _unsee(state: Agent, no: int, at_ms: int) -> None:
-    """The agent takes the conversation for gone: where they turn next they have not said."""
-    if state.seen.pop(no, None) is not None:
-        state.seen_ms = at_ms
-    if sticky_no(state) == no:
-        state.sticky = ""
-    state.unsettled_ms = at_ms

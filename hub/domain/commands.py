@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from hub.domain.messages import Attachment, Block, Judgement, Profile, Reach, Wait
-from hub.domain.teams import AgentSettings, Directory, Hours, Lookup, Patience, Teams
+from hub.domain.teams import AgentSettings, Hours, Lookup, Patience, Teams
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
@@ -263,9 +263,9 @@ class ConfigureAgent(Command, frozen=True):
 
     settings: AgentSettings | None
     """None: teams.yaml names them no more."""
-    directory: Directory = Directory()
     shift: Hours | None = None
     handover_s: int = 300
+    """As in Teams; 0: who goes off duty is not asked, and keeps what they have."""
 
 
 class ReceiveText(Command, frozen=True):
@@ -296,6 +296,8 @@ class Serve(Command, frozen=True):
     """What the agents before them have left for them, a note on each line."""
     assigned: int = 0
     """The seq of its Assigned, for the commands that follow; 0: as before."""
+    taken: bool = False
+    """They took it themself."""
 
 
 class ShowMessage(Command, frozen=True):
@@ -305,11 +307,11 @@ class ShowMessage(Command, frozen=True):
 
 
 class StopServing(Command, frozen=True):
-    """The conversation is no longer this agent's. `because`: closed, transferred, returned; `to`: whose it is now."""
+    """The conversation is no longer this agent's. `to`: whose it is now."""
 
     conversation: str
     no: int
-    because: Literal["closed", "transferred", "returned"]
+    because: Literal["closed", "transferred", "returned", "missed"]
     by: str = ""
     to: str = ""
 
@@ -361,7 +363,9 @@ class NoteMissed(Command, frozen=True):
 
 
 class NoteActive(Command, frozen=True):
-    """The agent has just answered at a desk."""
+    """The agent has just answered at a desk; not `answered`: they have it open in front of them."""
+
+    answered: bool = True
 
 
 class TellUndelivered(Command, frozen=True):

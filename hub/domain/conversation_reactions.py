@@ -73,8 +73,9 @@ def _of_serving(record: Record) -> Reactions:
 
 def _assigned(seq: int, me: str, event: e.Assigned) -> Reactions:
     serve = c.Serve(
-        me, event.no, event.name, event.team_display or event.team, event.backlog, event.skipped, event.note, seq
-    )
+        me, event.no, event.name, event.team_display or event.team, event.backlog, event.skipped, event.note, seq,
+        event.taken,
+    )  # fmt: skip
     served: Reactions = [(event.agent, serve)]
     if event.before:
         stop = c.StopServing(me, event.no, "transferred", event.before, event.display)

@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 from hub.domain.messages import Attachment, Block, Limits, Outgoing, Piece, Profile, Reach, Status, Wait
-from hub.domain.teams import AgentSettings, Directory, Hours, Patience, Teams
+from hub.domain.presence import Because
+from hub.domain.teams import AgentSettings, Hours, Patience, Teams
 
 IDLE = "idle"
 """Why the hub itself has closed a conversation: the visitor has not written for as long as the team waits."""
@@ -445,7 +446,6 @@ class AgentConfigured(Event, frozen=True):
     """The agent's settings in force. `settings` is None when teams.yaml names them no more."""
 
     settings: AgentSettings | None
-    directory: Directory = Directory()
     serving: tuple[str, ...] = ()
     """Where the agent has got a phone, or lost it: their conversations, which must know (relayed)."""
     shift: Hours | None = None
@@ -463,15 +463,49 @@ class TextReceived(Event, frozen=True):
     files: tuple[Attachment, ...] = ()
 
 
-class DutyChanged(Event, frozen=True):
-    """The agent is on duty or off from now on, and why (relayed to the queue).
+class DutySaid(Event, frozen=True):
+    """The agent has said 上班 or 下班, or is taken to have; `until_ms`: when that counts no more, Unix ms, 0: never."""
 
-    `until_ms`: when that ends by itself, Unix ms; 0: when something else changes it.
+    on: bool
+    because: Because
+    until_ms: int = 0
+
+
+class DutyChanged(Event, frozen=True):
+    """The agent is on duty or off from now on, and why (hub.domain.presence; relayed to the queue).
+
+    `until_ms`: when that may end by itself, Unix ms; 0: when something else changes it.
     """
 
     on: bool
     because: str = ""
     until_ms: int = 0
+
+
+class DutyProlonged(Event, frozen=True):
+    """The agent's duty stays as it is, until another moment than was thought."""
+
+    until_ms: int
+
+
+class ActiveNoted(Event, frozen=True):
+    """The agent has answered at a desk, or has it in front of them."""
+
+    answered: bool
+
+
+class ServingMissed(Event, frozen=True):
+    """The agent has let a conversation wait for too long."""
+
+    conversation: str
+    no: int
+
+
+class LeadReminded(Event, frozen=True):
+    """The agent leads the team of a conversation that a colleague does not answer: they may give it to somebody."""
+
+    conversation: str
+    no: int
 
 
 class HandoverAsked(Event, frozen=True):
@@ -497,6 +531,7 @@ class HoldAsked(Event, frozen=True):
     conversation: str
     no: int
     on: bool
+    assigned: int = 0
 
 
 class NoteAsked(Event, frozen=True):
@@ -505,6 +540,8 @@ class NoteAsked(Event, frozen=True):
     conversation: str
     no: int
     text: str
+    display: str = ""
+    """The agent's."""
 
 
 class AcceptAsked(Event, frozen=True):
@@ -512,6 +549,7 @@ class AcceptAsked(Event, frozen=True):
 
     conversation: str
     no: int
+    assigned: int = 0
 
 
 class AnswerChosen(Event, frozen=True):
@@ -559,6 +597,7 @@ class CloseAsked(Event, frozen=True):
     conversation: str
     no: int
     because: str = ""
+    assigned: int = 0
 
 
 class TransferAsked(Event, frozen=True):
@@ -570,6 +609,7 @@ class TransferAsked(Event, frozen=True):
     team: str = ""
     note: str = ""
     because: str = ""
+    assigned: int = 0
 
 
 class Serving(Event, frozen=True):
@@ -579,6 +619,8 @@ class Serving(Event, frozen=True):
     no: int
     name: str
     team: str
+    assigned: int = 0
+    """The seq of the assignment there: what the agent asks from now on they have decided knowing of it."""
 
 
 class ServingStopped(Event, frozen=True):
@@ -609,10 +651,14 @@ class NoteWaiting(Event, frozen=True):
 
 
 class Unreachable(Event, frozen=True):
-    """The agent's phone cannot be reached at all: off duty, and their conversations go back (relayed)."""
+    """The agent's phone cannot be reached at all: their conversations go back (relayed).
+
+    They count as if they had said 下班; `until_ms` is as in DutySaid.
+    """
 
     because: str
     conversations: tuple[str, ...]
+    until_ms: int = 0
 
 
 # --- of whoever receives from the hub: an agent's phone, a visitor on a platform -------------------------------------
@@ -721,7 +767,8 @@ AnyEvent = (
     | Unparsed | ChangeBegun | MessageCorrected | MessageRecalled | ChangeAsked
     | Accepted | Reminded | Nudged | HoldSet | NoteWritten | Overflowed | TakeRefused | WaitingListed | HandoverAsked
     | Settling
-    | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked
+    | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked | DutySaid | DutyProlonged | ActiveNoted
+    | ServingMissed | LeadReminded
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import bisect
 import datetime
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from hub.domain.teams import Hours, Span
@@ -42,6 +42,25 @@ def opens_at(hours: Hours, now_ms: int) -> int | None:
     """The next moment at which it is open (Unix ms): `now_ms` while it is, None: not within HORIZON_DAYS."""
     is_open, changes_ms = state_at(hours, now_ms)
     return now_ms if is_open else changes_ms
+
+
+def length_ms(zone: str, date: str, span: Span) -> int:
+    """How long the span lasts that begins on that date ("2026-10-01"): 0 where the clock jumps over it."""
+    begin, end = (
+        _moment(ZoneInfo(zone), datetime.date.fromisoformat(date), minutes) for minutes in (span.start, span.end)
+    )
+    return end - begin
+
+
+def odd_edges(hours: Hours, now_ms: int) -> Iterator[tuple[datetime.datetime, bool]]:
+    """The beginnings and ends ahead that the clock shows twice (True) or jumps over (False), on the zone's clock."""
+    zone = ZoneInfo(hours.zone)
+    first = datetime.datetime.fromtimestamp(now_ms // 1000, zone).date()
+    for edge in itertools.chain.from_iterable(_joined(_in_minutes(hours, first))):
+        shown = datetime.datetime.combine(first, datetime.time()) + datetime.timedelta(minutes=edge)
+        early, late = _both(zone, shown)
+        if early != late:
+            yield shown, early < late
 
 
 def in_words(hours: Hours, *, english: bool = False) -> str:
@@ -89,8 +108,10 @@ def _openings(hours: Hours, now_ms: int) -> Iterator[tuple[int, int | None]]:
 
 def _in_minutes(hours: Hours, first: datetime.date) -> Iterator[tuple[int, int]]:
     """The spans on the zone's clock, in minutes from midnight of the day `first`."""
+    weekday = first.weekday()
     for number in range(HORIZON_DAYS + 4):
-        for span in _spans_on(hours, first + number * _DAY):
+        dated = hours.dates.get((first + number * _DAY).isoformat()) if hours.dates else None
+        for span in hours.weekly[(weekday + number) % 7] if dated is None else dated:
             yield number * MINUTES + span.start, number * MINUTES + span.end
 
 
@@ -106,20 +127,21 @@ def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _spans_on(hours: Hours, day: datetime.date) -> Sequence[Span]:
-    dated = hours.dates.get(day.isoformat()) if hours.dates else None
-    return hours.weekly[day.weekday()] if dated is None else dated
-
-
 def _moment(zone: ZoneInfo, first: datetime.date, minutes: int) -> int:
     """The first moment (Unix ms) at which the zone's clock shows that time or a later one."""
     shown = datetime.datetime.combine(first, datetime.time()) + datetime.timedelta(minutes=minutes)
+    early, late = _both(zone, shown)
+    if early <= late:
+        return early * 1000
+    # In a gap both are only bounds: `late` still has the clock before the jump, `early` the one after it.
+    moments = range(late, early)
+    return (late + bisect.bisect_left(moments, shown, key=functools.partial(_shown, zone))) * 1000
+
+
+def _both(zone: ZoneInfo, shown: datetime.datetime) -> tuple[int, int]:
+    """What the clock's time means by the offset before a change and by that after it (PEP 495), Unix seconds."""
     early, late = shown.replace(tzinfo=zone), shown.replace(tzinfo=zone, fold=1)
-    if early.timestamp() <= late.timestamp():
-        return round(early.timestamp()) * 1000
-    # In a gap both are only bounds (PEP 495): `late` still has the clock before the jump, `early` the one after it.
-    moments = range(round(late.timestamp()), round(early.timestamp()))
-    return (moments.start + bisect.bisect_left(moments, shown, key=functools.partial(_shown, zone))) * 1000
+    return round(early.timestamp()), round(late.timestamp())
 
 
 def _shown(zone: ZoneInfo, moment: int) -> datetime.datetime:

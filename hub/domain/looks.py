@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from hub.domain import queue_views
+from hub.domain.agent_state import Agent
 from hub.domain.conversation_state import Conversation
 from hub.domain.queue_state import Queue
 from hub.domain.refusals import NotFound
@@ -40,19 +41,17 @@ class AskLoads(msgspec.Struct, frozen=True, tag=True):
     limit: int = MOST
 
 
-class AskLoad(msgspec.Struct, frozen=True, tag=True):
-    """To the queue: how much has this agent (an entity id)? Answered by AgentLoad."""
-
-    agent: str
-
-
 class AskServed(msgspec.Struct, frozen=True, tag=True):
     """To the queue: what has this agent (an entity id)? Answered by a list of Served, the latest last."""
 
     agent: str
 
 
-Question = AskStanding | AskLines | AskWaiting | AskLoads | AskLoad | AskServed
+class AskPresence(msgspec.Struct, frozen=True, tag=True):
+    """To an agent: are they on duty, and until when? Answered by Presence."""
+
+
+Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed | AskPresence
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,6 +75,17 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     on_hold: bool = False
 
 
+class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An agent, and the conversations that they have. Moments are Unix ms; 0: there is none."""
+
+    on_duty: bool
+    until_ms: int = 0
+    """When that may end by itself."""
+    handover_ms: int = 0
+    """When what they have is given back, for they are off duty and have not said that they keep it."""
+    serving: tuple[str, ...] = ()
+
+
 def at_conversation(state: Conversation, question: Question, now_ms: int) -> bytes:
     """The answer of a conversation. Raises NotFound for another's question, or where nobody has ever written."""
     if not isinstance(question, AskStanding):
@@ -91,6 +101,14 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
     )  # fmt: skip
 
 
+def at_agent(state: Agent, question: Question, now_ms: int) -> bytes:
+    """The answer of an agent. Raises NotFound for another's question."""
+    if not isinstance(question, AskPresence):
+        raise _unknown(state, question)
+    until_ms, serving = state.duty_until_ms, tuple(state.serving)
+    return msgspec.json.encode(Presence(state.on_duty, until_ms, state.handover_ms, serving))
+
+
 def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:
     """The answer of the queue. Raises NotFound for another's question, or for a team that there is not."""
     match question:
@@ -102,10 +120,6 @@ def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:
             return msgspec.json.encode(queue_views.waiting(state, now_ms, team, after, min(limit, MOST)))
         case AskLoads(after=after, limit=limit):
             return msgspec.json.encode(queue_views.loads(state, after, min(limit, MOST)))
-        case AskLoad(agent=agent) if agent not in state.loads:
-            raise NotFound(f"rules/teams.yaml names no agent {agent}")
-        case AskLoad(agent=agent):
-            return msgspec.json.encode(queue_views.load(state, agent))
         case AskServed(agent=agent):
             return msgspec.json.encode(queue_views.served(state, agent)[-MOST:])
     raise _unknown(state, question)

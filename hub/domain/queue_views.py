@@ -102,16 +102,12 @@ def loads(state: Queue, after: str = "", limit: int | None = None) -> list[Agent
     behind = sorted(
         (pair for pair in state.loads.items() if pair[1].settings.name > after), key=lambda pair: pair[1].settings.name
     )
-    return [load(state, agent) for agent, _ in behind[:limit]]
-
-
-def load(state: Queue, agent: str) -> AgentLoad:
-    """One agent of rules/teams.yaml, by entity id."""
-    settings, has = state.loads[agent].settings, state.loads[agent]
-    return AgentLoad(
-        agent, settings.name, settings.display, settings.teams, agent in state.on_duty, has.open, has.load,
-        settings.capacity,
-    )  # fmt: skip
+    return [
+        AgentLoad(
+            agent, load.settings.name, load.settings.display, load.settings.teams, agent in state.on_duty, load.open,
+            load.load, load.settings.capacity,
+        ) for agent, load in behind[:limit]
+    ]  # fmt: skip
 
 
 def teams(state: Queue) -> list[TeamLoad]:

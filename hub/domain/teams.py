@@ -121,29 +121,7 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """or a team's name."""
     display: str = ""
     """What people call them."""
+    rest: str = ""
+    """What stands behind the name: a note for whoever bears it."""
     reply: str = ""
     """The text of a quick reply."""
-
-
-class Directory(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who can be named after @ in 转接: names and displays in lower case, of agents → entity id, of teams → name."""
-
-    agents: dict[str, str] = {}
-    teams: dict[str, str] = {}
-    displays: dict[str, str] = {}
-    """Of each team, what people read."""
-
-    @classmethod
-    def of(cls, teams: Teams) -> "Directory":
-        """All agents and teams of these rules. A display that two of them bear names neither; a name always does."""
-        return cls(
-            _by_word([(agent.name, agent.display, agent.id) for agent in teams.agents]),
-            _by_word([(team.name, team.display, team.name) for team in teams.teams]),
-            {team.name: team.display for team in teams.teams},
-        )
-
-
-def _by_word(entries: list[tuple[str, str, str]]) -> dict[str, str]:
-    displays = [display.lower() for _, display, _ in entries]
-    words = {display.lower(): id_ for _, display, id_ in entries if displays.count(display.lower()) == 1}
-    return words | {name.lower(): id_ for name, _, id_ in entries}

@@ -36,8 +36,8 @@ class Kind(NamedTuple):
     this kind does not know."""
 
 
-def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
-    """All kinds by the letter of their ids. `decide_conversation` is the pipeline, where there are rules."""
+def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decide = agent.decide) -> dict[str, Kind]:
+    """All kinds by the letter of their ids; what decides of conversations and agents is the pipeline, given rules."""
     return {
         ids.CONVERSATION: Kind(
             conversation.Conversation,
@@ -65,12 +65,13 @@ def kinds(decide_conversation: Decide = conversation.decide) -> dict[str, Kind]:
         ids.AGENT: Kind(
             agent_state.Agent,
             agent.new,
-            agent.decide,
+            decide_agent,
             agent.evolve,
             agent.reactions,
             agent.next_due,
             resume=agent.resume,
             awake=lambda state: state.attempt is not None,
+            look=looks.at_agent,
         ),
         ids.QUEUE: Kind(
             queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due, look=looks.at_queue

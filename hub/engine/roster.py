@@ -8,23 +8,55 @@ from hub.contract import Capabilities, Connector
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, KeepUnparsed
 from hub.domain.messages import Limits
-from hub.domain.teams import AgentSettings, Team, Teams
-from hub.rules.model import AgentLine
+from hub.domain.teams import AgentSettings, Hours, Overflow, Patience, Team, Teams
+from hub.engine.names import Names
+from hub.rules.roster import AgentLine, Replies, TeamLine
 from hub.rules.ruleset import RuleSet
 
 
 def teams_of(rules: RuleSet, connectors: Mapping[str, Connector], partitions: int) -> Teams:
     """The teams and agents of a rule set, each agent with the limits of their channel."""
+    roster = rules.roster
+    hours = {name: line.hours(roster.timezone) for name, line in roster.hours.items()}
+    shifts = {line.shift for line in roster.agents.values()}
     return Teams(
         rules.version,
         rules.default,
-        tuple(Team(name, line.display) for name, line in rules.teams.items()),
-        tuple(_settings(name, line, connectors.get(line.channel), partitions) for name, line in rules.agents.items()),
+        tuple(_team(name, line, hours, partitions) for name, line in roster.teams.items()),
+        tuple(_settings(name, line, connectors.get(line.channel), partitions) for name, line in roster.agents.items()),
+        {name: of for name, of in hours.items() if name in shifts},
+        roster.weights,
+        roster.handover_s,
+    )
+
+
+def _team(name: str, line: TeamLine, hours: Mapping[str, Hours], partitions: int) -> Team:
+    return Team(
+        name,
+        line.display,
+        line.display_en,
+        line.pick,
+        line.last_agent_days,
+        hours.get(line.hours),
+        line.away,
+        line.away_en,
+        ids.agent_id(partitions, line.lead) if line.lead else "",
+        Patience(line.accept_s, line.remind_s, line.lead_s, line.pass_s, line.nudge_s, line.close_s),
+        Overflow(line.overflow.team, line.overflow.after_s) if line.overflow else None,
+        line.max_waiting,
     )
 
 
 def _settings(name: str, line: AgentLine, connector: Connector | None, partitions: int) -> AgentSettings:
-    desk = AgentSettings(ids.agent_id(partitions, name), name, line.display or name, tuple(line.teams), line.capacity)
+    desk = AgentSettings(
+        ids.agent_id(partitions, name),
+        name,
+        line.display,
+        tuple(line.teams),
+        line.capacity,
+        languages=tuple(line.languages),
+        shift=line.shift,
+    )
     if connector is None:  # the channel is off: this agent has only a desk
         return desk
     return msgspec.structs.replace(desk, channel=line.channel, address=line.address, limits=limits_of(connector.can))
@@ -53,13 +85,13 @@ def limits_of(can: Capabilities) -> Limits:
 class Roster:
     """Who answers at this moment, and which entity an outside identity is; the rule files change it."""
 
-    def __init__(self, teams: Teams, partitions: int) -> None:
+    def __init__(self, teams: Teams, partitions: int, replies: Replies | None = None) -> None:
         self._partitions = partitions
-        self.change(teams)
+        self.change(teams, Names(teams, replies or Replies()))
 
-    def change(self, teams: Teams) -> None:
-        """A new version of rules/teams.yaml is in force."""
-        self.teams = teams
+    def change(self, teams: Teams, names: Names) -> None:
+        """A new version of rules/teams.yaml is in force, and of the names in it and in rules/replies.yaml."""
+        self.teams, self.names = teams, names
         self._agents = {(agent.channel, agent.address.casefold()): agent.id for agent in teams.agents if agent.channel}
 
     def agent_id(self, name: str) -> str | None:

@@ -70,11 +70,15 @@ def _keep(texts: dict[str, str], kept: Path) -> None:
 
 
 class RuleFiles:
-    """Keeps `current` at the last good set of the folder; `findings` is what is wrong with the files as they stand."""
+    """Keeps `current` at the last good set of the folder; `findings` is what is wrong with the files as they stand.
 
-    def __init__(self, folder: Path, data: Path, changed: Callable[[RuleSet], None]) -> None:
+    `prepare` is called with each new set, in a thread, and returns what then puts it in force, on the event loop: with
+    thousands of agents to look up, that alone is quick.
+    """
+
+    def __init__(self, folder: Path, data: Path, prepare: Callable[[RuleSet], Callable[[], None]]) -> None:
         self._folder, self._kept = folder, data / LAST_GOOD
-        self._changed = changed
+        self._prepare = prepare
         self.current, self.findings = load_or_last_good(folder, self._kept)
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -91,6 +95,7 @@ class RuleFiles:
         """
         rules, self.findings = await asyncio.to_thread(load_or_last_good, self._folder, self._kept)
         if rules.version != self.current.version:
+            change = await asyncio.to_thread(self._prepare, rules)
             self.current = rules
+            change()
             logger.info("rules in force", version=rules.version)
-            self._changed(rules)

@@ -149,10 +149,12 @@ class Engine:
         attachments = StreamAttachments(connection, place.data / "uploads")
         files = Files(attachments, connectors, Media(), lambda file: f"http://{HOST}/files/{file.key}")
         self._router = Router(self.name, connection, NoHistory(), partitions=PARTITIONS, epoch=founding.epoch)
+        roster = Roster(place.teams, PARTITIONS)
+        pipeline = Pipeline(NoRules(), {place.channel: limits_of(self.connector.can)}, roster.names)
         partitions = Partitions(
             connection,
             self._router,
-            kinds(Pipeline(NoRules(), {place.channel: limits_of(self.connector.can)}).decide),
+            kinds(pipeline.decide, pipeline.decide_agent),
             {name: Recorded(connector, place) for name, connector in connectors.items()},
             files.enclose,
             count=PARTITIONS,
@@ -160,7 +162,6 @@ class Engine:
             log_bytes=LOG_BYTES,
             clock=place.clock,
         )
-        roster = Roster(place.teams, PARTITIONS)
         spool = Spool(place.data / "spool", self._router, roster.unparsed, files.complete)
         ingest = SteppedIngest(place.steps, connectors, roster, spool, files)
         await partitions.listen()
@@ -286,7 +287,7 @@ class NoHistory:
 class NoRules:
     """Rules that let everything through."""
 
-    def judge(self, text: str, routed: bool) -> Judgement:
+    def judge(self, text: str, routed: bool, channel: str = "", who: str = "") -> Judgement:
         """As it is."""
         return Judgement(text)
 

@@ -64,6 +64,8 @@ def _what(details: Any) -> str:
             return f"{shown} must be 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit"
         case "int_type":
             return f"must be a whole number, not {shown}"
+        case "too_short":
+            return "is empty: name at least one"
         case "list_type":
             return f"must be a list, not {shown}"
         case "dict_type" | "model_type":
@@ -97,11 +99,11 @@ def _name_of(path: Path) -> str:
 
 
 def _head(value: Any, path: Path) -> str:
-    """How people call the line that `path` lies in: a rule's id, else its number; a team's or an agent's name."""
+    """How people call the line that `path` lies in: by its id, else its number; by a team's or an agent's name."""
     if len(path) < 2:
         return ""
-    if path[0] != "rules":
-        return str(path[1])
-    rule = value["rules"][path[1]]
-    name = rule.get("id") if isinstance(rule, dict) else None
-    return name if isinstance(name, str) else f"rule {int(path[1]) + 1}"
+    if isinstance(path[1], str):
+        return path[1]
+    line = value[path[0]][path[1]]
+    name = line.get("id") if isinstance(line, dict) else None
+    return name if isinstance(name, str) else f"{str(path[0]).removesuffix('s')} {path[1] + 1}"

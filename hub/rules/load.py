@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,12 +12,16 @@ import pydantic
 from hub import marked_yaml
 from hub.errors import RulesError
 from hub.marked_yaml import MAX_CHARACTERS, Document, Malformed, Path
+from hub.rules.check_roster import check_replies, check_roster, surprises
 from hub.rules.findings import Findings, nearest
 from hub.rules.fold import fold
-from hub.rules.model import FilterRule, Filters, Lines, Roster, Routing, Rule
+from hub.rules.model import FilterRule, Filters, Lines, Routing, Rule
+from hub.rules.roster import Replies, Roster
 from hub.rules.ruleset import RuleSet
 
-ROUTING, FILTERS, TEAMS = "routing.yaml", "filters.yaml", "teams.yaml"
+ROUTING, FILTERS, TEAMS, REPLIES = "routing.yaml", "filters.yaml", "teams.yaml", "replies.yaml"
+MODELS: Mapping[str, type[Lines]] = {ROUTING: Routing, FILTERS: Filters, TEAMS: Roster, REPLIES: Replies}
+"""What may stand in which file; there need be no replies.yaml."""
 LEXICON = re.compile(r"lexicons/([^/]+)\.txt")
 
 _Model = TypeVar("_Model", bound=Lines)
@@ -32,6 +37,7 @@ def load(files: Mapping[str, str]) -> RuleSet:
     routing = loading.parse(ROUTING, Routing)
     filters = loading.parse(FILTERS, Filters)
     roster = loading.parse(TEAMS, Roster)
+    replies = loading.parse(REPLIES, Replies) if REPLIES in files else Replies()
     lexicons = loading.lexicons()
     if filters is not None:
         loading.check_rules(FILTERS, filters.rules)
@@ -41,9 +47,11 @@ def load(files: Mapping[str, str]) -> RuleSet:
         loading.check_routing(routing)
     if roster is not None:
         loading.check_roster(roster)
-    if loading.findings or routing is None or filters is None or roster is None:
+    if replies is not None:
+        loading.check_replies(replies)
+    if loading.findings or routing is None or filters is None or roster is None or replies is None:
         raise RulesError(loading.findings.lines())
-    return RuleSet(version_of(files), routing, filters, roster, lexicons)
+    return RuleSet(version_of(files), routing, filters, roster, replies, lexicons)
 
 
 def check(files: Mapping[str, str]) -> list[str]:
@@ -53,6 +61,23 @@ def check(files: Mapping[str, str]) -> list[str]:
     except RulesError as error:
         return error.findings
     return []
+
+
+def remarks(files: Mapping[str, str], now_ms: int) -> list[str]:
+    """What is right in files that `load` takes, but may surprise at some time after `now_ms` (Unix), a line each."""
+    loading = _Loading(files)
+    roster = loading.parse(TEAMS, Roster)
+    for surprise in surprises(roster, now_ms) if roster is not None else ():
+        loading.find(TEAMS, surprise.path, surprise.what, key=surprise.key)
+    return loading.findings.lines()
+
+
+def schemas() -> dict[str, str]:
+    """JSON Schemas of the rule files for editors, by file name ("teams.json")."""
+    return {
+        f"{file.removesuffix('.yaml')}.json": json.dumps(model.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
+        for file, model in MODELS.items()
+    }
 
 
 def version_of(files: Mapping[str, str]) -> str:
@@ -116,11 +141,11 @@ class _Loading:
     def find(self, file: str, path: Path, what: str, *, key: bool = False) -> None:
         self.findings.add_at(file, self.documents[file], path, what, key=key)
 
-    def rule_paths(self, file: str) -> list[Path]:
-        """Where the rules that could be read stand."""
+    def paths(self, file: str, section: str = "rules") -> list[Path]:
+        """Where the lines of a list that could be read stand."""
         dropped = self.dropped.get(file, ())
-        count = len(self.documents[file].value.get("rules", ()))
-        return [path for index in range(count) if (path := ("rules", index)) not in dropped]
+        count = len(self.documents[file].value.get(section, ()))
+        return [path for index in range(count) if (path := (section, index)) not in dropped]
 
     def lexicons(self) -> dict[str, list[str]]:
         """The words of each lexicon: one a line, without empty lines and those that begin with #."""
@@ -142,10 +167,8 @@ class _Loading:
         return lexicons
 
     def check_rules(self, file: str, rules: Sequence[Rule]) -> None:
-        for path, rule in zip(self.rule_paths(file), rules, strict=True):
-            if rule.id in self.ids:
-                self.find(file, (*path, "id"), f"the id is taken by the rule at {self.ids[rule.id]}: choose another")
-            self.ids.setdefault(rule.id, f"{file}:{self.documents[file].place((*path, 'id'))[0]}")
+        for path, rule in zip(self.paths(file), rules, strict=True):
+            self._check_id(file, path, rule.id)
             if not (rule.words or (isinstance(rule, FilterRule) and (rule.lexicons or rule.detect))):
                 self.find(file, path, f"the rule can never match: give it {rule.SOURCES}")
             for index, alternative in enumerate(rule.words):
@@ -158,7 +181,7 @@ class _Loading:
 
     def check_lexicons(self, filters: Filters) -> None:
         known = [match[1] for file in self.files if (match := LEXICON.fullmatch(file))]
-        for path, rule in zip(self.rule_paths(FILTERS), filters.rules, strict=True):
+        for path, rule in zip(self.paths(FILTERS), filters.rules, strict=True):
             for index, name in enumerate(rule.lexicons):
                 if name not in known:
                     what = f"there is no lexicons/{name}.txt{nearest(name, known)}"
@@ -166,7 +189,7 @@ class _Loading:
 
     def check_routing(self, routing: Routing) -> None:
         self._check_team(ROUTING, ("default",), routing.default)
-        for path, rule in zip(self.rule_paths(ROUTING), routing.rules, strict=True):
+        for path, rule in zip(self.paths(ROUTING), routing.rules, strict=True):
             if rule.team is not None:
                 self._check_team(ROUTING, (*path, "team"), rule.team)
             elif rule.reply is None:
@@ -175,30 +198,29 @@ class _Loading:
                 self.find(ROUTING, (*path, "priority"), "a priority counts only with a team: add one or remove it")
 
     def check_roster(self, roster: Roster) -> None:
-        holders: dict[tuple[str, str], str] = {}
-        for name, agent in roster.agents.items():
-            path = ("agents", name)
-            for index, team in enumerate(agent.teams):
-                self._check_team(TEAMS, (*path, "teams", index), team)
-            if bool(agent.channel) != bool(agent.address):
-                self.find(TEAMS, path, "channel and address go together: give both or none", key=True)
-            elif agent.channel:
-                first = holders.setdefault((agent.channel, agent.address), name)
-                if first != name:
-                    what = f'{agent.channel} {agent.address} is the agent "{first}" already: one person, one agent'
-                    self.find(TEAMS, (*path, "address"), what)
-        if self.dropped.get(TEAMS):
-            return  # an agent that could not be read may well be the missing member
-        manned = {team for agent in roster.agents.values() for team in agent.teams}
-        for team in roster.teams:
-            if team not in manned:
-                self.find(TEAMS, ("teams", team), "nobody is in this team: name it in the teams of an agent", key=True)
+        for path, line in zip(self.paths(TEAMS, "visitors"), roster.visitors, strict=True):
+            self._check_id(TEAMS, path, line.id)
+        for wrong in check_roster(roster, self._teams_file(), self.dropped.get(TEAMS, ())):
+            self.find(TEAMS, wrong.path, wrong.what, key=wrong.key)
+
+    def check_replies(self, replies: Replies) -> None:
+        for wrong in check_replies(replies, self._teams_file()) if REPLIES in self.documents else ():
+            self.find(REPLIES, wrong.path, wrong.what, key=wrong.key)
 
     def _check_team(self, file: str, path: Path, team: str) -> None:
-        document = self.documents.get(TEAMS)
-        teams = document.value.get("teams") if document and isinstance(document.value, dict) else None
+        teams = self._teams_file().get("teams")
         if isinstance(teams, dict) and team not in teams:
             self.find(file, path, f'unknown team "{team}"{nearest(team, teams)}')
+
+    def _teams_file(self) -> Mapping[str, Any]:
+        """teams.yaml as it stands there, with what could not be read."""
+        document = self.documents.get(TEAMS)
+        return document.value if document and isinstance(document.value, dict) else {}
+
+    def _check_id(self, file: str, path: Path, id_: str) -> None:
+        if id_ in self.ids:
+            self.find(file, (*path, "id"), f"the id is taken by the rule at {self.ids[id_]}: choose another")
+        self.ids.setdefault(id_, f"{file}:{self.documents[file].place((*path, 'id'))[0]}")
 
 
 def _problem(word: str) -> str:

@@ -1,9 +1,9 @@
-"""The shape of the rule files: which keys there are, and which values they take."""
+"""The shape of routing.yaml and filters.yaml: which keys there are, and which values they take."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from hub.rules.detect import Detector
 
@@ -22,14 +22,18 @@ def _alternative(value: Any) -> list[str]:
     return words
 
 
-Alternative = Annotated[list[str], BeforeValidator(_alternative)]
+Alternative = Annotated[
+    list[str],
+    BeforeValidator(_alternative),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
 """One word, or a list of words that must all occur."""
 
 
 class Lines(pydantic.BaseModel):
     """Base of all that stands in a file: no unknown keys, no value read as something else."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class Rule(Lines):
@@ -83,30 +87,3 @@ class Filters(Lines):
     """filters.yaml: what others may not read as it was written."""
 
     rules: list[FilterRule] = []
-
-
-class TeamLine(Lines):
-    """A skill group, as people see it."""
-
-    display: str = Field(min_length=1, max_length=40)
-    display_en: str = Field("", max_length=40)
-
-
-class AgentLine(Lines):
-    """Somebody who answers."""
-
-    display: str = Field(min_length=1, max_length=40)
-    teams: list[str] = Field(min_length=1)
-    capacity: int = Field(5, ge=1, le=1000)
-    """How many conversations at once."""
-    channel: str = ""
-    """Where the agent is written to; empty: only at a desk."""
-    address: str = ""
-    """Who the agent is on that channel, at WeCom the userid."""
-
-
-class Roster(Lines):
-    """teams.yaml: who answers."""
-
-    teams: dict[Name, TeamLine] = Field(min_length=1)
-    agents: dict[Name, AgentLine] = {}

@@ -8,7 +8,9 @@ from hub.domain.messages import Judgement, Status
 from hub.rules.detect import detect
 from hub.rules.fold import bare, fold
 from hub.rules.match import Matcher, Reading, Span, mask
-from hub.rules.model import AgentLine, FilterRule, Filters, Roster, Routing, RoutingRule, TeamLine
+from hub.rules.model import FilterRule, Filters, Routing, RoutingRule
+from hub.rules.roster import Replies, Roster
+from hub.rules.visitors import Visitors
 
 
 class _Word(NamedTuple):
@@ -25,11 +27,20 @@ class _Use(NamedTuple):
     words: tuple[int, ...]
 
 
+class _Filtered(NamedTuple):
+    """What the filters say of a text: where it is masked, whether it is held or blocked, which rules flag it."""
+
+    spans: list[Span]
+    status: Status
+    flags: list[str]
+    because: list[str]
+
+
 class RuleSet:
     """What load.py has made of the files. `judge` is all that the way of a message needs.
 
-    `version` is a short hash of the files; `default` names the team for what no keyword sends anywhere; `teams` and
-    `agents` are the lines of teams.yaml by name.
+    `version` is a short hash of the files; `default` names the team for what no keyword sends anywhere; `roster` is
+    teams.yaml, `replies` is replies.yaml.
     """
 
     def __init__(
@@ -38,27 +49,53 @@ class RuleSet:
         routing: Routing,
         filters: Filters,
         roster: Roster,
+        replies: Replies,
         lexicons: Mapping[str, Sequence[str]],
     ) -> None:
         self.version = version
         self.default = routing.default
-        self.teams: Mapping[str, TeamLine] = roster.teams
-        self.agents: Mapping[str, AgentLine] = roster.agents
+        self.roster, self.replies = roster, replies
+        self._visitors = Visitors(roster.visitors)
         self._filters = filters.rules
         self._routes = routing.rules
         self._detectors = tuple(dict.fromkeys(d for rule in filters.rules for d in rule.detect))
         self._compile(lexicons)
 
-    def judge(self, text: str, routed: bool) -> Judgement:
+    def judge(self, text: str, routed: bool, channel: str = "", who: str = "") -> Judgement:
         """What others may read of `text`, whether it is held or blocked, which team it goes to, what is replied.
 
-        When it is `routed` already, keywords choose no team any more, they only reply. A blocked text neither routes
+        When it is `routed` already, nothing chooses a team any more, keywords only reply. A blocked text neither routes
         nor replies; a held one does, and keeps its original. Where several rules match, the first one in the file
-        that has a team (a reply) counts; blocking is stronger than holding.
+        that has a team (a reply) counts; blocking is stronger than holding. `who` is the visitor's address on
+        `channel`: a line of teams.yaml that names them is stronger than keywords, and the higher priority counts.
         """
-        matched = self._match(Reading(text))
-        if not matched:
+        matched, visitor = self._match(Reading(text)), self._visitors.find(channel, who)
+        if not matched and visitor is None:
             return Judgement(text=text, rules=self.version)
+        kept = self._filtered(matched)
+        because, status = kept.because, kept.status
+        if visitor is not None and (visitor.block or not routed):
+            because = [*because, visitor.id]
+            status = "blocked" if visitor.block else status
+        shown = mask(text, kept.spans)
+        routes = [] if status == "blocked" else self._routes_of(matched)
+        chosen = next((rule for rule in routes if rule.team), None)
+        choosing = [] if routed or status == "blocked" else [one for one in (visitor, chosen) if one is not None]
+        replying = next((rule for rule in routes if rule.reply), None)
+        return Judgement(
+            text=shown,
+            status=status,
+            original=text if shown != text else None,
+            team=next((one.team for one in choosing if one.team), None),
+            priority=max((one.priority for one in choosing), default=0),
+            reply=replying.reply if replying else None,
+            choices=tuple(replying.choices) if replying else (),
+            flags=tuple(kept.flags),
+            because=(*because, *(rule.id for rule in routes)),
+            rules=self.version,
+        )
+
+    def _filtered(self, matched: Mapping[int, list[Span]]) -> _Filtered:
         spans: list[Span] = []
         status: Status = ""
         flags: list[str] = []
@@ -76,22 +113,7 @@ class RuleSet:
                     status = "blocked"
                 case "flag":
                     flags.append(rule.id)
-        shown = mask(text, spans)
-        routes = [] if status == "blocked" else self._routes_of(matched)
-        chosen = next((rule for rule in routes if rule.team and not routed), None)
-        replying = next((rule for rule in routes if rule.reply), None)
-        return Judgement(
-            text=shown,
-            status=status,
-            original=text if shown != text else None,
-            team=chosen.team if chosen else None,
-            priority=chosen.priority if chosen else 0,
-            reply=replying.reply if replying else None,
-            choices=tuple(replying.choices) if replying else (),
-            flags=tuple(flags),
-            because=(*because, *(rule.id for rule in routes)),
-            rules=self.version,
-        )
+        return _Filtered(spans, status, flags, because)
 
     def _routes_of(self, matched: Mapping[int, object]) -> list[RoutingRule]:
         return [rule for index, rule in enumerate(self._routes, len(self._filters)) if index in matched]

@@ -81,16 +81,21 @@ async def test_its_agent_and_those_above_them_act_on_it(
     assert sent.assigned == answer.json()["seq"] - 1  # type: ignore[attr-defined]
 
 
-async def test_a_decision_about_an_assignment_that_is_over_is_refused() -> None:
+async def test_a_decision_about_an_assignment_that_is_over_by_then_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     waits(world)
     world.calls.assign(C, AGENT)
-    stale = await world.ask("GET", HERE, "agent")
-    world.calls.assign(C, LEAD)
-    world.calls.assign(C, AGENT)
-    assert stale.json()["agent"] == "wangfang"
-    refused = await world.ask("POST", f"{HERE}/close", "agent", json={})
-    assert refused.status_code == 200, "asked anew it holds"
+    carry_out = world.calls._carry_out
+
+    def after_others(entity: str, command: Any) -> Any:
+        if isinstance(command, CloseConversation):  # it went to another and came back, between the look and the deed
+            world.calls.assign(C, LEAD)
+            world.calls.assign(C, AGENT)
+        return carry_out(entity, command)
+
+    monkeypatch.setattr(world.calls, "_carry_out", after_others)
+    refused = problem_of(await world.ask("POST", f"{HERE}/close", "agent", json={}))
+    assert (refused["status"], refused["code"]) == (409, "not_yours")
 
 
 async def test_who_is_no_agent_names_one() -> None:

@@ -11,19 +11,23 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hub.domain import agent
+from hub.domain import agent_words as words
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
+from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Block, Limits
 from hub.domain.refusals import Repeated
-from hub.domain.teams import AgentSettings, Directory
+from hub.domain.teams import AgentSettings, Hours, Lookup, Span
 
 ME = "a1-wang"
 # WeCom in small, so that its limits are met often.
 LIMITS = Limits(max_text=420, fold_ms=3000, per_minute=12, per_hour=120, resend_ms=4 * 3_600_000)
 SETTINGS = AgentSettings(ME, "wang", "小王", ("sales",), 9, "wecom", "WangFang", LIMITS)
-DIRECTORY = Directory({"li": "a2-li"}, {"refunds": "refunds"})
+NAMED = {"li": Lookup(agent="a2-li"), "refunds": Lookup(team="refunds")}
+HALF_HOURS = Hours("Asia/Shanghai", (tuple(Span(start, start + 30) for start in range(0, 1440, 60)),) * 7)
+"""On and off many times in a walk."""
 LONGEST_WRITING_MS = 110_000
 HEAD = re.compile(r"^【#(\d+)·(\d+)(?: (\d+)/(\d+))? ", re.MULTILINE)
 SERIAL = re.compile(r"t\d+t")
@@ -98,8 +102,11 @@ class World:
         self.unsure: dict[str, str] = {}
         """Of a conversation the text that it has asked back, until the phone says what became of that."""
         self.arriving: Typed | None = None
-        self.answered = self.given_back = self.released = self.recalled = 0
-        self.submit(c.ConfigureAgent(SETTINGS, DIRECTORY))
+        self.answered = self.given_back = self.released = self.recalled = self.noted = self.handed_over = 0
+        self.duty_changes = 0
+        self.queue = Thread(QUEUE_ID, 0)
+        self.submit(c.ConfigureAgent(SETTINGS, HALF_HOURS if seed % 8 > 5 else None))
+        self.submit(c.SetDuty(ME, on=True))
 
     # --- the engine ------------------------------------------------------------------------------------------------
 
@@ -121,6 +128,10 @@ class World:
             for target, command in agent.reactions(record):
                 if target in self.threads:
                     self.react(self.threads[target], command)
+                elif isinstance(command, c.Take):
+                    self.take(command.no)
+                elif isinstance(command, c.ListWaiting):
+                    self.queue.relay(c.TellWaitingList(((7, "客7", "sales", 90), (8, "客8", "sales", 9)), more=1))
 
     def react(self, thread: Thread, command: AnyCommand) -> None:
         """What the conversation does with a command of the agent entity."""
@@ -140,6 +151,16 @@ class World:
             case c.ReturnConversation():
                 thread.mine = False
                 thread.answers.clear()
+
+    def take(self, no: int) -> None:
+        """The queue gives the agent who waits, or nobody does."""
+        waiting = [thread for thread in self.threads.values() if not thread.mine and not thread.pipe]
+        thread = next((thread for thread in waiting if no in (0, thread.no)), None)
+        if thread is None:
+            self.queue.relay(c.TellNotTaken(no, "没有在排队"))
+        else:
+            thread.mine = True
+            thread.relay(c.Serve(thread.id, thread.no, f"客{thread.no}", "sales", taken=True))
 
     def recall(self, thread: Thread) -> None:
         """The last text is the one that the agent means, or there is none."""
@@ -169,7 +190,7 @@ class World:
             self.deliver(self.call.text)
         self.call = None
         self.append(agent.resume(self.state, self.now_ms))
-        for thread in self.threads.values():
+        for thread in (*self.threads.values(), self.queue):
             for command, origin in thread.relayed[-self.random.randint(0, 3) :]:
                 before = self.state.seq
                 self.submit(command, origin)
@@ -191,6 +212,14 @@ class World:
                 assert self.meant.pop(text) == conversation, f"{text} went to {conversation}"
                 self.answered += 1
                 self.released += held
+            case e.NoteAsked(conversation=conversation, text=text):
+                assert self.meant.pop(text) == conversation, f"{text} was noted for {conversation}"
+                self.noted += 1
+            case e.DutyChanged() | e.Unreachable():
+                self.check_duty(event)
+            case e.TransferAsked(because="off duty"):
+                assert not self.state.on_duty
+                self.handed_over += 1
             case e.HeldDropped(text=text):
                 del self.meant[text]
                 self.given_back += 1
@@ -201,6 +230,16 @@ class World:
                     self.threads[block.conversation].waiting.append(f"{block.no}·{block.seq}")
             case e.Attempted():
                 self.check_attempt(event)
+
+    def check_duty(self, event: e.DutyChanged | e.Unreachable) -> None:
+        """On and off in turn; a phone that cannot be reached is off, as it may be already."""
+        on = isinstance(event, e.DutyChanged) and event.on
+        before = [
+            record.event for record, _ in self.log[:-1] if isinstance(record.event, e.DutyChanged | e.Unreachable)
+        ]
+        was_on = bool(before) and isinstance(before[-1], e.DutyChanged) and before[-1].on
+        assert on != was_on or isinstance(event, e.Unreachable)
+        self.duty_changes += 1
 
     def check_attempt(self, event: e.Attempted) -> None:
         assert len(event.text.encode()) <= LIMITS.max_text
@@ -266,7 +305,7 @@ class World:
         ended = {
             int(no) for no in re.findall(r"^(?:未\w\w：)?#(\d+) .*(?:已结束|已转给|已退回|不是你)", text, re.MULTILINE)
         }
-        begun = {int(no) for no in re.findall(r"^(?:新会话 )?#(\d+) (?:.*（sales）|.*仍是你)", text, re.MULTILINE)}
+        begun = {int(no) for no in re.findall(r"^(?:新会话 #(?=.*（sales）)|#(?=.*仍是你))(\d+) ", text, re.MULTILINE)}
         self.visible -= {by_no[no].id for no in ended}
         self.visible |= {by_no[no].id for no in begun}
         for no, seq, part, of in HEAD.findall(text):
@@ -304,9 +343,10 @@ class World:
             return self.choice
         return self.random.choice(sorted(self.visible)) if self.visible else ""
 
-    def serial(self, meant: str) -> str:
+    def serial(self, meant: str, answer: bool = True) -> str:
         text = f"t{self.typed + 1}t"
-        self.sent.setdefault(meant, []).append(text)
+        if answer:
+            self.sent.setdefault(meant, []).append(text)
         self.meant[text] = meant
         self.indexes[text] = self.typed + 1
         return text
@@ -333,7 +373,7 @@ class World:
         if self.pending and self.random.random() < 0.7:
             self.answer_question()
             return
-        if self.random.random() < 0.12 and not self.unsure:
+        if self.random.random() < 0.15 and not self.unsure:
             self.take_back()
             return
         chance = self.random.random()
@@ -349,7 +389,33 @@ class World:
         elif chance < 0.9:
             self.give_away()
         else:
-            self.type(self.random.choice(["上班", "下班", "列表", "?"]), "")
+            self.command()
+
+    def command(self) -> None:
+        """Something of the vocabulary that gives nothing away."""
+        thread = self.random.choice(list(self.threads.values())[-8:])
+        takes = [] if self.calm else ["take", "#take"]
+        match self.random.choice(["word", "note", "#note", "hold", "#hold", "quick", *takes]):
+            case "word":
+                self.type(self.random.choice(["上班", "下班", "列表", "?", "排队", "保留"]), "")
+            case "note" if meant := self.aim():
+                self.type(f"备注 {self.serial(meant, answer=False)}", meant)
+            case "#note":
+                self.type(f"#{thread.no} 备注 {self.serial(thread.id, answer=False)}", thread.id)
+                self.choose(thread.id)
+            case "hold" if meant := self.aim():
+                self.type(self.random.choice(["挂起", "恢复"]), meant)
+            case "#hold":
+                self.type(f"恢复 #{thread.no}", thread.id)
+                self.choose(thread.id)
+            case "quick" if meant := self.aim():
+                self.type(f"/{self.serial(meant)}", meant)
+            case "take":
+                self.type("下一位", "")
+                self.choose(self.random.choice(["", self.choice]))
+            case "#take":
+                self.type(f"接入 #{thread.no}", thread.id)
+                self.choose(thread.id)
 
     def answer_question(self) -> None:
         """`#n` where all the texts asked about are for the same one; else they are taken back."""
@@ -379,7 +445,7 @@ class World:
         self.choose(meant)
 
     def give_away(self) -> None:
-        word = self.random.choice(["结束", "转接{} @li", "转接{} @REFUNDS"])
+        word = self.random.choice(["结束", "转接{} @li 急", "转接{} @REFUNDS"])
         if self.random.random() < 0.5 and (meant := self.aim()):
             self.type(word.replace("{}", ""), meant)
         else:
@@ -395,13 +461,13 @@ class World:
         if not self.flight:
             return
         typed = self.arriving = self.flight.pop(0)
-        command = c.ReceiveText(f"m{typed.index}", typed.text, typed.sent_at_ms)
+        command = c.ReceiveText(f"m{typed.index}", typed.text, typed.sent_at_ms, lookup=looked_up(typed.text))
         events = self.submit(command)
         for event in events:
-            if isinstance(event, e.CloseAsked | e.TransferAsked | e.ChangeAsked):
+            if isinstance(event, e.CloseAsked | e.TransferAsked | e.ChangeAsked | e.HoldAsked):
                 assert event.conversation == typed.meant, f"{typed.text} was meant for {typed.meant}"
         serial = SERIAL.search(typed.text)
-        if serial and not any(isinstance(event, e.AnswerChosen | e.TextHeld) for event in events):
+        if serial and not any(isinstance(event, e.AnswerChosen | e.TextHeld | e.NoteAsked) for event in events):
             assert any(isinstance(event, e.NoteWaiting) and serial[0] in event.text for event in events), "lost"
             self.meant.pop(serial[0])
             self.given_back += 1
@@ -435,9 +501,31 @@ class World:
         if mine:
             self.leave(self.random.choice(mine), *self.random.choice([("closed", "visitor"), ("transferred", "a2-li")]))
 
+    def miss(self) -> None:
+        """The agent has let one wait for too long."""
+        mine = [thread for thread in self.threads.values() if thread.mine]
+        if mine:
+            thread = self.random.choice(mine)
+            thread.mine = False
+            thread.answers.clear()
+            thread.relay(c.NoteMissed(thread.id, thread.no))
+
+    def remind(self) -> None:
+        """Of one that is theirs, or as the lead of one that is a colleague's."""
+        if self.threads:
+            thread = self.random.choice(list(self.threads.values()))
+            display = "" if thread.mine else "小李"
+            thread.relay(c.Remind(thread.id, thread.no, f"客{thread.no}", 300, display, "sales"))
+
+    def sit_at_a_desk(self) -> None:
+        self.queue.relay(c.NoteActive(self.random.random() < 0.5))
+
+    def be_told_by_an_admin(self) -> None:
+        self.submit(c.SetDuty(ME, self.random.random() < 0.8))
+
     def relay(self) -> None:
-        """One conversation's next command reaches the entity."""
-        full = [thread for thread in self.threads.values() if thread.pipe]
+        """The next command of a conversation, or of the queue, reaches the entity."""
+        full = [thread for thread in (*self.threads.values(), self.queue) if thread.pipe]
         if full:
             thread = self.random.choice(full)
             thread.relayed.append(thread.pipe.pop(0))
@@ -455,9 +543,11 @@ class World:
         acts = {
             self.come: 6, self.speak: 14, self.go: 4, self.relay: 22, self.write: 18, self.arrive: 14,
             self.answer_call: 22, self.hear_verdict: 22, self.pass_time: 16, self.crash: 2,
+            self.miss: 1, self.remind: 1, self.sit_at_a_desk: 1, self.be_told_by_an_admin: 1,
         }  # fmt: skip
         if self.calm:
             acts |= {self.come: 1, self.go: 1, self.speak: 6, self.relay: 40, self.arrive: 40, self.answer_call: 50}
+            acts |= {self.miss: 0, self.be_told_by_an_admin: 0}
         self.random.choices(list(acts), list(acts.values()))[0]()
         self.tick()
 
@@ -473,3 +563,14 @@ class World:
             self.hear_verdict()
             self.now_ms += 3000
             self.tick()
+
+
+def looked_up(text: str) -> Lookup | None:
+    """As the pipeline in the owner does it; the mind's quick replies read as they are called."""
+    match words.parse(text):
+        case words.Transfer(target=target):
+            name, _, rest = target.partition(" ")
+            return msgspec.structs.replace(NAMED[name.lower()], rest=rest)
+        case words.Quick(name=name):
+            return Lookup(reply=name)
+    return None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.domain.hours import HORIZON_DAYS, in_words, opens_at, state_at
+from hub.domain.hours import HORIZON_DAYS, in_words, length_ms, odd_edges, opens_at, state_at
 from hub.domain.teams import Hours, Span
 
 OFFICE = (Span(540, 720), Span(810, 1080))
@@ -86,6 +86,19 @@ def test_an_edge_in_the_gap_is_the_moment_of_the_jump() -> None:
 def test_a_span_that_lies_in_the_gap_is_left_out_and_a_break_there_is_none() -> None:
     assert at(daily("Europe/Berlin", Span(130, 170)), "2026-03-28 12:00") == (False, "03-30 00:10")
     assert at(daily("Europe/Berlin", Span(60, 130), Span(170, 300)), "2026-03-29 00:30") == (True, "03-29 03:00")
+
+
+def test_a_span_lasts_as_long_as_the_clock_takes() -> None:
+    nights = {"2026-03-28": 240, "2026-03-29": 180, "2026-10-25": 300}
+    assert {date: length_ms("Europe/Berlin", date, NIGHT_GUARD[0]) // 60_000 for date in nights} == nights
+    assert length_ms("Europe/Berlin", "2026-03-29", Span(130, 170)) == 0
+
+
+def test_edges_that_a_clock_shows_twice_or_jumps_over_are_found_within_a_year() -> None:
+    hours = daily("Europe/Berlin", Span(60, 150), Span(150, 165), Span(600, 900))
+    found = [(f"{shown:%m-%d %H:%M}", twice) for shown, twice in odd_edges(hours, ms("2026-11-26"))]
+    assert found == [("03-28 02:45", False), ("10-31 02:45", True)]  # at 02:30 it only goes on
+    assert list(odd_edges(daily("Asia/Shanghai", Span(60, 150)), ms("2026-11-26"))) == []
 
 
 def test_a_day_that_a_zone_left_out_is_left_out() -> None:

@@ -52,7 +52,7 @@ Event = TypeVar("Event")
 class Greets:
     """Rules that answer everything by themselves."""
 
-    def judge(self, text: str, routed: bool) -> Judgement:
+    def judge(self, text: str, routed: bool, channel: str = "", who: str = "") -> Judgement:
         return Judgement(text, reply=GREETING)
 
 

@@ -29,7 +29,7 @@ _names = itertools.count(1)
 class PassAll:
     """Rules that let everything through."""
 
-    def judge(self, text: str, routed: bool) -> Judgement:
+    def judge(self, text: str, routed: bool, channel: str = "", who: str = "") -> Judgement:
         return Judgement(text)
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 
@@ -27,7 +30,7 @@ def add_to_filters(folder: Path, text: str) -> None:
 
 async def test_a_saved_file_is_in_force(folder: Path, tmp_path: Path) -> None:
     heard: list[RuleSet] = []
-    files = RuleFiles(folder, tmp_path, heard.append)
+    files = RuleFiles(folder, tmp_path, lambda rules: partial(heard.append, rules))
     stop = asyncio.Event()
     watching = asyncio.create_task(files.watch(stop))
     await asyncio.sleep(0.3)
@@ -43,13 +46,41 @@ async def test_a_saved_file_is_in_force(folder: Path, tmp_path: Path) -> None:
 
 async def test_a_broken_file_is_refused_and_the_last_good_rules_stay(folder: Path, tmp_path: Path) -> None:
     heard: list[RuleSet] = []
-    files = RuleFiles(folder, tmp_path, heard.append)
+    files = RuleFiles(folder, tmp_path, lambda rules: partial(heard.append, rules))
     good = files.current
     add_to_filters(folder, "\n  - id: zebra\n    acton: block\n    words: [x]\n")
     await files.reload()
     assert files.current is good
     assert heard == []
     assert any("acton" in finding for finding in files.findings)
+
+
+async def test_hours_that_cannot_be_are_refused_and_the_last_good_rules_stay(folder: Path, tmp_path: Path) -> None:
+    files = RuleFiles(folder, tmp_path, lambda rules: pytest.fail("they are in force"))
+    good, file = files.current, folder / "teams.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("10:00-18:00", "10:00-10:00"), encoding="utf-8")
+    await files.reload()
+    assert files.current is good
+    assert ["ends where it begins" in finding for finding in files.findings] == [True]
+
+
+async def test_what_new_rules_need_is_prepared_in_a_thread_and_put_in_force_on_the_loop(
+    folder: Path, tmp_path: Path
+) -> None:
+    threads: list[int] = []
+
+    def prepare(rules: RuleSet) -> Callable[[], None]:
+        threads.append(get_ident())
+        return lambda: threads.append(get_ident())
+
+    files = RuleFiles(folder, tmp_path, prepare)
+    (folder / "replies.yaml").write_text("replies: {稍等: 请稍等}", encoding="utf-8")
+    await files.reload()
+    assert [thread == get_ident() for thread in threads] == [False, True]
+    (folder / "replies.yaml").unlink()
+    await files.reload()
+    assert files.findings == []
+    assert files.current.replies.replies == {}
 
 
 def test_who_starts_beside_a_broken_file_has_the_last_good_rules(folder: Path, tmp_path: Path) -> None:

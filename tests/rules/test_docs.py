@@ -7,16 +7,25 @@ from typing import get_args
 import pytest
 
 from hub.rules.detect import Detector
-from hub.rules.load import FILTERS, ROUTING, TEAMS, load
-from hub.rules.model import AgentLine, FilterRule, Lines, RoutingRule, TeamLine
+from hub.rules.load import FILTERS, REPLIES, ROUTING, TEAMS, load
+from hub.rules.model import FilterRule, Lines, RoutingRule
+from hub.rules.roster import AgentLine, CalendarLine, OverflowLine, Replies, Roster, TeamLine, VisitorLine
 
-PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-EXAMPLES = dict(re.findall(r"^## (\w+\.yaml)\n\n```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "rules.md").read_text(encoding="utf-8")
+PAGES = [PAGE, (DOCS / "rules.zh-CN.md").read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("line", [RoutingRule, FilterRule, TeamLine, AgentLine])
+def examples(page: str) -> dict[str, str]:
+    return dict(re.findall(r"^## (\w+\.yaml)\n\n```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [RoutingRule, FilterRule, TeamLine, AgentLine, CalendarLine, OverflowLine, VisitorLine, Roster, Replies],
+)
 def test_each_key_is_in_an_example(line: type[Lines]) -> None:
-    shown = "".join(EXAMPLES.values()) + PAGE[PAGE.index("## Words") : PAGE.index("## filters.yaml")]
+    shown = "".join(examples(PAGE).values()) + PAGE[PAGE.index("## Words") : PAGE.index("## filters.yaml")]
     assert [key for key in line.model_fields if not re.search(rf"\b{key}:", shown)] == []
 
 
@@ -25,16 +34,20 @@ def test_each_detector_and_action_has_its_row(name: str) -> None:
     assert f"\n| `{name}` |" in PAGE
 
 
-def test_the_examples_are_right_rule_files() -> None:
-    more_teams = "teams:\n  aftersale: {display: 售后}\n  billing: {display: 财务}\n"
-    rules = load(
-        {
-            ROUTING: EXAMPLES["routing.yaml"],
-            FILTERS: EXAMPLES["filters.yaml"],
-            TEAMS: EXAMPLES["teams.yaml"]
-            .replace("teams:\n", more_teams, 1)
-            .replace("[general]", "[general, aftersale, billing]"),
-            "lexicons/abuse.txt": "妈的",
-        }
-    )
+@pytest.mark.parametrize("page", PAGES)
+def test_the_policies_of_a_team_have_their_rows_with_what_counts_without_them(page: str) -> None:
+    said = dict(re.findall(r"^\| `(\w+)` \|.*\| (\w+) \|$", page, re.MULTILINE))
+    fields = TeamLine.model_fields.items()
+    policies = {
+        key: str(field.default) for key, field in fields if field.default not in (None, "") and not field.is_required()
+    }
+    assert {key: said[key] for key in policies} == policies
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_are_right_rule_files(page: str) -> None:
+    shown = examples(page)
+    rules = load({**{name: shown[name] for name in (ROUTING, FILTERS, TEAMS, REPLIES)}, "lexicons/abuse.txt": "妈的"})
     assert rules.judge("妈妈的退款到账了吗", False).team == "billing"
+    assert rules.judge("你好", False, "email", "Ann@acme.example").priority == 90
+    assert rules.judge("你好", False, "h5", "c3-mfrggzdfmztwq2lk").status == "blocked"

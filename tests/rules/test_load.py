@@ -83,7 +83,7 @@ EVERYWHERE = "li: {display: 李, teams: [general, aftersale, billing]}"
         (agents(EVERYWHERE, "bo: {display: 博, teams: [sales]}"),
          ['teams.yaml:4:28 bo: unknown team "sales"; there are aftersale, billing, general']),
         (agents(EVERYWHERE, "bo: {display: 博, teams: []}"),
-         ["teams.yaml:4:27 bo: teams: list should have at least 1 item after validation, not 0"]),
+         ["teams.yaml:4:27 bo: teams: is empty: name at least one"]),
         (agents(EVERYWHERE, "bo: {display: 博, teams: [general], capacity: '5'}"),
          ['teams.yaml:4:48 bo: capacity: must be a whole number, not "5"']),
         (agents(EVERYWHERE, "bo: {display: 博, teams: [general], channel: wecom}"),

@@ -130,12 +130,12 @@ def test_version_changes_with_any_file_and_with_nothing_else() -> None:
 
 def test_lines_of_teams_yaml_are_there_by_name() -> None:
     assert RULES.default == "general"
-    assert {name: (team.display, team.display_en) for name, team in RULES.teams.items()} == {
+    assert {name: (team.display, team.display_en) for name, team in RULES.roster.teams.items()} == {
         "general": ("综合", "General"),
         "aftersale": ("售后", ""),
         "billing": ("财务", ""),
     }
-    li, han = RULES.agents["li"], RULES.agents["han"]
+    li, han = RULES.roster.agents["li"], RULES.roster.agents["han"]
     assert (li.display, li.teams, li.capacity, li.channel, li.address) == (
         "李雷", ["general", "aftersale"], 3, "wecom", "LiLei",
     )  # fmt: skip

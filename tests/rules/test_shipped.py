@@ -46,7 +46,7 @@ def test_openers_are_different_and_balanced() -> None:
     assert len(OPENERS) >= 320
     assert len({sentence for sentence, _, _ in OPENERS}) == len(OPENERS)
     teams = Counter(team for _, team, _ in OPENERS)
-    assert set(teams) == set(RULES.teams)
+    assert set(teams) == set(RULES.roster.teams)
     assert all(0.08 <= count / len(OPENERS) <= 0.4 for count in teams.values()), teams
     labels = Counter(label for _, _, label in OPENERS)
     assert set(labels) == {"", "masked", "held", "blocked"}
@@ -64,9 +64,9 @@ def test_small_talk_meets_no_rule() -> None:
 
 
 def test_each_demo_team_has_an_agent_who_can_be_written_to() -> None:
-    assert len(RULES.agents) == 5
-    assert all(agent.channel == "wecom" and agent.address for agent in RULES.agents.values())
-    assert all(team.display_en for team in RULES.teams.values())
+    assert len(RULES.roster.agents) == 5
+    assert all(agent.channel == "wecom" and agent.address for agent in RULES.roster.agents.values())
+    assert all(team.display_en for team in RULES.roster.teams.values())
 
 
 @pytest.mark.parametrize(
