@@ -257,7 +257,9 @@ def test_the_widgets_modules_pass_their_own_tests() -> None:
         pytest.skip("node is not installed: the widget's unit tests (connectors/h5/units) need its test runner")
     served = (HERE / "units" / "served.mjs").as_uri()
     files = sorted(str(file) for file in (HERE / "units").glob("*.test.mjs"))
-    run = subprocess.run([node, f"--import={served}", "--test", *files], capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(
+        [node, f"--import={served}", "--test", *files], capture_output=True, text=True, timeout=120, check=False
+    )
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert "# pass 0" not in run.stdout
 

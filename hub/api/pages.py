@@ -1,4 +1,4 @@
-"""Pages: /chat, /agent, and the files that they are made of: our own, and what connectors bring along at /<channel>/."""
+"""Pages: /chat, /agent, and what they are made of: our own files, and those that connectors bring at /<channel>/."""
 
 import dataclasses
 import hashlib

@@ -70,7 +70,16 @@ class ProtocolServer:
         self.mute = False  # takes frames and answers nothing
         static = create_static_files_router(path="/h5", directories=[STATIC])
         client = create_static_files_router(path="/client", directories=[CLIENT])
-        routes = [static, client, self._chat(), self._shop(), self._mint(), self._renew(), self._looks(), self._socket()]
+        routes = [
+            static,
+            client,
+            self._chat(),
+            self._shop(),
+            self._mint(),
+            self._renew(),
+            self._looks(),
+            self._socket(),
+        ]
         app = Litestar(route_handlers=routes, cors_config=CORSConfig(allow_origins=["*"]), openapi_config=None)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"

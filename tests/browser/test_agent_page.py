@@ -289,9 +289,7 @@ def test_what_was_written_for_somebody_elses_visitor_is_given_back(
     expect_heard(customer, ["我来处理"])
 
 
-def test_an_answer_is_corrected_and_taken_back(
-    agent: Callable[..., Page], visitor: Callable[[str, str], Page]
-) -> None:
+def test_an_answer_is_corrected_and_taken_back(agent: Callable[..., Page], visitor: Callable[[str, str], Page]) -> None:
     customer, page = visitor("张三", "几点发货？"), agent()
     take(page, "张三")
     answer(page, "明天")
@@ -363,7 +361,12 @@ def _expect_large(page: Page) -> None:
 
 @pytest.mark.parametrize(("locale", "scheme"), [("zh-CN", "light"), ("en-US", "dark")])
 def test_three_agents_work_on_one_hub(
-    phone: Phone, hub: RealHub, agent: Callable[..., Page], visitor: Callable[[str, str], Page], locale: str, scheme: str
+    phone: Phone,
+    hub: RealHub,
+    agent: Callable[..., Page],
+    visitor: Callable[[str, str], Page],
+    locale: str,
+    scheme: str,
 ) -> None:
     names = ["张三", "李四", "王五"]
     customers = [visitor(name, f"我是{name}，订单还没有到") for name in names]

@@ -6,7 +6,7 @@ import { Api } from "./api.js";
 import { Trunk } from "./trunk.js";
 
 const WAITING_MS = 2_000; // the lines are looked at so often while the page is; a claim is seen by others that soon
-const ME_MS = 10_000;
+const DUTY_MS = 10_000;
 const COMES_WITHIN_MS = 5_000;
 const FIRST = 20; // so many of a line are shown
 
@@ -25,7 +25,8 @@ export class Desk extends EventTarget {
     this.login = login;
     this.name = `kefu-hub ${base} ${login.agent}`;
     this.api = new Api({ base, token: login.token, env });
-    this.me = null; // {id, name, display, teams, on_duty, because, until, load, capacity}
+    this.me = null; // {id, name, display, teams}
+    this.duty = null; // {on_duty, until_ms, handover_ms}
     this.teams = [];
     this.replies = []; // {name, text}
     this.colleagues = []; // {name, display, on_duty, load, capacity}
@@ -42,10 +43,10 @@ export class Desk extends EventTarget {
   start() {
     this.trunk.start();
     this.#repeatedly("waiting", WAITING_MS, () => this.#lookAtLines());
-    this.#repeatedly("me", ME_MS, () => this.lookAtMe());
+    this.#repeatedly("duty", DUTY_MS, () => this.#lookAtDuty());
     this.#once("teams", async () => (this.teams = (await this.api.get("teams")).teams));
     this.#once("colleagues", () => this.lookAtColleagues());
-    this.#once("replies", async () => (this.replies = (await this.api.get("quick-replies")).replies));
+    this.#once("replies", async () => (this.replies = (await this.api.get("agents/me/replies")).replies));
     this.#once("leftovers", () => this.#openLeftovers());
   }
 
@@ -134,7 +135,7 @@ export class Desk extends EventTarget {
 
   async setDuty(on) {
     await this.#act(this.api.post(`agents/${this.me.name}/duty`, { on }));
-    await this.lookAtMe();
+    await this.#lookAtDuty();
   }
 
   /** The agent looks at it: the hub need not find somebody else. Said once an assignment. */
@@ -211,8 +212,9 @@ export class Desk extends EventTarget {
 
   // --- looking at the hub ---
 
-  async lookAtMe() {
-    this.me = await this.api.get("agents/me");
+  async #lookAtDuty() {
+    this.me ??= await this.api.get("agents/me");
+    this.duty = await this.api.get(`agents/${this.me.name}/duty`);
     this.#changed();
   }
 

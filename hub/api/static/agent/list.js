@@ -2,7 +2,7 @@
 
 import { el, icon } from "../client/elements.js";
 import { setText } from "../client/composer.js";
-import { spanOf, stamp } from "../client/plain.js";
+import { moment, spanOf, stamp } from "../client/plain.js";
 import { lineOf, nameIn } from "./rows.js";
 
 const LONG_MS = 3 * 60_000; // a visitor who has waited longer for an answer is shown in red
@@ -18,7 +18,7 @@ export class List {
     this.doing = doing;
     this.standing = el("p", { class: "standing", role: "status" });
     this.who = el("h1", {});
-    this.duty = action(texts.onDuty, () => doing.duty(!desk.me.on_duty), "duty");
+    this.duty = action(texts.onDuty, () => doing.duty(!desk.duty.on_duty), "duty");
     const leave = action("", doing.logOut, "plain leave");
     leave.setAttribute("aria-label", texts.logOut);
     leave.append(icon("leave"));
@@ -52,26 +52,26 @@ export class List {
   }
 
   #hint() {
-    return this.desk.me?.on_duty === false ? this.texts.noneHintOff : this.texts.noneHint;
+    return this.desk.duty?.on_duty === false ? this.texts.noneHintOff : this.texts.noneHint;
   }
 
   #drawMe() {
     const { desk, texts } = this;
-    const { me, trunk } = desk;
-    setText(this.who, me ? `${me.display}${me.capacity ? ` ${texts.load(me.load, me.capacity)}` : ""}` : texts.title);
-    this.duty.hidden = me?.on_duty === undefined;
-    this.duty.classList.toggle("primary", !me?.on_duty);
-    this.duty.textContent = me?.on_duty ? texts.offDuty : texts.onDuty;
+    const { me, duty, trunk } = desk;
+    setText(this.who, me?.display ?? texts.title);
+    this.duty.hidden = !duty;
+    this.duty.classList.toggle("primary", !duty?.on_duty);
+    this.duty.textContent = duty?.on_duty ? texts.offDuty : texts.onDuty;
     if (trunk.phase !== "live") {
       const words = navigator.onLine ? (trunk.epoch ? texts.reconnecting : texts.connecting) : texts.offlineNow;
       setText(this.standing, words);
       this.standing.dataset.tone = navigator.onLine ? "calm" : "bad";
-    } else if (me) {
-      const until = me.until ? stamp(me.until, Date.now(), texts) : "";
-      const because = texts.reasons[me.because] ?? "";
-      const words = me.on_duty === undefined ? "" : texts.duty({ on: me.on_duty, until });
-      setText(this.standing, because ? `${words} · ${because}` : words);
-      this.standing.dataset.tone = me.on_duty ? "good" : "calm";
+    } else if (duty) {
+      const now = Date.now();
+      const when = (at) => at && moment(at, now, texts);
+      const { on_duty: on, until_ms: until = 0, handover_ms: handover = 0 } = duty;
+      setText(this.standing, handover ? texts.handingOver(when(handover)) : texts.duty({ on, until: when(until) }));
+      this.standing.dataset.tone = on ? "good" : handover ? "bad" : "calm";
     }
   }
 
