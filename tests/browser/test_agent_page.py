@@ -1,6 +1,8 @@
 """The page of agents on a whole hub: several agents at once, and nothing they write is lost, doubled or sent astray."""
 
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -385,3 +387,13 @@ def test_three_agents_work_on_one_hub(
     suffix = "" if locale == "zh-CN" else "-en"
     picture(pages[0], f"agent-desktop{suffix}")
     picture(pages[2], f"agent-phone{suffix}")
+
+
+def test_the_modules_of_the_page_pass_their_own_tests() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed: tests/browser/units need its test runner")
+    files = sorted(str(file) for file in (Path(__file__).parent / "units").glob("*.test.mjs"))
+    run = subprocess.run([node, "--test", *files], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    assert "# pass 0" not in run.stdout
