@@ -339,6 +339,25 @@ def test_a_note_is_for_agents_and_hold_is_shown(
     assert "老客户" not in (customer.locator(".log").text_content() or "")
 
 
+def test_a_slash_offers_quick_replies(agent: Callable[..., Page], visitor: Callable[[str, str], Page]) -> None:
+    customer, page = visitor("张三", "请问有人吗？"), agent(**DESKTOP)
+    take(page, "张三")
+    page.get_by_label("输入消息").press_sequentially("/稍")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect_heard(customer, ["好的，我马上为您查询，请稍等。"])
+
+
+def test_the_page_says_whether_one_is_on_duty_and_until_when(agent: Callable[..., Page]) -> None:
+    page = agent()
+    expect(page.locator(".list .standing")).to_have_text("已下班")
+    page.get_by_role("button", name="上班").click()
+    expect(page.locator(".list .standing")).to_contain_text("上班中 · 到 ")
+    page.get_by_role("button", name="下班").click()
+    expect(page.locator(".list .standing")).to_have_text("已下班")
+
+
 def test_what_can_be_tapped_is_large_enough_for_a_thumb(
     agent: Callable[..., Page], visitor: Callable[[str, str], Page]
 ) -> None:
