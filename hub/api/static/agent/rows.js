@@ -126,11 +126,12 @@ export function lineOf({ session, readSeq }) {
   const spoken = events.filter(({ kind }) => SPOKEN.includes(kind));
   const answered = events.findLastIndex(({ kind }) => kind === "answer");
   const asked = events.slice(answered + 1).filter(({ kind, status }) => kind === "message" && !status);
+  const seen = Math.max(readSeq, events[answered]?.seq ?? 0); // who answers has read, on whatever page
   const entry = session.entries.at(-1);
   const last = entry ? { ...entry, kind: "answer" } : spoken.at(-1);
   return {
     last: last && { text: wordsOf(last, events), files: last.files?.length ?? 0, own: last.kind !== "message", at: last.at },
-    unread: events.filter(({ kind, seq }) => kind === "message" && seq > readSeq).length,
+    unread: events.filter(({ kind, seq }) => kind === "message" && seq > seen).length,
     since: session.entries.length ? 0 : (asked[0]?.at ?? 0),
     onHold: events.findLast(({ kind }) => kind === "hold" || kind === "message")?.on ?? false,
   };
