@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.domain import agent
 from hub.domain.commands import SetDuty
 from tests.api.world import ADMIN, AGENT, NOW_S, World, problem_of
 
@@ -43,8 +44,22 @@ async def test_duty_without_an_owner_is_to_be_tried_again() -> None:
     assert answer.status_code == 503
 
 
+async def test_whether_somebody_is_on_duty_and_what_they_have() -> None:
+    world = World()
+    state = world.calls.agents.setdefault(AGENT, agent.new(AGENT))
+    state.on_duty, state.duty_until_ms = True, 1_764_000_900_000
+    answer = await world.ask("GET", "/api/v1/agents/wangfang/duty", "read:agents")
+    assert answer.json() == {"on_duty": True, "until_ms": 1_764_000_900_000}
+    assert problem_of(await world.ask("GET", "/api/v1/agents/nobody/duty", "agent"))["code"] == "not_found"
+
+
 async def test_duty_needs_a_yes_or_no() -> None:
     world = World()
     headers = {"authorization": f"Bearer {ADMIN}"}
     answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", headers=headers, json={"on": "maybe"})
     assert answer.status_code == 400
+
+
+async def test_an_agent_sees_the_quick_replies_of_their_teams() -> None:
+    answer = await World().ask("GET", "/api/v1/agents/me/replies", "agent")
+    assert answer.json() == {"replies": [{"name": "稍等", "text": "请稍等"}, {"name": "退款", "text": "三天到账"}]}
