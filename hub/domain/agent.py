@@ -189,7 +189,7 @@ def _remind(state: Agent, command: c.Remind) -> list[AnyEvent]:
     text = notes.lead_reminded(
         command.no, command.name, command.team, command.waited_s, command.display, state.settings.name
     )
-    return [e.LeadReminded(command.conversation, command.no), *note(state, text)]
+    return [e.LeadReminded(command.conversation, command.no, command.assigned), *note(state, text)]
 
 
 def _expire(state: Agent, now_ms: int) -> list[AnyEvent]:

@@ -92,9 +92,9 @@ def _evolve_presence(state: Agent, event: e.ActiveNoted | e.ServingMissed | e.Le
                 _answered(state, at_ms, DESK_EVERY_MS)
         case e.ServingMissed():
             state.presence = has_missed(state.presence)
-        case e.LeadReminded(conversation=conversation, no=no):
+        case e.LeadReminded(conversation=conversation, no=no, assigned=assigned):
             state.led = {other: led for other, led in state.led.items() if led.at_ms > at_ms - LEFT_MS}
-            state.led[no] = Led(conversation, at_ms)
+            state.led[no] = Led(conversation, at_ms, assigned)
 
 
 def _answered(state: Agent, at_ms: int, more_ms: int = 0) -> None:

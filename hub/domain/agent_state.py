@@ -42,6 +42,8 @@ class Led(msgspec.Struct, frozen=True):
 
     conversation: str
     at_ms: int
+    assigned: int = 0
+    """The seq of the assignment there."""
 
 
 class Held(msgspec.Struct):

@@ -202,7 +202,7 @@ def _transfer(state: Agent, conversation: str, no: int, said: words.Transfer, co
         return give_back(state, f"没有叫 {beginning(said.target)} 的同事或小组", command.text)
     if to.agent == state.id and conversation in state.serving:
         return give_back(state, "不能转给自己", command.text)
-    assigned = state.serving[conversation].assigned if conversation in state.serving else 0
+    assigned = (state.serving.get(conversation) or state.led[no]).assigned
     return [e.TransferAsked(conversation, no, to.agent, to.team, to.rest, assigned=assigned)]
 
 

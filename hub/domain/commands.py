@@ -359,6 +359,8 @@ class Remind(Command, frozen=True):
     waited_s: int
     display: str = ""
     team: str = ""
+    assigned: int = 0
+    """The seq of the assignment."""
 
 
 class NoteMissed(Command, frozen=True):

@@ -56,7 +56,7 @@ def _of_serving(record: Record) -> Reactions:
         case e.AssignRefused():
             return [(QUEUE_ID, c.Leave(me))]
         case e.Reminded() as it:
-            remind = c.Remind(me, it.no, it.name, it.waited_s, it.display if it.lead else "", it.team)
+            remind = c.Remind(me, it.no, it.name, it.waited_s, it.display if it.lead else "", it.team, it.assigned)
             return [(it.to, remind)]
         case e.Transferred() as to:
             avoid = to.before or to.by

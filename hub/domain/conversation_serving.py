@@ -156,7 +156,9 @@ def ring(state: Conversation, now_ms: int) -> list[AnyEvent]:
         return [_returned(state, f"not {what} s", missed=not late, late=late)]
     waited_s, team = (now_ms - state.clocks.since_ms) // 1000, state.team_display or state.team
     return [
-        e.Reminded(to, state.agent, state.display, state.no, _name(state), team, waited_s, step == "lead")
+        e.Reminded(
+            to, state.agent, state.display, state.no, _name(state), team, waited_s, step == "lead", state.assigned
+        )  # fmt: skip
         for step, to in (("remind", state.agent), ("lead", state.lead))
         if step in due
     ]

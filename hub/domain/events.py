@@ -150,6 +150,7 @@ class Reminded(Event, frozen=True):
     team: str
     waited_s: int
     lead: bool = False
+    assigned: int = 0
 
 
 class Nudged(Event, frozen=True):
@@ -508,6 +509,8 @@ class LeadReminded(Event, frozen=True):
 
     conversation: str
     no: int
+    assigned: int = 0
+    """The assignment that they were told of: they decide about no later one."""
 
 
 class HandoverAsked(Event, frozen=True):

@@ -270,3 +270,9 @@ def test_without_a_phone_nothing_is_said_and_everything_is_done() -> None:
     assert remind(rig, 12) == []
     assert rig.type("挂起 #12")[0] == e.HoldAsked("c12-x", 12, on=True)
     assert agent.next_due(rig.state) is None
+
+
+def test_a_lead_decides_only_about_the_assignment_that_they_were_told_of() -> None:
+    rig = Rig()
+    rig.do(c.Remind("c15-x", 15, "李四", 120, "小李", "退款", assigned=7))
+    assert e.TransferAsked("c15-x", 15, agent="a2-li", assigned=7) in rig.type("转接 #15 @li")
