@@ -41,8 +41,8 @@ def configure(state: Agent, command: c.ConfigureAgent, now_ms: int) -> list[AnyE
         state, settings=settings, shift=command.shift, handover_s=command.handover_s, presence=known
     )
     duty = presence.duty(known, command.shift, now_ms)
-    not_asked_yet = state.serving and not state.handover_s and settings is not None and not duty.on
-    asked = unexpected(after, now_ms) if not_asked_yet else []
+    unasked = state.settings is None or not state.handover_s  # nobody asked them before
+    asked = unexpected(after, now_ms) if unasked and state.serving and settings and not duty.on else []
     if duty.because in ("said", "missed", "unreachable") and command.shift != state.shift:
         said = say(after, now_ms, on=duty.on, because=duty.because)  # "until the next shift begins" is another moment
         return [*said, *asked]

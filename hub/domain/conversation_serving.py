@@ -158,7 +158,7 @@ def ring(state: Conversation, now_ms: int) -> list[AnyEvent]:
     return [
         e.Reminded(
             to, state.agent, state.display, state.no, _name(state), team, waited_s, step == "lead", state.assigned
-        )  # fmt: skip
+        )
         for step, to in (("remind", state.agent), ("lead", state.lead))
         if step in due
     ]

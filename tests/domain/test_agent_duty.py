@@ -288,6 +288,12 @@ def test_what_comes_to_somebody_who_was_removed_and_named_again_is_not_forgotten
     assert e.TransferAsked("c12-x", 12, because="off duty", assigned=3) in tick(rig)
 
 
+def test_who_is_named_again_off_duty_is_asked_about_what_they_have() -> None:
+    rig = Rig().serve(12)
+    rig.do(c.ConfigureAgent(None))
+    assert e.HandoverAsked(NOON + 5 * MINUTE) in rig.do(c.ConfigureAgent(WANG))
+
+
 def test_what_comes_back_to_somebody_off_duty_is_not_forgotten() -> None:
     rig = off()
     rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3))
