@@ -1,6 +1,6 @@
 """`python -m tests.simulation`: the queue played through; writes the tables and the picture of docs/queueing.md.
 
-Named parts only (erlang, promises, day) leave the others as they are. The same seeds give the same figures on any
+Named parts only (erlang, promises, day, told) leave the others as they are. The same seeds give the same figures on any
 machine.
 """
 
@@ -22,23 +22,25 @@ def erlang(small: bool) -> dict[str, str]:
 
 
 def promises(small: bool) -> dict[str, str]:
-    """What visitors are told in a steady state."""
+    """What visitors are told in a steady state, against what comes true."""
     return {"promises": steady.promises_table({0.8: steady.SMALL} if small else steady.PROMISE_SIZES)}
 
 
 def days(small: bool) -> dict[str, str]:
-    """Policies, what visitors are told on such days, and the picture."""
+    """A day's policies compared, and the picture."""
     number = 3 if small else DAYS
     found = {policy: day.find(policy, number) for policy in dict.fromkeys(p for group in day.POLICIES for p in group)}
     if not small:
         (DOCS / "images" / "queueing.svg").write_text(picture.draw(found), encoding="utf-8")
-    return {
-        "policies": day.policies_table(found), "priorities": day.priorities_table(found),
-        "day_promises": day.promises_table(number),
-    }  # fmt: skip
+    return {"policies": day.policies_table(found), "priorities": day.priorities_table(found)}
 
 
-PARTS = {"erlang": erlang, "promises": promises, "day": days}
+def told(small: bool) -> dict[str, str]:
+    """What visitors are told on such days, against what comes true."""
+    return {"told": day.promises_table(3 if small else DAYS // 2)}
+
+
+PARTS = {"erlang": erlang, "promises": promises, "day": days, "told": told}
 
 
 def filled(text: str, tables: dict[str, str]) -> str:

@@ -180,7 +180,7 @@ def kept(visits: Iterable[Visit], first: int = 1, last: int = 10**9) -> Kept:
 
 
 PROMISED = (Shape(1, 1), Shape(2, 1), Shape(5, 1), Shape(4, 3), Shape(30, 1))
-PROMISE_SIZES = {0.8: Size(4, 1_000, 10_000), 0.95: Size(4, 5_000, 20_000)}
+PROMISE_SIZES = {0.8: Size(4, 1_000, 5_000), 0.95: Size(4, 4_000, 8_000)}
 POSITION_NAMES = ("at 1", "at 2–3", "at 4–7", "at 8–15", "from 16 on", "all")
 
 
