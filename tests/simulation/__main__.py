@@ -13,7 +13,7 @@ from tests.simulation import day, picture, steady
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- made by tests.simulation: {} -->", "<!-- end -->"
-DAYS = 40
+DAYS = 20
 
 
 def erlang(small: bool) -> dict[str, str]:
