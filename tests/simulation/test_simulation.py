@@ -148,7 +148,7 @@ def test_the_document_has_a_place_for_each_table() -> None:
         "promises",
         "policies",
         "priorities",
-        "day_promises",
+        "told",
         *(f"{part}_time" for part in command.PARTS),
     ]
     assert "| never |" in command.filled(text, dict.fromkeys(names, "| never |"))
