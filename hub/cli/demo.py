@@ -63,9 +63,10 @@ def _play(
     import random
     import tempfile
 
+    from hub.demo.cast import arrange
     from hub.demo.channels import names
     from hub.demo.sabotage import kind_of
-    from hub.demo.script import Plan, arrange, run
+    from hub.demo.script import Plan, run
     from hub.demo.stage import RunningHub, Stage
     from hub.errors import HubError
 

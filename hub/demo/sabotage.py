@@ -38,18 +38,28 @@ def kind_of(name: str) -> Kind:
 
 
 class Sabotage:
-    """Stands between robots and what they see on phones and channels; without a kind it changes nothing."""
+    """Stands between robots and what they see on phones and channels; without a kind it changes nothing.
 
-    def __init__(self, kind: Kind | None, agents: int) -> None:
+    `phones`: numbers of those where it does its harm, by turns for those that a text may come to by mistake. There
+    agents stay all day, and only a text of a conversation that they have read of before is harmed: else it would come
+    once more, to whoever has the conversation next.
+    """
+
+    def __init__(self, kind: Kind | None, phones: Sequence[int]) -> None:
         self.done = False
         self._kind = kind
-        self._agents = agents
+        self._phones = phones
+        self._met: set[tuple[int, int]] = set()
+        """The phones and conversations that were read of."""
         self._swapped: tuple[int, str] | None = None
         """A text that is held back until another one of the same visitor has passed, and whose it is."""
 
     def pass_on(self, agent: int, text: str) -> list[tuple[int, str]]:
         """What robots get to read, and which, when the phone of `agent` shows `text`."""
-        if self.done or not _numbers(text):
+        shown = {(agent, no) for no in _numbers(text)}
+        known = shown & self._met
+        self._met |= shown
+        if self.done or not known or agent not in self._phones:
             return [(agent, text)]
         match self._kind:
             case "drop":
@@ -60,7 +70,7 @@ class Sabotage:
                 return [(agent, text)] * 2
             case "misroute":
                 self.done = True
-                return [((agent + 1) % self._agents, text)]
+                return [(self._phones[self._phones.index(agent) - 1], text)]
             case "swap":
                 return self._swap(agent, text)
         return [(agent, text)]
