@@ -46,12 +46,11 @@ class Case:
 class Agent:
     """One agent. `see` is called with what their phone or page shows; `work` does what follows, one after the other."""
 
-    def __init__(
-        self, who: DemoAgent, role: Role, line: Line, serials: Iterator[int], gives_to: tuple[Given, ...]
-    ) -> None:
+    line: Line
+
+    def __init__(self, who: DemoAgent, role: Role, serials: Iterator[int], gives_to: tuple[Given, ...]) -> None:
         self.who = who
         self.role = role
-        self.line = line
         self.ledger = AgentLedger(who.teams, name=who.name)
         self.present = True
         """They look at what is shown, and answer."""
@@ -81,7 +80,7 @@ class Agent:
             await asyncio.sleep(QUIET_S)
         while not await self.line.set_duty(on=False):
             pass
-        while keeps and not await self.line.keep():
+        while keeps and isinstance(self.line, Phone) and not await self.line.keep():
             pass
 
     @property
@@ -110,6 +109,11 @@ class Agent:
             case Duty(on=on):
                 (self.at_work.set if on else self.at_work.clear)()
         self._news.set()
+
+    def see_on_page(self, found: Found) -> None:
+        """The same of an agent whose page keeps no texts."""
+        self.ledger.found.append(found)
+        self.see(found)
 
     def _begin_case(self, no: int, note: str) -> None:
         """It is theirs; what a colleague has passed on they keep. Of one that came back they know what was said."""
@@ -175,7 +179,7 @@ class Agent:
     async def _pass_on(self, no: int, case: Case, to: Given) -> None:
         case.given = True
         self.ledger.given.append(replace(to, of=case.last))
-        while not await self.line.transfer(no, to.display, NOTE):
+        while not await self.line.transfer(no, to, NOTE):
             pass
 
     async def _answer(self, no: int, case: Case, words: str) -> bool:

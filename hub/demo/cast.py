@@ -31,6 +31,8 @@ class Person:
     display: str
     team: str
     role: Role = "steady"
+    on_page: bool = False
+    """They have the hub's own page in front of them, not a phone."""
 
     @property
     def shift(self) -> str:
@@ -41,19 +43,19 @@ class Person:
 CAST = (
     Person("wangfang", "王芳", "presale"),
     Person("linna", "林娜", "presale", "leaves"),
-    Person("majun", "马俊", "presale"),
+    Person("majun", "马俊", "presale", on_page=True),
     Person("lilei", "李雷", "aftersale"),
     Person("zhouyang", "周洋", "aftersale"),
     Person("sunqi", "孙琪", "aftersale", "vanishes"),
     Person("hanmeimei", "韩梅梅", "logistics"),
     Person("gaoyuan", "高远", "logistics", "keeps"),
     Person("tangwei", "唐薇", "logistics", "vanishes"),
-    Person("hejing", "何静", "logistics"),
+    Person("hejing", "何静", "logistics", on_page=True),
     Person("chenjing", "陈静", "billing", "late"),
     Person("wuping", "吴平", "billing", "late"),
     Person("zhaomin", "赵敏", "general"),
     Person("liuyang", "刘洋", "general", "early"),
-    Person("xuhui", "徐慧", "general"),
+    Person("xuhui", "徐慧", "general", on_page=True),
 )
 _ROLES = {person.name: person.role for person in CAST}
 OVERFLOW = {"billing": "general"}
@@ -68,13 +70,8 @@ def role_of(name: str) -> Role:
 def arrange(teams: dict[str, Any]) -> None:
     """Put the company into what teams.yaml says, as it is in the morning."""
     teams["agents"] = {
-        person.name: {
-            "display": person.display,
-            "teams": [person.team],
-            "capacity": CAPACITY,
-            "channel": "wecom",
-            "address": person.name,
-        }
+        person.name: {"display": person.display, "teams": [person.team], "capacity": CAPACITY}
+        | ({} if person.on_page else {"channel": "wecom", "address": person.name})
         | ({"shift": person.shift} if person.shift else {})
         for person in CAST
     }

@@ -66,9 +66,9 @@ class Typed:
 
 @dataclass(frozen=True)
 class Given:
-    """A conversation that an agent passed on: to a colleague, as people call them, or to a team.
+    """A conversation that an agent passed on: to a colleague or to a team, by their names in teams.yaml.
 
-    `of` is a visitor's serial in it; `display` is the target as it is typed.
+    `display` is what people call them, `of` a visitor's serial in the conversation.
     """
 
     display: str
@@ -363,7 +363,7 @@ class _Books:
         passed_on = self._passed_on.get(visitor, [])
         teams = {self._visitors[visitor].team, *(one.team for one in passed_on)}
         teams |= {self._overflow[team] for team in teams if team in self._overflow}
-        allowed = not teams.isdisjoint(agent.teams) or agent.name in (one.agent for one in passed_on)
+        allowed = not teams.isdisjoint(agent.teams) or agent.name in (one.display for one in passed_on if one.agent)
         if self._routes is None:
             return allowed
         conversation = self._routes.by_serial.get(serial)

@@ -6,6 +6,7 @@ import abc
 import asyncio
 from dataclasses import dataclass
 
+from hub.demo.ledgers import Given
 from hub.demo.reading import Began, Ended, Found, GivenBack, Kept, Reader, Switched
 from hub.demo.sabotage import Sabotage
 from hub.demo.stage import StandIn
@@ -31,10 +32,6 @@ class Line(abc.ABC):
         """Begin work, or end it."""
 
     @abc.abstractmethod
-    async def keep(self) -> bool:
-        """Go on with what is open, off duty."""
-
-    @abc.abstractmethod
     async def answer(self, no: int, text: str) -> Said:
         """Answer the visitor of conversation `no`."""
 
@@ -43,8 +40,8 @@ class Line(abc.ABC):
         """End it, with the reason."""
 
     @abc.abstractmethod
-    async def transfer(self, no: int, to: str, note: str) -> bool:
-        """Give it to a colleague or a team, by what people call them, with a note for them."""
+    async def transfer(self, no: int, to: Given, note: str) -> bool:
+        """Give it to a colleague or a team, with a note for them."""
 
     @abc.abstractmethod
     async def hold(self, no: int) -> bool:
@@ -85,6 +82,7 @@ class Phone(Line):
         return await self._type("上班" if on else "下班")
 
     async def keep(self) -> bool:
+        """Go on with what is open after 下班."""
         return await self._type("保留")
 
     async def cancel(self) -> bool:
@@ -106,9 +104,9 @@ class Phone(Line):
         self._gone(no)
         return await self._type(f"结束 #{no} {because}")
 
-    async def transfer(self, no: int, to: str, note: str) -> bool:
+    async def transfer(self, no: int, to: Given, note: str) -> bool:
         self._gone(no)
-        return await self._type(f"转接 #{no} @{to} {note}")
+        return await self._type(f"转接 #{no} @{to.display} {note}")
 
     async def hold(self, no: int) -> bool:
         return await self._type(f"挂起 #{no}")

@@ -120,7 +120,7 @@ def _scene(stage: Stage) -> dict[str, Any]:
         if channel.page(stage.url)
     ]
     agents = []
-    for agent in stage.agents:
+    for agent in (agent for agent in stage.agents if agent.user):
         teams, teams_en = zip(*(stage.team_names[team] for team in sorted(agent.teams)), strict=True)
         everything = len(teams) == len(stage.team_names)
         agents.append(

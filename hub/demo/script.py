@@ -16,6 +16,7 @@ from hub.demo import cast, ledgers
 from hub.demo.agents import QUIET_S as GOES_HOME_S
 from hub.demo.agents import Agent, Phones
 from hub.demo.channels import Break
+from hub.demo.desk import Desk
 from hub.demo.feed import Feed
 from hub.demo.kills import Kills
 from hub.demo.ledgers import Given, Result
@@ -44,7 +45,7 @@ QUIET_AFTER_KILLS_S = 45.0
 """Longer than a visitor may take to come back."""
 LIMIT_S = 220.0
 COMES_BACK, LEAST_TO_COME_BACK = 4, 4
-"""Every fourth visitor comes back after a farewell, if they write so much."""
+"""Every fourth visitor comes back after a farewell, if they write so much, with something for the same team."""
 BREAKS: tuple[Break, ...] = ("cut", "", "reload", "")
 """What becomes of the lines of a channel's visitors, by turns."""
 
@@ -97,6 +98,7 @@ class _Run:
         phones = [who for who in stage.agents if who.user]
         reliable = [n for n, who in enumerate(phones) if cast.role_of(who.id) == "steady"]
         self._sabotage = Sabotage(plan.sabotage, reliable)
+        self._http = httpx.AsyncClient(trust_env=False)
         self._agents = [self._make_agent(who) for who in stage.agents]
         self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
         self._feed = Feed(stage.url, stage.admin_token) if stage.admin_token else None
@@ -104,8 +106,12 @@ class _Run:
         self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
 
     def _make_agent(self, who: DemoAgent) -> Agent:
-        line = Phone(who.user, self._stage.stand_in, self._sabotage)
-        return Agent(who, cast.role_of(who.id), line, self._stage.serials, self._others(who))
+        agent = Agent(who, cast.role_of(who.id), self._stage.serials, self._others(who))
+        if who.user:
+            agent.line = Phone(who.user, self._stage.stand_in, self._sabotage)
+        else:
+            agent.line = Desk(self._stage.url, who, self._http, agent.see_on_page)
+        return agent
 
     def _others(self, who: DemoAgent) -> tuple[Given, ...]:
         """To whom they pass conversations on: a colleague and another team, both of whom are there all day."""
@@ -115,7 +121,7 @@ class _Run:
         if not colleagues or not teams:
             return ()
         other = self._rng.choice(teams)
-        return Given(colleagues[0].name, agent=colleagues[0].name), Given(self._stage.team_names[other][0], team=other)
+        return Given(colleagues[0].name, agent=colleagues[0].id), Given(self._stage.team_names[other][0], team=other)
 
     def _make_visitors(self) -> list[Visitor]:
         """On all channels by turns."""
@@ -127,8 +133,10 @@ class _Run:
             rng = random.Random(self._rng.random())
             client = self._stage.channels[channel].client(self._stage.url, f"顾客{n + 1}", serials[0][1:-1], rng)
             opener, further = labelled[n % len(labelled)], self._rng.choices(talk, k=plan.messages - 2)
+            again = [one for one in labelled if one.team == opener.team and one != opener and not one.label]
             comes_back = n % COMES_BACK == 0 and plan.messages >= LEAST_TO_COME_BACK
-            visitors.append(Visitor(channel, client, opener, further, serials, comes_back=comes_back))
+            back = self._rng.choice(again) if comes_back else None
+            visitors.append(Visitor(channel, client, opener, further, serials, back))
         return visitors
 
     async def play(self) -> tuple[Result, list[str]]:
@@ -152,13 +160,18 @@ class _Run:
                 task.cancel()
         for visitor in self._visitors:
             await visitor.client.leave()
+        await self._http.aclose()
         result, faults = self._compare()
         return result, faults + self._doubts(result) + self._not_killed()
 
     async def _readers(self) -> list[Coroutine[Any, Any, None]]:
         """One for each phone, from where it is now; whether its owner is on duty it has shown before. And the log's."""
         readers = [] if self._feed is None else [self._feed.follow()]
-        for n, agent in enumerate(self._agents):
+        for agent in self._agents:
+            if isinstance(agent.line, Desk):
+                await agent.line.log_in(self._stage.admin_token)
+                readers.append(agent.line.follow())
+        for n, agent in enumerate(agent for agent in self._agents if isinstance(agent.line, Phone)):
             texts = await self._stage.stand_in.texts(agent.who.user)
             for found in (found for one in texts for found in Reader().read(one.text)):
                 if isinstance(found, Duty):
@@ -226,7 +239,8 @@ class _Run:
         """Differs when anything has come."""
         typed = sum(len(agent.ledger.typed) for agent in self._agents)
         shown = sum(len(visitor.client.shown()) for visitor in self._visitors)
-        return self._phones.read_at, typed, shown
+        desks = (agent.line.read_at for agent in self._agents if isinstance(agent.line, Desk))
+        return max(self._phones.read_at, *desks, 0.0), typed, shown
 
     def _compare(self) -> tuple[Result, list[str]]:
         for visitor in self._visitors:

@@ -20,7 +20,7 @@ LOOK_S = 0.2
 class Visitor:
     """One visitor of `channel`; `ledger` is kept by `note`.
 
-    They say the opener, then `talk`, then farewell. Who `comes_back` has said farewell in the middle too.
+    They say the opener, then `talk`, then farewell. Who `comes_back` says farewell in the middle too, and that next.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class Visitor:
         opener: Opener,
         talk: Sequence[str],
         serials: Sequence[str],
-        comes_back: bool,
+        comes_back: Opener | None = None,
     ) -> None:
         said = [opener.text, *talk, FAREWELL]
         self._back_after = len(said) // 2 - 1 if comes_back else -1
         if comes_back:
-            said[self._back_after] = FAREWELL
+            said[self._back_after : self._back_after + 2] = FAREWELL, comes_back.text
         texts = zip(serials, said, strict=True)
         self.plan = [
             Sent(serial, f"{text} {serial}", "" if n else opener.label) for n, (serial, text) in enumerate(texts)
