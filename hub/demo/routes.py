@@ -39,8 +39,12 @@ class Routes:
         """Of each visitor's text that agents may read: its conversation."""
         self.routes: dict[str, Route] = {}
         self.counts = dict.fromkeys(("transferred", "handed_over", "missed", "overflowed", "reopened", "closed"), 0)
+        self.order: dict[str, int] = {}
+        """Of each text of either side: its place in the log."""
         self._members = members
         for frame in frames:
+            for serial in SERIAL.findall(frame.get("text", "")) if frame["kind"] in ("message", "answer") else ():
+                self.order.setdefault(serial, len(self.order))
             self._go(self.routes.setdefault(frame["c"], Route()), frame)
 
     def _go(self, route: Route, frame: Frame) -> None:

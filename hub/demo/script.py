@@ -12,14 +12,15 @@ from typing import Any
 
 import httpx
 
-from hub.demo import cast, ledgers
+from hub.demo import cast, comparison
 from hub.demo.agents import QUIET_S as GOES_HOME_S
 from hub.demo.agents import Agent, Phones
 from hub.demo.channels import Break
+from hub.demo.comparison import Result
 from hub.demo.desk import Desk
 from hub.demo.feed import Feed
 from hub.demo.kills import Kills
-from hub.demo.ledgers import Given, Result
+from hub.demo.ledgers import Given
 from hub.demo.lines import Phone
 from hub.demo.reading import Duty, Reader
 from hub.demo.sabotage import Kind, Sabotage
@@ -247,7 +248,7 @@ class _Run:
             visitor.note()
         visitors = [visitor.ledger for visitor in self._visitors]
         self._sabotage.show(visitors)
-        return ledgers.compare(
+        return comparison.compare(
             visitors,
             [agent.ledger for agent in self._agents],
             self._clock() - self._started,
@@ -257,7 +258,7 @@ class _Run:
 
     def _doubts(self, result: Result) -> list[str]:
         """Says why answers are in doubt. Where nothing was killed none may be."""
-        for because, count in ledgers.reasons([agent.ledger for agent in self._agents]).items():
+        for because, count in comparison.reasons([agent.ledger for agent in self._agents]).items():
             self._say(f"on phones {count} times: not delivered, or not known to be: {because}")
         if self._plan.kills or not result.in_doubt:
             return []
