@@ -64,6 +64,9 @@ class Agent:
         self._waiting: dict[int, None] = {}
         """Conversations in which something has to be done, first come first."""
         self._asked = False
+        """The phone asks whom texts without a number are for."""
+        self._sent_home = False
+        """Off duty without having said so: two conversations had to wait for too long."""
         self._news = asyncio.Event()
 
     async def begin(self) -> None:
@@ -86,7 +89,7 @@ class Agent:
     @property
     def has_work(self) -> bool:
         """Something waits for them, and they will do it."""
-        return self.present and bool(self.busy or self._waiting or self._asked)
+        return self.present and bool(self.busy or self._waiting or self._asked or self._sent_home)
 
     def see(self, found: Found) -> None:
         """Something is shown to them."""
@@ -106,8 +109,12 @@ class Agent:
                 self._come_back(begins[0], again=because.startswith(TO_WRITE_AGAIN))
             case Asked():
                 self._asked = True
-            case Duty(on=on):
-                (self.at_work.set if on else self.at_work.clear)()
+            case Duty(on=True):
+                self.at_work.set()
+                self._sent_home = False
+            case Duty(on=False):
+                self.at_work.clear()
+                self._sent_home = self.role == "steady"
         self._news.set()
 
     def see_on_page(self, found: Found) -> None:
@@ -143,11 +150,13 @@ class Agent:
     async def work(self) -> None:
         """Do what waits longest, for ever."""
         while True:
-            while not (self.present and (self._waiting or self._asked)):
+            while not (self.present and (self._waiting or self._asked or self._sent_home)):
                 self._news.clear()
                 await self._news.wait()
             self.busy = True
-            if self._asked:
+            if self._sent_home:
+                self._sent_home = not await self.line.set_duty(on=True)
+            elif self._asked:
                 await self._have_back()
             else:
                 no = next(iter(self._waiting))

@@ -18,7 +18,7 @@ late: has the one that begins then.
 CAPACITY = 12
 HANDOVER_S = 4
 """Who went off duty loses what is open so long after."""
-ACCEPT_S, PASS_S = 12, 20
+ACCEPT_S, PASS_S = 15, 20
 """Who has vanished loses what they were given so long after: in one team because they do not accept it, in the other
 because they do not answer."""
 
