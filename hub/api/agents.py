@@ -14,7 +14,7 @@ from hub.api.needs import Needs
 from hub.api.problems import problem
 from hub.domain.commands import SetDuty
 from hub.domain.ids import QUEUE_ID
-from hub.domain.looks import AskLoads
+from hub.domain.looks import AskLoads, AskPresence, Presence
 from hub.domain.queue_views import AgentLoad
 
 
@@ -78,6 +78,11 @@ class AgentController(Controller):
         agent = known(needs, name)
         minted = needs.tokens.mint_agent(agent, needs.now_s())
         return AgentToken(minted.token, agent, minted.expires_at_s * 1000)
+
+    @get("/{name:str}/duty")
+    async def duty(self, name: FromPath[str], needs: NamedDependency[Needs]) -> Presence:
+        """Whether the agent is on duty, until when, and what they have."""
+        return await answers.look(needs.calls, known(needs, name), AskPresence(), Presence)
 
     @post("/{name:str}/duty", status_code=200)
     async def set_duty(

@@ -1,9 +1,9 @@
 """Idempotency-Key: a POST that came before under the same key is not carried out again; it gets the same answer.
 
 What a key has led to lies in a bucket of NATS for a day, for all workers, through restarts. A worker may die after the
-deed and before it has written the answer down: whoever comes again under the key, 30 s later, carries it out again, and
-is told since when it may have been done. A message or note bears the key's number as well (`number`), by which the
-conversation itself knows it.
+deed and before it has written the answer down, or not hear what became of it: whoever comes again under the key carries
+it out again (30 s later, where the worker may still be at it), and is told since when it may have been done. A message
+or note bears the key's number as well (`number`), by which the conversation itself knows it.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
+from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.api.problems import problem
 from hub.bus.bucket import Bucket, Entry
@@ -69,8 +70,11 @@ class Once:
             entry = await self._bucket.get(key)
         try:
             answer = await work(since_ms)
-        except BaseException:
-            await self._bucket.swap(key, b"", revision)
+        except BaseException as error:
+            refused = isinstance(error, ProblemDetailsException) and error.status_code < 500
+            # What is not refused may have been done: whoever comes again may try at once, and must look first.
+            left = b"" if refused else msgspec.json.encode(msgspec.structs.replace(deed, begun_at_ms=0))
+            await self._bucket.swap(key, left, revision)
             raise
         done = msgspec.structs.replace(deed, answer=msgspec.to_builtins(answer))
         await self._bucket.swap(key, msgspec.json.encode(done), revision)

@@ -59,6 +59,7 @@ RIGHTS: dict[tuple[str, str], Right] = {
     # who answers, and who waits
     ("GET", "/api/v1/agents"): _of(STAFF, "read:agents"),
     ("GET", "/api/v1/agents/me"): _of("agent lead"),
+    ("GET", "/api/v1/agents/{name}/duty"): _of(STAFF, "read:agents"),
     ("POST", "/api/v1/agents/{name}/duty"): _of(STAFF, "manage:agents"),
     ("GET", "/api/v1/teams"): _of(STAFF, "read:queue"),
     ("GET", "/api/v1/queues"): _of(STAFF, "read:queue"),

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from hub.domain import queue_views
+from hub.domain.agent_state import Agent
 from hub.domain.conversation_state import Conversation
 from hub.domain.queue_state import Queue
 from hub.domain.refusals import NotFound
@@ -46,7 +47,11 @@ class AskServed(msgspec.Struct, frozen=True, tag=True):
     agent: str
 
 
-Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed
+class AskPresence(msgspec.Struct, frozen=True, tag=True):
+    """To an agent: are they on duty, and until when? Answered by Presence."""
+
+
+Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed | AskPresence
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +75,17 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     on_hold: bool = False
 
 
+class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An agent, and the conversations that they have. Moments are Unix ms; 0: there is none."""
+
+    on_duty: bool
+    until_ms: int = 0
+    """When that may end by itself."""
+    handover_ms: int = 0
+    """When what they have is given back, for they are off duty and have not said that they keep it."""
+    serving: tuple[str, ...] = ()
+
+
 def at_conversation(state: Conversation, question: Question, now_ms: int) -> bytes:
     """The answer of a conversation. Raises NotFound for another's question, or where nobody has ever written."""
     if not isinstance(question, AskStanding):
@@ -83,6 +99,14 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
             state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms, bool(state.on_hold_ms),
         )
     )  # fmt: skip
+
+
+def at_agent(state: Agent, question: Question, now_ms: int) -> bytes:
+    """The answer of an agent. Raises NotFound for another's question."""
+    if not isinstance(question, AskPresence):
+        raise _unknown(state, question)
+    until_ms, serving = state.duty_until_ms, tuple(state.serving)
+    return msgspec.json.encode(Presence(state.on_duty, until_ms, state.handover_ms, serving))
 
 
 def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:

@@ -71,6 +71,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             agent.next_due,
             resume=agent.resume,
             awake=lambda state: state.attempt is not None,
+            look=looks.at_agent,
         ),
         ids.QUEUE: Kind(
             queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due, look=looks.at_queue

@@ -1,6 +1,7 @@
 """The same request under the same key is carried out once, on whichever worker it comes."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from hub.api.once import UNDER_WAY_MS, Deed, Once
 from hub.bus.bucket import Entry
 from hub.domain.commands import AnswerMessage, WriteNote
+from hub.engine.calls import UNAVAILABLE, Denied, Outcome
 from tests.api.test_conversations import waits
 from tests.api.world import AGENT, C, World, problem_of
 
@@ -100,6 +102,23 @@ async def test_whom_a_dead_worker_has_given_is_given_again(world: World, monkeyp
     assert (await ask(world, NEXT, "k1", {})).json()["id"] == C
     await forget_the_answer(world, monkeypatch)
     world.now_s += UNDER_WAY_MS // 1000
+    assert (await ask(world, NEXT, "k1", {})).json()["id"] == C
+    assert (await ask(world, NEXT, "k2", {})).json()["id"] == "c7-b"
+
+
+async def test_what_was_done_though_nobody_heard_of_it_is_not_done_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits(world)
+    waits(world, "c7-b")
+    submit = world.calls.submit
+
+    def unheard(entity: str, command: Any, done: Callable[[Outcome], None], sender: object = None) -> None:
+        submit(entity, command, lambda _: done(Outcome(denied=Denied(UNAVAILABLE, "no answer"))), sender)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.calls, "submit", unheard)
+        assert (await ask(world, NEXT, "k1", {})).status_code == 503
     assert (await ask(world, NEXT, "k1", {})).json()["id"] == C
     assert (await ask(world, NEXT, "k2", {})).json()["id"] == "c7-b"
 

@@ -35,7 +35,7 @@ async def test_an_agent_logs_in_takes_and_answers_while_a_program_follows(
     name = json.loads(await hub(stage, admin, "agents list --json"))["agents"][0]["name"]
     assert "has a new password" in await hub(stage, admin, f"agents password {name} --stdin", f"{PASSWORD}\n")
     program = (await hub(stage, admin, "tokens create shop --scope read:events --scope read:queue")).strip()
-    assert "shop" in await hub(stage, admin, "tokens list")
+    (shop,) = json.loads(await hub(stage, admin, "tokens list --json"))["tokens"]
     api = f"{stage.url}/api/v1"
     body = {"name": name, "password": PASSWORD}
     agent = {"authorization": f"Bearer {(await http.post(f'{api}/agents/login', json=body)).json()['token']}"}
@@ -68,6 +68,9 @@ async def test_an_agent_logs_in_takes_and_answers_while_a_program_follows(
     ]  # fmt: skip
     headers = {"authorization": f"Bearer {program}"}
     assert (await http.get(f"{api}/conversations", headers=headers)).status_code == 403
+    assert "is good no more" in await hub(stage, admin, f"tokens revoke {shop['id']}")
+    by_admin = {"authorization": f"Bearer {(await hub(stage, admin, f'agents token {name}')).strip()}"}
+    assert (await http.get(f"{api}/agents/me", headers=by_admin)).json()["name"] == name
     listed = (await http.get(f"{api}/conversations", headers=admin, params={"stage": "closed"})).json()
     assert [one["id"] for one in listed["conversations"]] == [waiting]
 

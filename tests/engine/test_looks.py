@@ -8,7 +8,7 @@ import msgspec
 from hub.bus.server import EmbeddedServer
 from hub.domain.commands import ChangeTeams
 from hub.domain.ids import QUEUE_ID
-from hub.domain.looks import AskLines, AskLoads, AskStanding, AskWaiting, Question, Standing
+from hub.domain.looks import AskLines, AskLoads, AskPresence, AskStanding, AskWaiting, Question, Standing
 from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Denied, Seen
 from tests.engine.rig import Rig, conversation, until
@@ -49,9 +49,10 @@ async def test_what_is_not_there_is_not_found(nats: EmbeddedServer) -> None:
     rig = await Rig.start(nats, [0, 1, 3])
     asked: list[tuple[str, Question]] = [
         (C, AskStanding()), (C, AskLines()), (QUEUE_ID, AskStanding()), (QUEUE_ID, AskWaiting("nobody")),
-        ("a1-wang", AskStanding()),
+        ("a1-wang", AskStanding()), ("a1-wang", AskLines()),
     ]  # fmt: skip
     for entity, question in asked:
         assert await look(rig, entity, question) == "not_found"
     assert rig.partitions.state(C) is None, "a question makes nothing"
+    assert await look(rig, "a1-wang", AskPresence()) == {"on_duty": False}
     await rig.stop()

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from hub.domain import conversation, looks, queue
+from hub.domain import agent, conversation, looks, queue
 from hub.domain.commands import AnyCommand, Assign, PostMessage
 from hub.domain.events import Assigned, Record
-from hub.domain.ids import QUEUE_ID, agent_name, kind_of, partition_of
+from hub.domain.ids import AGENT, QUEUE_ID, agent_name, kind_of, partition_of
 from hub.domain.looks import Question
 from hub.domain.messages import Judgement, Profile
 from hub.domain.refusals import Refusal
@@ -42,6 +42,7 @@ class FakeCalls:
         self.asked_to_watch: list[tuple[str, Audience, int, int]] = []
         self.serves: dict[str, set[str]] = {}
         self.queue = queue.new(QUEUE_ID)
+        self.agents: dict[str, Any] = {}
         self._states: dict[str, Any] = {}
         self._records: dict[str, list[Record]] = {}
         self._held: list[Callable[[], None]] = []
@@ -121,6 +122,8 @@ class FakeCalls:
         try:
             if entity == QUEUE_ID:
                 answer = looks.at_queue(self.queue, question, NOW_MS)
+            elif kind_of(entity) == AGENT:
+                answer = looks.at_agent(self.agents.setdefault(entity, agent.new(entity)), question, NOW_MS)
             else:
                 answer = looks.at_conversation(self._state(entity), question, NOW_MS)
         except Refusal as refusal:
