@@ -21,6 +21,8 @@ HANDOVER_S = 4
 ACCEPT_S, PASS_S = 15, 20
 """Who has vanished loses what they were given so long after: in one team because they do not accept it, in the other
 because they do not answer."""
+IMPATIENT = frozenset({"aftersale", "logistics"})
+"""The teams of which that is true."""
 
 
 @dataclass(frozen=True)

@@ -96,15 +96,21 @@ class _Run:
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self._rng = random.Random(plan.seed)
-        phones = [who for who in stage.agents if who.user]
-        reliable = [n for n, who in enumerate(phones) if cast.role_of(who.id) == "steady"]
-        self._sabotage = Sabotage(plan.sabotage, reliable)
+        self._sabotage = Sabotage(plan.sabotage, self._reliable())
         self._http = httpx.AsyncClient(trust_env=False)
         self._agents = [self._make_agent(who) for who in stage.agents]
         self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
         self._feed = Feed(stage.url, stage.admin_token) if stage.admin_token else None
         self._visitors = self._make_visitors()
         self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
+
+    def _reliable(self) -> list[int]:
+        """The phones whose owners stay all day. What they are not shown must not come to a colleague instead, as it does
+        in teams that do not wait for long.
+        """
+        phones = [who for who in self._stage.agents if who.user]
+        steady = [n for n, who in enumerate(phones) if cast.role_of(who.id) == "steady"]
+        return [n for n in steady if self._plan.sabotage != "drop" or not phones[n].teams & cast.IMPATIENT]
 
     def _make_agent(self, who: DemoAgent) -> Agent:
         agent = Agent(who, cast.role_of(who.id), self._stage.serials, self._others(who))
@@ -163,7 +169,7 @@ class _Run:
             await visitor.client.leave()
         await self._http.aclose()
         result, faults = self._compare()
-        return result, faults + self._doubts(result) + self._not_killed()
+        return result, faults + self._doubts(result) + self._not_done()
 
     async def _readers(self) -> list[Coroutine[Any, Any, None]]:
         """One for each phone, from where it is now; whether its owner is on duty it has shown before. And the log's."""
@@ -264,9 +270,12 @@ class _Run:
             return []
         return [f"{result.in_doubt} answers are in doubt, though nothing was killed"]
 
-    def _not_killed(self) -> list[str]:
+    def _not_done(self) -> list[str]:
         done, wanted = len(self._kills.done), 2 * self._plan.kills
-        return [f"{done} of {wanted} kills were done with texts under way"] if done < wanted else []
+        faults = [f"{done} of {wanted} kills were done with texts under way"] if done < wanted else []
+        if self._plan.sabotage and not self._sabotage.done:
+            faults.append(f"--sabotage {self._plan.sabotage} found nothing to harm: let more visitors write")
+        return faults
 
     async def _tell(self) -> None:
         while True:

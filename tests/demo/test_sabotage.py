@@ -14,8 +14,8 @@ FIRST, OTHER, SECOND = (
     f"【#13·2 李四】你好 {serial(2)}",
     f"【#12·3 张三】？ {serial(3)}",
 )
-THIRD = f"【#12·4 张三】人呢 {serial(4)}"
-SHOWN = [NOTE, FIRST, OTHER, SECOND, THIRD]
+SHOWN = [f"{NOTE}\n{FIRST}", OTHER, SECOND]
+BEGUN = SHOWN[0]
 UNHARMED = [(0, text) for text in SHOWN]
 
 
@@ -24,16 +24,17 @@ UNHARMED = [(0, text) for text in SHOWN]
     [
         (None, UNHARMED),
         ("cross", UNHARMED),
-        ("drop", [(0, NOTE), (0, FIRST), (0, OTHER), (0, THIRD)]),
-        ("double", [(0, NOTE), (0, FIRST), (0, OTHER), (0, SECOND), (0, SECOND), (0, THIRD)]),
-        ("misroute", [(0, NOTE), (0, FIRST), (0, OTHER), (3, SECOND), (0, THIRD)]),
-        ("swap", [(0, NOTE), (0, FIRST), (0, OTHER), (0, THIRD), (0, SECOND)]),
+        ("drop", [(0, OTHER), (0, SECOND)]),
+        ("double", [(0, BEGUN), (0, OTHER), (0, OTHER), (0, SECOND)]),
+        ("misroute", [(3, BEGUN), (0, OTHER), (0, SECOND)]),
+        ("swap", [(0, OTHER), (0, SECOND), (0, BEGUN)]),
     ],
 )
 def test_what_robots_get_to_read(kind: str | None, read: list[tuple[int, str]]) -> None:
-    """The first text of a conversation is let through: who has not begun may lose it to a colleague, who reads it."""
+    """What is shown when a conversation begins may have been shown before: twice is no harm."""
     sabotage = Sabotage(kind_of(kind) if kind else None, [0, 2, 3])
     assert [passed for text in SHOWN for passed in sabotage.pass_on(0, text)] == read
+    assert sabotage.done == (kind not in (None, "cross"))
 
 
 def test_where_agents_do_not_stay_nothing_is_harmed() -> None:

@@ -60,7 +60,7 @@ async def test_answers_of_which_nobody_knows_are_told_and_counted_and_not_sent_a
 async def test_sabotage_is_noticed(stage: Stage, kind: Kind) -> None:
     """All kinds are tried in test_sabotage.py: here some of each sort, to know that they are put in."""
     counter = COUNTERS[kind]
-    result, faults = await run(stage, Plan(visitors=10, messages=3, sabotage=kind, seed=1), print)
+    result, faults = await run(stage, Plan(visitors=15, messages=3, sabotage=kind, seed=1), print)
     assert result.zeros[counter] > 0
     assert any(fault.startswith(f"{counter} is ") for fault in faults)
 
@@ -74,16 +74,16 @@ async def test_nothing_is_wrong_where_workers_and_nats_are_killed(tmp_path: Path
 
 
 async def test_the_command_prints_json_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hub", "demo", "--script", "--visitors", "5", "--messages", "2"]
+    command = [sys.executable, "-m", "hub", "demo", "--script", "--visitors", "12", "--messages", "2"]
     demo = await asyncio.create_subprocess_exec(
-        *command, "--sabotage", "drop",
+        *command, "--sabotage", "misroute", "--seed", "1",
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)},
     )  # fmt: skip
     out, err = await demo.communicate()
     fields = json.loads(out.splitlines()[-1])
-    assert (demo.returncode, fields["sent"], fields["visitors"]) == (1, 10, 5)
-    assert fields["lost"] > 0
-    assert f"WRONG: lost is {fields['lost']} and must be 0" in err.decode()
+    assert (demo.returncode, fields["sent"], fields["visitors"]) == (1, 24, 12)
+    assert fields["misrouted"] > 0
+    assert f"WRONG: misrouted is {fields['misrouted']} and must be 0" in err.decode()
     assert list(tmp_path.iterdir()) == []
     assert [pid for pid in Path("/proc").glob("[0-9]*") if str(tmp_path) in _environ(pid)] == []
 
