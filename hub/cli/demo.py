@@ -41,7 +41,7 @@ def demo(
         With --script: repeats the random choices of an earlier run.
     url
         With --script: play at the hub that runs there, set up for the stand-in for WeCom (`make cluster` starts one).
-        Visitors write on its page only.
+        Visitors write on its page only. Its log is compared too where HUB_ADMIN_TOKEN is its admin token.
     port
         Of the page; the hub and the stand-in for WeCom take the next two, other stand-ins take free ones.
     folder

@@ -99,14 +99,17 @@ class _Run:
         self._sabotage = Sabotage(plan.sabotage, self._reliable())
         self._http = httpx.AsyncClient(trust_env=False)
         self._agents = [self._make_agent(who) for who in stage.agents]
+        self._is_ours = any(agent.who.shift for agent in self._agents)
+        """It is the demo's own company, not that of a hub that runs already."""
         self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
         self._feed = Feed(stage.url, stage.admin_token) if stage.admin_token else None
         self._visitors = self._make_visitors()
         self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
 
     def _reliable(self) -> list[int]:
-        """The phones whose owners stay all day. What they are not shown must not come to a colleague instead, as it does
-        in teams that do not wait for long.
+        """The phones whose owners stay all day.
+
+        What they are not shown must not come to a colleague instead, as it does in teams that do not wait for long.
         """
         phones = [who for who in self._stage.agents if who.user]
         steady = [n for n, who in enumerate(phones) if cast.role_of(who.id) == "steady"]
@@ -190,10 +193,13 @@ class _Run:
         """It is morning, whatever was before."""
         if self._feed is not None:
             await self._feed.begin()
-        self._stage.change_teams(functools.partial(cast.set_shifts, morning=True))
+        if self._is_ours:
+            self._stage.change_teams(functools.partial(cast.set_shifts, morning=True))
 
     def _going(self) -> list[Coroutine[Any, Any, None]]:
         """Those who go off duty, and the change of shifts."""
+        if not self._is_ours:
+            return []
         goes_s = GOES_AT * self._plan.over_s
         going = [self._go(agent, goes_s) for agent in self._agents if agent.role in ("leaves", "keeps")]
         return [*going, self._change_shifts(SHIFT_AT * self._plan.over_s)]
@@ -205,10 +211,9 @@ class _Run:
     async def _change_shifts(self, after_s: float) -> None:
         """Those of the early one have gone home by then; those of the late one hear from the hub that it begins."""
         await asyncio.sleep(after_s)
-        early = [agent for agent in self._agents if agent.role == "early"]
-        for agent in early:
-            agent.present = False
-        await asyncio.sleep(GOES_HOME_S if early else 0)
+        for agent in self._agents:
+            agent.present = agent.present and agent.role != "early"
+        await asyncio.sleep(GOES_HOME_S)
         self._stage.change_teams(functools.partial(cast.set_shifts, morning=False))
 
     def _writing(self) -> list[Coroutine[Any, Any, None]]:
@@ -259,7 +264,7 @@ class _Run:
             [agent.ledger for agent in self._agents],
             self._clock() - self._started,
             None if self._feed is None else self._feed.events,
-            cast.OVERFLOW,
+            cast.OVERFLOW if self._is_ours else {},
         )
 
     def _doubts(self, result: Result) -> list[str]:
