@@ -43,6 +43,19 @@ class Me(msgspec.Struct):
     leads: list[str]
 
 
+class QuickReply(msgspec.Struct):
+    """What an agent need not type: `/name` stands for the text."""
+
+    name: str
+    text: str
+
+
+class QuickReplies(msgspec.Struct):
+    """In the order of rules/replies.yaml."""
+
+    replies: list[QuickReply]
+
+
 class Duty(msgspec.Struct):
     """Whether an agent is on duty: only then the queue gives them conversations."""
 
@@ -71,6 +84,12 @@ class AgentController(Controller):
             if agent.id == caller.agent:
                 return Me(agent.id, agent.name, agent.display, list(agent.teams), sorted(filter(None, caller.leads)))
         raise problem(404, "rules/teams.yaml names you no more.", "not_found")
+
+    @get("/me/replies")
+    async def replies(self, request: Request[Any, Caller, Any], needs: NamedDependency[Needs]) -> QuickReplies:
+        """The quick replies of whoever asks: their teams', and everybody's."""
+        teams = next((agent.teams for agent in needs.teams().agents if agent.id == request.auth.agent), ())
+        return QuickReplies([QuickReply(name, text) for name, text in needs.replies(teams).items()])
 
     @post("/{name:str}/token")
     async def mint_token(self, name: FromPath[str], needs: NamedDependency[Needs]) -> AgentToken:

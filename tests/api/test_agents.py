@@ -58,3 +58,8 @@ async def test_duty_needs_a_yes_or_no() -> None:
     headers = {"authorization": f"Bearer {ADMIN}"}
     answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", headers=headers, json={"on": "maybe"})
     assert answer.status_code == 400
+
+
+async def test_an_agent_sees_the_quick_replies_of_their_teams() -> None:
+    answer = await World().ask("GET", "/api/v1/agents/me/replies", "agent")
+    assert answer.json() == {"replies": [{"name": "稍等", "text": "请稍等"}, {"name": "退款", "text": "三天到账"}]}
