@@ -19,6 +19,7 @@ const TEXTS = {
     phrasesTitle: "给顾客的话",
     phrasesNote: "点一下复制，粘贴到顾客页发送。",
     copied: "已复制，粘贴到顾客页", notCopied: "浏览器不让复制，请手动选择",
+    deskTitle: "客服网页", deskNote: "不用手机的客服在浏览器里接待。用户名和密码：",
     rulesTitle: "规则", rulesNote: "改这个文件夹里的文件，保存后一秒内生效：",
   },
   en: {
@@ -39,6 +40,7 @@ const TEXTS = {
     phrasesTitle: "For the visitor to say",
     phrasesNote: "Click to copy, then paste it into the visitor's page.",
     copied: "Copied: paste it into the visitor's page", notCopied: "The browser does not let us copy: select it by hand",
+    deskTitle: "The agents' page", deskNote: "is for agents without the app. Name and password:",
     rulesTitle: "Rules", rulesNote: "Change the files in this folder; a second after saving they are in force:",
   },
 };
@@ -152,6 +154,8 @@ function show() {
   byId("language").title = texts.otherTitle;
   byId("agent").title = texts.agent;
   byId("rules").textContent = scene.rules;
+  byId("desk").href = byId("desk").textContent = scene.desk.page;
+  byId("login").textContent = `${scene.desk.name} ${scene.desk.password}`;
   byId("agents").replaceChildren(...scene.agents.map((one) => choice(one.user, one.name, () => choose(one))));
   byId("channels").replaceChildren(
     ...scene.channels.map((one) => choice(one.name, said(one, "title"), () => chooseChannel(one))),
