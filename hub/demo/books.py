@@ -40,11 +40,13 @@ class Books:
         self.shown = {serial for page in self._pages for serial in page}
         """What any visitor saw."""
         self.in_doubt: set[str] = set()
-        """Answers of which a phone said that they may not have arrived."""
+        """Answers of which a phone, or else the log, said that they may not have arrived."""
         self._returned: set[str] = set()
         """Answers that their agents got back."""
         self._phones = [self._read(agent) for agent in agents]
         """Of each agent: the visitors' serials in the order in which they were shown."""
+        if routes is not None:
+            self.in_doubt |= routes.undelivered & self._typed.keys()
 
     def _read(self, agent: AgentLedger) -> list[str]:
         """Who is given a conversation again is shown again what nobody has answered: that is no repeat."""

@@ -27,6 +27,8 @@ class Route:
     team: str = ""
     waits: bool = False
     """Nobody has it, and it is not closed."""
+    answers: dict[int, list[str]] = field(default_factory=dict)
+    """The serials in each answer, by its seq."""
     answered_by: list[tuple[str, str]] = field(default_factory=list)
     """The serial of each answer, and who had the conversation when it was written down."""
 
@@ -41,6 +43,8 @@ class Routes:
         self.counts = dict.fromkeys(("transferred", "handed_over", "missed", "overflowed", "reopened", "closed"), 0)
         self.order: dict[str, int] = {}
         """Of each text of either side: its place in the log."""
+        self.undelivered: set[str] = set()
+        """Answers that went to a dead letter: where nobody has the conversation any more, no phone tells of it."""
         self._members = members
         for frame in frames:
             for serial in SERIAL.findall(frame.get("text", "")) if frame["kind"] in ("message", "answer") else ():
@@ -54,6 +58,9 @@ class Routes:
                 self.by_serial |= dict.fromkeys(SERIAL.findall(text), frame["c"])
             case "answer":
                 route.answered_by += [(serial, route.assignee) for serial in SERIAL.findall(text)]
+                route.answers[frame["seq"]] = SERIAL.findall(text)
+            case "undelivered":
+                self.undelivered.update(one for seq in frame.get("refs", ()) for one in route.answers.get(seq, ()))
             case "queued":
                 route.team, route.waits = frame.get("team", ""), True
             case "assigned":

@@ -71,7 +71,7 @@ def logged(c: str, team: str, agent: str, messages: list[Sent], *answers: tuple[
         {"c": c, "kind": "queued", "team": team},
         {"c": c, "kind": "assigned", "by": agent, "team": team, "no": 7},
         *({"c": c, "kind": "message", "text": one.text} for one in messages),
-        *({"c": c, "kind": "answer", "by": agent, "text": f"{text} {serial(n)}"} for text, n in answers),
+        *({"c": c, "seq": n, "kind": "answer", "by": agent, "text": f"{text} {serial(n)}"} for text, n in answers),
     ]
 
 
@@ -312,6 +312,13 @@ def test_an_answer_in_doubt_is_neither_lost_nor_hidden(shop: Shop) -> None:
     assert doubts(shop) == (1, 0, 0)
     assert judged(shop)[1] == []
     assert reasons(shop.agents) == {STOPPED: 1}
+
+
+def test_of_an_answer_in_doubt_that_no_phone_tells_of_the_log_does(shop: Shop) -> None:
+    del shop.visitors[1].shown[-1]
+    assert doubts(shop) == (0, 0, 1)
+    shop.log.append({"c": "c2", "kind": "undelivered", "refs": [104], "text": STOPPED})
+    assert doubts(shop) == (1, 0, 0)
 
 
 def test_what_was_folded_into_a_text_in_doubt_shares_its_fate(shop: Shop) -> None:

@@ -15,7 +15,7 @@ def assigned(by: str, team: str) -> Frame:
 
 
 def answer(n: int) -> Frame:
-    return frame("answer", text=f"{serial(n)} 您好")
+    return frame("answer", seq=n, text=f"{serial(n)} 您好")
 
 
 WAY = [
