@@ -41,7 +41,7 @@ def demo(
         With --script: repeats the random choices of an earlier run.
     url
         With --script: play at the hub that runs there, set up for the stand-in for WeCom (`make cluster` starts one).
-        Visitors write on its page only.
+        Visitors write on its page only. Its log is compared too where HUB_ADMIN_TOKEN is its admin token.
     port
         Of the page; the hub and the stand-in for WeCom take the next two, other stand-ins take free ones.
     folder
@@ -63,9 +63,10 @@ def _play(
     import random
     import tempfile
 
+    from hub.demo.cast import arrange
     from hub.demo.channels import names
     from hub.demo.sabotage import kind_of
-    from hub.demo.script import Plan, arrange, run
+    from hub.demo.script import Plan, run
     from hub.demo.stage import RunningHub, Stage
     from hub.errors import HubError
 

@@ -1,21 +1,19 @@
-"""The ledgers of the scripted demo: what robots sent, what robots saw, and whether the two agree.
+"""The ledgers of the scripted demo: what robots sent, and what robots saw.
 
-Nothing here is the hub's word. A visitor notes what they sent and which answers their page showed; an agent notes what
-their phone showed and what they typed. Every text is known by its serial (serials.py).
+A visitor notes what they sent and which answers their page showed; an agent notes what their phone or page showed, what
+they typed, and to whom they passed a conversation on. Every text is known by its serial (serials.py).
 """
 
-import itertools
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-from hub.demo.reading import Block, Reader, Undelivered
+from hub.demo.reading import Block, Found, Reader
 from hub.demo.serials import SERIAL
 
 Label = Literal["", "masked", "held", "blocked"]
 """What a person says should happen to a sentence; nothing, for most."""
+READ: tuple[Label, ...] = ("", "masked")
+"""The labels of what agents get to read."""
 
 
 @dataclass(frozen=True)
@@ -49,256 +47,47 @@ class VisitorLedger:
 class Typed:
     """An answer that an agent typed, known by its own serial. `to` is a visitor's serial in the block it answers.
 
-    `taken`: the platform could hand it to the hub. Of one that it could not, nobody knows whether it will arrive; the
-    agent has typed it again, with another serial.
+    `by_number` is None on a page. `taken`: the platform could hand it to the hub. Of one that it could not, nobody
+    knows whether it will arrive; the agent has typed it again, with another serial.
     """
 
     serial: str
     to: str
-    by_number: bool
+    by_number: bool | None
     taken: bool = True
+
+
+@dataclass(frozen=True)
+class Given:
+    """A conversation that an agent passed on: to a colleague or to a team, by their names in teams.yaml.
+
+    `display` is what people call them, `of` a visitor's serial in the conversation.
+    """
+
+    display: str
+    agent: str = ""
+    team: str = ""
+    of: str = ""
 
 
 @dataclass
 class AgentLedger:
-    """One agent's: their teams, the texts their phone showed in order, and what they typed in order."""
+    """One agent's: their teams, the texts their phone showed in order or what their page did, and what they typed.
+
+    `name` is what people call them.
+    """
 
     teams: frozenset[str]
     texts: list[str] = field(default_factory=list)
     typed: list[Typed] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
+    name: str = ""
 
-
-@dataclass(frozen=True)
-class Result:
-    """The last line of the scripted demo. `seconds` is the whole run's; `p50_ms`, `p99_ms` are from send to ack.
-
-    `channels`: visitors by channel. `in_doubt`: answers of which an agent's phone said that nobody knows whether they
-    arrived: their platform does not recognise a repeat, so they were not sent again. `arrived`: those of them that did.
-    """
-
-    visitors: int
-    channels: dict[str, int]
-    agents: int
-    sent: int
-    delivered: int
-    held: int
-    blocked: int
-    answered: int
-    lost: int
-    duplicated: int
-    reordered: int
-    misrouted: int
-    wrong_visitor: int
-    in_doubt: int
-    arrived: int
-    masked: int
-    p50_ms: float
-    p99_ms: float
-    seconds: float
-
-    @property
-    def zeros(self) -> dict[str, int]:
-        """The counters that must be zero."""
-        return {
-            "lost": self.lost,
-            "duplicated": self.duplicated,
-            "reordered": self.reordered,
-            "misrouted": self.misrouted,
-            "wrong_visitor": self.wrong_visitor,
-        }
-
-    def fields(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        return asdict(self)
-
-
-def compare(
-    visitors: Sequence[VisitorLedger], agents: Sequence[AgentLedger], seconds: float
-) -> tuple[Result, list[str]]:
-    """What the ledgers say together, and a sentence for each thing that does not fit; none: the run is good."""
-    books = _Books(visitors, agents)
-    sent = {one.serial: one for visitor in visitors for one in visitor.sent}
-    labels = Counter(one.label for one in sent.values())
-    changed = {serial for serial, text in books.received.items() if text != sent[serial].text}
-    acked = sum(len(visitor.acked) for visitor in visitors)
-    latencies = sorted(ms for visitor in visitors for ms in visitor.latencies_ms)
-    result = Result(
-        visitors=len(visitors),
-        channels=dict(Counter(visitor.channel for visitor in visitors)),
-        agents=len(agents),
-        sent=len(sent),
-        delivered=len(books.received),
-        held=labels["held"],
-        blocked=labels["blocked"],
-        answered=sum(books.is_answered(n) for n in range(len(visitors))),
-        lost=books.lost(),
-        duplicated=books.duplicated(),
-        reordered=books.reordered(),
-        misrouted=books.misrouted(),
-        wrong_visitor=books.wrong_visitor(),
-        in_doubt=len(books.in_doubt),
-        arrived=len(books.in_doubt & books.shown),
-        masked=len(changed),
-        p50_ms=round(percentile(latencies, 50), 1),
-        p99_ms=round(percentile(latencies, 99), 1),
-        seconds=round(seconds, 1),
-    )
-    masked = {one.serial for one in sent.values() if one.label == "masked"}
-    faults = [*_sums(result, acked, books.only_doubted()), *_masks(sent, changed, masked & books.received.keys())]
-    return result, faults + _halves(agents)
-
-
-def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of values in ascending order; 0.0 for none."""
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
-
-
-def reasons(agents: Sequence[AgentLedger]) -> Counter[str]:
-    """Why phones said that answers may not have arrived, and how often each."""
-    found = (one for agent in agents for text in agent.texts for one in Reader().read(text))
-    return Counter(one.because for one in found if isinstance(one, Undelivered))
-
-
-def _sums(result: Result, acked: int, only_doubted: int) -> list[str]:
-    faults = [f"{name} is {count} and must be 0" for name, count in result.zeros.items() if count]
-    if result.delivered + result.held + result.blocked != result.sent:
-        faults.append(
-            f"delivered {result.delivered} + held {result.held} + blocked {result.blocked} is not sent {result.sent}"
-        )
-    if result.answered + only_doubted != result.visitors:
-        faults.append(f"answered {result.answered} of {result.visitors} visitors")
-    if acked != result.sent:
-        faults.append(f"{acked} of {result.sent} sent texts were acknowledged")
-    return faults
-
-
-def _masks(sent: dict[str, Sent], changed: set[str], expected: set[str]) -> list[str]:
-    """A sentence for each text that was changed without the label, or has the label and came unchanged."""
-    unexpected = [f"was changed and should not be: {sent[serial].text}" for serial in sorted(changed - expected)]
-    return unexpected + [f"should be masked and was not: {sent[serial].text}" for serial in sorted(expected - changed)]
-
-
-def _halves(agents: Sequence[AgentLedger]) -> list[str]:
-    """Half of the answers go by number, half by the sticky choice; an odd one for each agent does no harm."""
-    typed = [one for agent in agents for one in agent.typed if one.taken]
-    by_number = sum(one.by_number for one in typed)
-    if abs(2 * by_number - len(typed)) <= len(agents):
-        return []
-    return [f"{by_number} of {len(typed)} answers were typed by number, which is not half"]
-
-
-class _Books:
-    """Both sides' ledgers, laid next to each other by serial."""
-
-    def __init__(self, visitors: Sequence[VisitorLedger], agents: Sequence[AgentLedger]) -> None:
-        self._visitors = visitors
-        self._agents = agents
-        self._place = {one.serial: (n, i) for n, visitor in enumerate(visitors) for i, one in enumerate(visitor.sent)}
-        """Of each visitor's text: whose it is, and their how-manieth."""
-        self._phones: list[list[str]] = []
-        """Of each agent: the visitors' serials in the order in which the phone showed them."""
-        self.received: dict[str, str] = {}
-        """The text under each serial, as the first phone showed it."""
-        self._repeated_parts = 0
-        self._meant_for = {one.serial: self._place[one.to][0] for agent in agents for one in agent.typed}
-        """Of each answer: for which visitor."""
-        self._pages = [[serial for text in visitor.shown for serial in SERIAL.findall(text)] for visitor in visitors]
-        self.shown = {serial for page in self._pages for serial in page}
-        """What any visitor saw."""
-        self.in_doubt: set[str] = set()
-        """Answers of which a phone said that they may not have arrived."""
-        for agent in agents:
-            self._phones.append(self._read(agent))
-
-    def _read(self, agent: AgentLedger) -> list[str]:
-        reader, serials = Reader(), []
-        for text in agent.texts:
-            for found in reader.read(text):
-                serial = serial_of(found) if isinstance(found, Block) else ""
-                if serial in self._place and isinstance(found, Block):
-                    serials.append(serial)
-                    self.received.setdefault(serial, found.text)
-                elif isinstance(found, Undelivered):
-                    self.in_doubt.update(self._undelivered(agent, found.quoted))
-        self._repeated_parts += reader.repeated_parts
-        return serials
-
-    def _undelivered(self, agent: AgentLedger, quoted: str) -> list[str]:
-        """The answers in a text that begins so: those that the visitor saw in it, if they saw it; else the one that it
-        quotes and, where there is more of it, what was typed next for the same visitor and not seen either.
-        """
-        named = SERIAL.search(quoted)
-        if named is None:
-            return []
-        first, visitor = named[0], self._meant_for.get(named[0])
-        for text in (text for page in self._visitors for text in page.shown if first in text):
-            return SERIAL.findall(text)
-        typed = [one.serial for one in agent.typed if one.taken and self._meant_for[one.serial] == visitor]
-        if first not in typed or not quoted.endswith("…"):
-            return [first]
-        return list(itertools.takewhile(lambda serial: serial not in self.shown, typed[typed.index(first) :]))
-
-    def is_answered(self, visitor: int) -> bool:
-        """Their page showed an answer that was meant for them."""
-        return any(self._meant_for.get(serial) == visitor for serial in self._pages[visitor])
-
-    def only_doubted(self) -> int:
-        """Visitors who have no answer, and of whose answers some are in doubt."""
-        doubted = {self._meant_for.get(serial) for serial in self.in_doubt}
-        return sum(n in doubted and not self.is_answered(n) for n in range(len(self._visitors)))
-
-    def lost(self) -> int:
-        """Texts that no phone showed though the column lets them through, or their own page; and taken answers.
-
-        An answer in doubt is not lost: the agent knows, and may write it again.
-        """
-        unseen = sum(
-            (one.label in ("", "masked") and one.serial not in self.received) or one.serial not in self.shown
-            for visitor in self._visitors
-            for one in visitor.sent
-        )
-        typed = (one for agent in self._agents for one in agent.typed if one.taken)
-        return unseen + sum(one.serial not in self.shown | self.in_doubt for one in typed)
-
-    def duplicated(self) -> int:
-        """How many times too often a phone or page showed a text."""
-        shown = (*self._phones, *self._pages)
-        return self._repeated_parts + sum(len(serials) - len(set(serials)) for serials in shown)
-
-    def reordered(self) -> int:
-        """Texts that were shown after one of the same sender which was sent later."""
-        order = dict(self._place)
-        for author, agent in enumerate(self._agents, start=len(self._visitors)):
-            order |= {one.serial: (author, n) for n, one in enumerate(agent.typed)}
-        return sum(
-            _late(order[serial] for serial in dict.fromkeys(shown) if serial in order)
-            for shown in (*self._phones, *self._pages)
-        )
-
-    def misrouted(self) -> int:
-        """Conversations that were shown to an agent who is not of the opener's team."""
-        return len(
-            {
-                self._place[serial][0]
-                for agent, phone in zip(self._agents, self._phones, strict=True)
-                for serial in phone
-                if self._visitors[self._place[serial][0]].team not in agent.teams
-            }
-        )
-
-    def wrong_visitor(self) -> int:
-        """Answers on a page of somebody for whom they were not meant."""
-        return sum(self._meant_for.get(serial, n) != n for n, page in enumerate(self._pages) for serial in set(page))
-
-
-def _late(shown: Iterable[tuple[int, int]]) -> int:
-    """How many of (sender, order) come after a greater order of the same sender."""
-    highest: dict[int, int] = {}
-    late = 0
-    for sender, order in shown:
-        late += order < highest.get(sender, -1)
-        highest[sender] = max(order, highest.get(sender, -1))
-    return late
+    def read(self) -> tuple[list[Found], int]:
+        """All that was shown, taken apart, and how many parts of long messages too many."""
+        reader = Reader()
+        return [*self.found, *(one for text in self.texts for one in reader.read(text))], reader.repeated_parts
 
 
 def serial_of(block: Block) -> str:

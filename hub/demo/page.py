@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 import yaml
 from litestar import Litestar, Response, get
@@ -26,6 +28,8 @@ FILES = {
     "/demo.js": ("demo.js", "text/javascript; charset=utf-8"),
 }
 ON_DUTY_TRIES = 5
+DESK = "xulin"
+"""The agent without a phone, for whoever tries the agents' page."""
 
 
 def show(folder: Path, port: int) -> None:
@@ -34,12 +38,16 @@ def show(folder: Path, port: int) -> None:
 
 
 def arrange(teams: dict[str, Any]) -> None:
-    """Let the default team's agent stand first and answer for all teams: whatever is said first reaches them."""
+    """Let the default team's agent stand first and answer for all teams: whatever is said first reaches them.
+
+    And one more for all teams, who has the hub's own page.
+    """
     default = yaml.safe_load((RULES / "routing.yaml").read_text(encoding="utf-8"))["default"]
     agents = teams["agents"]
     first = next(name for name, agent in agents.items() if default in agent["teams"])
     agents[first]["teams"] = list(teams["teams"])
-    teams["agents"] = {first: agents.pop(first), **agents}
+    desk = {"display": "徐琳", "teams": list(teams["teams"])}
+    teams["agents"] = {first: agents.pop(first), **agents, DESK: desk}
 
 
 async def _show(folder: Path, port: int) -> None:
@@ -65,10 +73,14 @@ async def _run(folder: Path, port: int, listener: socket.socket) -> None:
         for _ in range(ON_DUTY_TRIES):
             if await stage.stand_in.say(first.user, "text", "上班")[1]:
                 break
+        password = await _let_in(stage)
         server = _Server(
-            uvicorn.Config(build_app(stage), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+            uvicorn.Config(
+                build_app(stage, password), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+            )
         )
         print(f"both sides   http://{HOST}:{port}/", flush=True)
+        print(f"agents' page {_desk_page(stage)} (name {DESK}, password {password})", flush=True)
         print(f"rules        {stage.rules.resolve()} (save a file, and it is in force)", flush=True)
         print(f"log          {stage.log.resolve()}", flush=True)
         print("Ctrl-C stops everything", flush=True)
@@ -80,9 +92,29 @@ async def _run(folder: Path, port: int, listener: socket.socket) -> None:
             await serving
 
 
-def build_app(stage: Stage) -> Litestar:
-    """The page for a stage."""
-    scene = _scene(stage)
+async def _let_in(stage: Stage) -> str:
+    """A new password for the agent with the page. Raises HubError."""
+    password = secrets.token_urlsafe(9)
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.put(
+                f"{stage.url}/api/v1/agents/{DESK}/password",
+                json={"password": password},
+                headers={"authorization": f"Bearer {stage.admin_token}"},
+            )
+            answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise HubError(f"{stage.url}: no password for {DESK} ({error}); another --data folder begins anew") from None
+    return password
+
+
+def _desk_page(stage: Stage) -> str:
+    return f"{stage.url}/agent"
+
+
+def build_app(stage: Stage, password: str) -> Litestar:
+    """The page for a stage; `password` is that of the agent with the hub's own page."""
+    scene = _scene(stage) | {"desk": {"page": _desk_page(stage), "name": DESK, "password": password}}
     framed = " ".join([stage.stand_in.url, *(channel["page"] for channel in scene["channels"])])
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -120,7 +152,7 @@ def _scene(stage: Stage) -> dict[str, Any]:
         if channel.page(stage.url)
     ]
     agents = []
-    for agent in stage.agents:
+    for agent in (agent for agent in stage.agents if agent.user):
         teams, teams_en = zip(*(stage.team_names[team] for team in sorted(agent.teams)), strict=True)
         everything = len(teams) == len(stage.team_names)
         agents.append(

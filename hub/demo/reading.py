@@ -1,15 +1,15 @@
-"""What an agent reads on their phone: the texts of the app, taken apart into visitors' blocks and switches.
+"""What an agent reads on their phone: the texts of the app, taken apart into visitors' blocks and the hub's sentences.
 
 It knows only what a person sees, not how the hub made it.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 _HEAD = re.compile(r"【#(\d+)·(\d+) (?:(\d+)/(\d+) )?[^】\n]*】")
-_SWITCH = re.compile(r"→ #(\d+) ")
-_UNDELIVERED = re.compile(r"未送达 #(\d+)：(.*)")
 _QUOTED = re.compile(r"「(.*)」")
+_LEFT_NOTE = "留言："
 _CONTINUED = "│ "
 
 
@@ -38,7 +38,61 @@ class Undelivered:
     quoted: str = ""
 
 
-Found = Block | Switched | Undelivered
+@dataclass(frozen=True)
+class Began:
+    """`新会话 #12 …`: a conversation is the agent's from now on. `note`: what a colleague has left with it."""
+
+    no: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """`#12 … 已转给 …`: a conversation is the agent's no more."""
+
+    no: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`没有照办：#12 …`: what the agent wanted to give away, or to end, is theirs as before."""
+
+    no: int
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """`未发送：…`: the agent's own text has gone to nobody."""
+
+    because: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`发给谁？…`: it is not clear whom the agent's texts without a number are for."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """The agent is on duty from now on, or off."""
+
+    on: bool
+
+
+Found = Block | Switched | Undelivered | Began | Ended | Kept | GivenBack | Asked | Duty
+
+_SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Found]], ...] = (
+    (re.compile(r"→ #(\d+) .*"), lambda said: Switched(int(said[1]))),
+    (re.compile(r"未送达 #(\d+)：(.*)"), lambda said: Undelivered(int(said[1]), said[2])),
+    (re.compile(r"新会话 #(\d+) .*"), lambda said: Began(int(said[1]))),
+    (re.compile(r"#(\d+) .*(?:已结束|已转给.*|已退回排队|已转给别人)"), lambda said: Ended(int(said[1]))),
+    (re.compile(r"没有照办：#(\d+) .*|#(\d+) .*仍是你的会话"), lambda said: Kept(int(said[1] or said[2]))),
+    (re.compile(r"未发送：(.*)"), lambda said: GivenBack(said[1])),
+    (re.compile(r"发给谁？.*"), lambda _: Asked()),
+    (re.compile(r".*已([上下])班.*"), lambda said: Duty(on=said[1] == "上")),
+)
+"""What the hub says on a line of its own."""
 
 
 class Reader:
@@ -52,15 +106,12 @@ class Reader:
         """What the next text says, in order; a block in parts stands where its last part stands."""
         found: list[Found] = []
         for line in _lines(text):
-            last = found[-1] if found else None
             if head := _HEAD.match(line):
                 found += self._join(head, line[head.end() :])
-            elif switch := _SWITCH.match(line):
-                found.append(Switched(int(switch[1])))
-            elif note := _UNDELIVERED.fullmatch(line):
-                found.append(Undelivered(int(note[1]), note[2]))
-            elif isinstance(last, Undelivered) and (quoted := _QUOTED.fullmatch(line)):
-                found[-1] = replace(last, quoted=quoted[1])
+            elif found and (more := _continued(found[-1], line)):
+                found[-1] = more
+            elif said := _sentence(line):
+                found.append(said)
         return found
 
     def _join(self, head: re.Match[str], text: str) -> list[Block]:
@@ -74,6 +125,22 @@ class Reader:
             return []
         parts[part] = text
         return [Block(no, seq, "".join(parts[n] for n in sorted(parts)))] if len(parts) == count else []
+
+
+def _continued(last: Found, line: str) -> Found | None:
+    """What the line before said, with what this line adds to it; None where it is another sentence."""
+    match last:
+        case Undelivered(quoted="") if quoted := _QUOTED.fullmatch(line):
+            return replace(last, quoted=quoted[1])
+        case Began(note="") if line.startswith(_LEFT_NOTE):
+            return replace(last, note=line.removeprefix(_LEFT_NOTE))
+        case GivenBack(text=""):
+            return replace(last, text=line)
+    return None
+
+
+def _sentence(line: str) -> Found | None:
+    return next((make(said) for pattern, make in _SENTENCES if (said := pattern.fullmatch(line))), None)
 
 
 def _lines(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from hub.demo.ledgers import VisitorLedger, serial_of
-from hub.demo.reading import Block, Reader
+from hub.demo.reading import Began, Block, Reader
 from hub.demo.serials import SERIAL
 from hub.errors import HubError
 
@@ -38,29 +38,32 @@ def kind_of(name: str) -> Kind:
 
 
 class Sabotage:
-    """Stands between robots and what they see on phones and channels; without a kind it changes nothing."""
+    """Stands between robots and what they see on phones and channels; without a kind it changes nothing.
 
-    def __init__(self, kind: Kind | None, agents: int) -> None:
+    `phones`: numbers of those where it does its harm, and where a text may come to by mistake. `done`: it has.
+    """
+
+    def __init__(self, kind: Kind | None, phones: Sequence[int]) -> None:
         self.done = False
         self._kind = kind
-        self._agents = agents
+        self._phones = phones
         self._swapped: tuple[int, str] | None = None
         """A text that is held back until another one of the same visitor has passed, and whose it is."""
 
     def pass_on(self, agent: int, text: str) -> list[tuple[int, str]]:
         """What robots get to read, and which, when the phone of `agent` shows `text`."""
-        if self.done or not _numbers(text):
+        if self.done or agent not in self._phones or not _numbers(text):
             return [(agent, text)]
         match self._kind:
             case "drop":
                 self.done = True
                 return []
-            case "double":
+            case "double" if not _begins(text):
                 self.done = True
                 return [(agent, text)] * 2
             case "misroute":
                 self.done = True
-                return [((agent + 1) % self._agents, text)]
+                return [(self._phones[self._phones.index(agent) - 1], text)]
             case "swap":
                 return self._swap(agent, text)
         return [(agent, text)]
@@ -84,6 +87,7 @@ class Sabotage:
             here, next_ = ([one for one in visitors if one.channel == name] for name in (channel, channels[n - 1]))
             for victim in here:
                 if self._harm(victim.shown, _answers(victim), next_[-1].shown):
+                    self.done = True
                     break
 
     def _harm(self, shown: list[str], answers: list[int], elsewhere: list[str]) -> bool:
@@ -112,6 +116,11 @@ class Sabotage:
 def _numbers(text: str) -> set[int]:
     """The conversations of which a text shows whole messages with a serial."""
     return {found.no for found in Reader().read(text) if isinstance(found, Block) and serial_of(found)}
+
+
+def _begins(text: str) -> bool:
+    """Whether a conversation begins in it: then what it shows may have been shown before."""
+    return any(isinstance(found, Began) for found in Reader().read(text))
 
 
 def _answers(visitor: VisitorLedger) -> list[int]:

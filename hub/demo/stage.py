@@ -9,6 +9,7 @@ import importlib
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -70,11 +71,16 @@ class StandIn(Protocol):
 
 @dataclass(frozen=True)
 class DemoAgent:
-    """An agent of rules/teams.yaml with a phone: the platform's `user`, the `name` people read, their teams."""
+    """An agent of rules/teams.yaml: their `id` there, the `name` people read, their teams and shift.
 
+    `user` is who they are on the platform; empty: they have the hub's own page.
+    """
+
+    id: str
     user: str
     name: str
     teams: frozenset[str]
+    shift: str = ""
 
 
 class Stage:
@@ -114,7 +120,7 @@ class Stage:
 
     async def __aenter__(self) -> Self:
         self.agents = self._copy_rules()
-        members = {agent.user: agent.name for agent in self.agents}
+        members = {agent.user: agent.name for agent in self.agents if agent.user}
         sandbox = importlib.import_module(f"connectors.{AGENTS}.sandbox").SANDBOX
         async with contextlib.AsyncExitStack() as running:
             for channel in self.channels.values():
@@ -151,17 +157,32 @@ class Stage:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(self.rules, ignore_errors=True)
         shutil.copytree(RULES, self.rules)
-        file = self.rules / "teams.yaml"
-        teams = yaml.safe_load(file.read_text(encoding="utf-8"))
-        self._arrange(teams)
-        file.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        self.change_teams(self._arrange)
+        teams = yaml.safe_load((self.rules / "teams.yaml").read_text(encoding="utf-8"))
         named = teams["teams"].items()
         self.team_names = {name: (team["display"], team.get("display_en", name)) for name, team in named}
         return [
-            DemoAgent(agent["address"], agent["display"], frozenset(agent["teams"]))
-            for agent in teams["agents"].values()
-            if agent.get("channel") == AGENTS
+            DemoAgent(
+                name, agent.get("address", ""), agent["display"], frozenset(agent["teams"]), agent.get("shift", "")
+            )
+            for name, agent in teams["agents"].items()
+            if agent.get("channel") in (AGENTS, None)
         ]
+
+    def change_teams(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Edit the copy of rules/teams.yaml, as an admin would; the hub notices within a second."""
+        file = self.rules / "teams.yaml"
+        teams = yaml.safe_load(file.read_text(encoding="utf-8"))
+        change(teams)
+        fresh = file.with_suffix(".new")
+        fresh.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        fresh.replace(file)
+
+    @property
+    def admin_token(self) -> str:
+        """As the hub showed it at its first start; empty: it did not."""
+        found = re.findall(r"admin token, shown only this once: (\S+)", self.log.read_text(encoding="utf-8"))
+        return found[-1] if found else ""
 
     async def _start_hub(self) -> None:
         config = self.folder / "hub.yaml"
@@ -234,6 +255,11 @@ class RunningHub(Stage):
             raise HubError(
                 f"{self.url}: no hub takes messages there ({type(error).__name__}); start it first"
             ) from None
+
+    @property
+    def admin_token(self) -> str:
+        """As it stands in HUB_ADMIN_TOKEN; empty: its log is not read."""
+        return os.environ.get("HUB_ADMIN_TOKEN", "")
 
     async def _stop_hub(self) -> None:
         """It is not ours."""

@@ -1,20 +1,42 @@
-"""The scripted demo's visitors: each writes an opener and small talk on their channel, and half lose their line."""
+"""The scripted demo's visitors: an opener, small talk, a farewell; half of them lose their line, some come back."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from hub.demo.channels import Break, Client
 from hub.demo.ledgers import Sent, VisitorLedger
 from hub.demo.sentences import Opener
 
+FAREWELL = "没有别的问题了，再见"
+"""Who reads this ends the conversation."""
+GOODBYE = "不客气，再见"
+"""The answer to it."""
+BACK_AFTER_S, BACK_AT_LAST_S = 6.0, 30.0
+"""Who comes back does so this long after the answer to their farewell, or after the farewell, if there is none."""
+LOOK_S = 0.2
+
 
 class Visitor:
-    """One visitor of `channel`; `ledger` is kept by `note`."""
+    """One visitor of `channel`; `ledger` is kept by `note`.
+
+    They say the opener, then `talk`, then farewell. Who `comes_back` says farewell in the middle too, and that next.
+    """
 
     def __init__(
-        self, channel: str, client: Client, opener: Opener, talk: Sequence[str], serials: Sequence[str]
+        self,
+        channel: str,
+        client: Client,
+        opener: Opener,
+        talk: Sequence[str],
+        serials: Sequence[str],
+        comes_back: Opener | None = None,
     ) -> None:
-        texts = zip(serials, (opener.text, *talk), strict=True)
+        said = [opener.text, *talk, FAREWELL]
+        self._back_after = len(said) // 2 - 1 if comes_back else -1
+        if comes_back:
+            said[self._back_after : self._back_after + 2] = FAREWELL, comes_back.text
+        texts = zip(serials, said, strict=True)
         self.plan = [
             Sent(serial, f"{text} {serial}", "" if n else opener.label) for n, (serial, text) in enumerate(texts)
         ]
@@ -29,7 +51,7 @@ class Visitor:
     async def write(self, starts_s: float, step_s: float, broken: Break, spoken: Callable[[], None]) -> None:
         """Write all texts, `step_s` apart, the first after `starts_s`; `spoken` is called after each.
 
-        The line breaks right after the middle one was handed to it.
+        The line breaks right after the middle one was handed to it. Between farewell and coming back time passes.
         """
         clock = asyncio.get_running_loop().time
         first = clock() + starts_s
@@ -44,8 +66,21 @@ class Visitor:
                 breaking = asyncio.create_task(self.client.lose_line(broken))
                 await asyncio.sleep(0)
             spoken()
+            if n == self._back_after:
+                since = clock()
+                await self._be_away()
+                first += clock() - since
         if breaking:
             await breaking
+
+    async def _be_away(self) -> None:
+        """Until a while after an answer to the farewell, which is the first that has come since."""
+        known = len(self.client.answers())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BACK_AT_LAST_S):
+                while not any(GOODBYE in text for text in self.client.answers()[known:]):
+                    await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(BACK_AFTER_S)
 
     def note(self) -> None:
         """Bring the ledger to what the visitor knows now."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import async_playwright
 
@@ -76,6 +77,12 @@ async def test_a_person_talks_to_themselves(demo: str) -> None:
         await agent.get_by_text("李雷 的手机").wait_for()
         await page.get_by_role("button", name="English").click()
         await page.get_by_text("For the visitor to say").wait_for()
+        name, password = (await page.locator("#login").inner_text()).split()
+        async with httpx.AsyncClient(trust_env=False) as http:
+            desk = str(await page.locator("#desk").get_attribute("href"))
+            assert (await http.get(desk)).status_code == 200
+            login = desk.replace("/agent", "/api/v1/agents/login")
+            assert (await http.post(login, json={"name": name, "password": password})).status_code == 200
         for width in (320, 390, 800):
             await page.set_viewport_size({"width": width, "height": 800})
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger, compare
+from hub.demo.comparison import compare
+from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger
 from hub.demo.sabotage import COUNTERS, Kind, Sabotage, kind_of
 from hub.demo.serials import serial
 from hub.errors import HubError
@@ -13,7 +14,8 @@ FIRST, OTHER, SECOND = (
     f"【#13·2 李四】你好 {serial(2)}",
     f"【#12·3 张三】？ {serial(3)}",
 )
-SHOWN = [NOTE, FIRST, OTHER, SECOND]
+SHOWN = [f"{NOTE}\n{FIRST}", OTHER, SECOND]
+BEGUN = SHOWN[0]
 UNHARMED = [(0, text) for text in SHOWN]
 
 
@@ -22,28 +24,31 @@ UNHARMED = [(0, text) for text in SHOWN]
     [
         (None, UNHARMED),
         ("cross", UNHARMED),
-        ("drop", [(0, NOTE), (0, OTHER), (0, SECOND)]),
-        ("double", [(0, NOTE), (0, FIRST), (0, FIRST), (0, OTHER), (0, SECOND)]),
-        ("misroute", [(0, NOTE), (1, FIRST), (0, OTHER), (0, SECOND)]),
-        ("swap", [(0, NOTE), (0, OTHER), (0, SECOND), (0, FIRST)]),
+        ("drop", [(0, OTHER), (0, SECOND)]),
+        ("double", [(0, BEGUN), (0, OTHER), (0, OTHER), (0, SECOND)]),
+        ("misroute", [(3, BEGUN), (0, OTHER), (0, SECOND)]),
+        ("swap", [(0, OTHER), (0, SECOND), (0, BEGUN)]),
     ],
 )
 def test_what_robots_get_to_read(kind: str | None, read: list[tuple[int, str]]) -> None:
-    sabotage = Sabotage(kind_of(kind) if kind else None, agents=5)
+    """What is shown when a conversation begins may have been shown before: twice is no harm."""
+    sabotage = Sabotage(kind_of(kind) if kind else None, [0, 2, 3])
     assert [passed for text in SHOWN for passed in sabotage.pass_on(0, text)] == read
+    assert sabotage.done == (kind not in (None, "cross"))
 
 
-def test_the_last_agents_text_goes_to_the_first() -> None:
-    assert Sabotage("misroute", agents=5).pass_on(4, FIRST) == [(0, FIRST)]
+def test_where_agents_do_not_stay_nothing_is_harmed() -> None:
+    sabotage = Sabotage("drop", [0, 2])
+    assert [passed for text in SHOWN for passed in sabotage.pass_on(1, text)] == [(1, text) for text in SHOWN]
 
 
 def test_a_robot_that_crosses_aims_at_another_once() -> None:
-    sabotage = Sabotage("cross", agents=5)
+    sabotage = Sabotage("cross", [0])
     assert [sabotage.aim(12, []), sabotage.aim(12, [13, 14]), sabotage.aim(12, [13])] == [12, 13, 12]
 
 
 def test_an_honest_robot_hits_what_it_aims_at() -> None:
-    assert Sabotage(None, agents=5).aim(12, [13]) == 12
+    assert Sabotage(None, [0]).aim(12, [13]) == 12
 
 
 def test_an_unknown_kind_is_named() -> None:
@@ -74,7 +79,7 @@ def play() -> tuple[list[VisitorLedger], list[AgentLedger]]:
 def test_what_visitors_see_is_harmed_once_on_each_channel_and_moves_that_counter_only(kind: Kind) -> None:
     visitors, agents = play()
     assert compare(visitors, agents, 1)[1] == []
-    Sabotage(kind, agents=1).show(visitors)
+    Sabotage(kind, [0]).show(visitors)
     result, _ = compare(visitors, agents, 1)
     assert result.zeros == dict.fromkeys(result.zeros, 0) | {COUNTERS[kind]: len(CHANNELS)}
 
@@ -82,11 +87,11 @@ def test_what_visitors_see_is_harmed_once_on_each_channel_and_moves_that_counter
 @pytest.mark.parametrize("kind", [None, *(kind for kind in COUNTERS if kind not in ON_CHANNELS)])
 def test_other_kinds_let_visitors_see_what_there_is(kind: Kind | None) -> None:
     visitors, _ = play()
-    Sabotage(kind, agents=1).show(visitors)
+    Sabotage(kind, [0]).show(visitors)
     assert visitors == play()[0]
 
 
 def test_the_last_visitor_of_the_channel_before_sees_the_stray_answer() -> None:
     visitors, _ = play()
-    Sabotage("stray-answer", agents=1).show(visitors)
+    Sabotage("stray-answer", [0]).show(visitors)
     assert [visitor.shown[-1] for visitor in visitors[1::2]] == [f"{serial(n)} 您好" for n in (21, 41, 61, 1)]

@@ -54,10 +54,13 @@ def numbers(page: str) -> set[str]:
 
 
 def hub_command(line: str) -> tuple[str, list[str]]:
-    """The command that a line types, such as `hub rules check`, and its options."""
+    """The command that a line types, such as `hub rules check`, and what stands behind it."""
     words = shlex.split(line)
     options = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
-    return " ".join(["hub", *words[1:options]]), words[options:]
+    named = [" ".join(["hub", *words[1:end]]) for end in range(2, options + 1)]
+    known = [n for n, name in enumerate(named, start=2) if name in HUB]
+    end = known[-1] if known else options
+    return " ".join(["hub", *words[1:end]]), words[end:]
 
 
 def test_a_readme_shows_commands() -> None:

@@ -10,7 +10,8 @@ const TEXTS = {
       `${name}已经上班，其他客服还没有。先以顾客身份写一句，消息会到${name}的手机上`,
       "在客服手机上直接回复；有几个会话时写 `" + number + " 您好`",
       "单写 `" + number + "` 就切换到这个会话，之后不用写号",
-      "`列表` 看自己的会话，`结束` 结束当前会话，`转接 @李雷` 交给同事",
+      "`列表` 看自己的会话，`转接 @李雷 请跟进` 连同留言交给同事，`备注 要发票` 只给同事看，`结束` 结束当前会话",
+      "结束之后写 `下班`，再以顾客身份写一句：顾客看到要等；`排队` 看谁在等，`下一位` 接过来",
       "左边换成邮件，写一封信：客服还是在手机上回复，回信到同一个邮箱",
       "换一位客服，写 `上班`，再从顾客页问他负责的事",
       "重新加载顾客页，或把网断开再连上：什么都不会丢",
@@ -18,6 +19,7 @@ const TEXTS = {
     phrasesTitle: "给顾客的话",
     phrasesNote: "点一下复制，粘贴到顾客页发送。",
     copied: "已复制，粘贴到顾客页", notCopied: "浏览器不让复制，请手动选择",
+    deskTitle: "客服网页", deskNote: "不用手机的客服在浏览器里接待。用户名和密码：",
     rulesTitle: "规则", rulesNote: "改这个文件夹里的文件，保存后一秒内生效：",
   },
   en: {
@@ -29,7 +31,8 @@ const TEXTS = {
       `${name} is on duty, the others are not yet. Write as the visitor first: it arrives on ${name}'s phone`,
       "Answer on the agent's phone; with several conversations write `" + number + " hello`",
       "`" + number + "` alone switches to that conversation; after that no number is needed",
-      "`列表` lists your conversations, `结束` ends the present one, `转接 @李雷` gives it to a colleague",
+      "`列表` lists your conversations, `转接 @李雷 请跟进` gives one to a colleague with a note, `备注 要发票` is for colleagues only, `结束` ends the present one",
+      "After that write `下班` (off duty), then something as the visitor: they are told to wait; `排队` shows who waits, `下一位` takes the next",
       "Choose Mail on the left and write one: the agent answers on the phone as before, and the mailbox gets the answer",
       "Choose another agent, write `上班` (on duty), and ask as the visitor for what they do",
       "Reload the visitor's page, or break the network: nothing gets lost",
@@ -37,6 +40,7 @@ const TEXTS = {
     phrasesTitle: "For the visitor to say",
     phrasesNote: "Click to copy, then paste it into the visitor's page.",
     copied: "Copied: paste it into the visitor's page", notCopied: "The browser does not let us copy: select it by hand",
+    deskTitle: "The agents' page", deskNote: "is for agents without the app. Name and password:",
     rulesTitle: "Rules", rulesNote: "Change the files in this folder; a second after saving they are in force:",
   },
 };
@@ -150,6 +154,8 @@ function show() {
   byId("language").title = texts.otherTitle;
   byId("agent").title = texts.agent;
   byId("rules").textContent = scene.rules;
+  byId("desk").href = byId("desk").textContent = scene.desk.page;
+  byId("login").textContent = `${scene.desk.name} ${scene.desk.password}`;
   byId("agents").replaceChildren(...scene.agents.map((one) => choice(one.user, one.name, () => choose(one))));
   byId("channels").replaceChildren(
     ...scene.channels.map((one) => choice(one.name, said(one, "title"), () => chooseChannel(one))),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from hub.demo.ledgers import AgentLedger, Sent, Typed, VisitorLedger, compare, percentile, reasons
+from hub.demo.comparison import compare, percentile, reasons
+from hub.demo.ledgers import AgentLedger, Given, Sent, Typed, VisitorLedger
+from hub.demo.routes import Frame
 from hub.demo.serials import serial
 
 ZEROS = {"lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0}
@@ -26,6 +28,7 @@ class Shop:
 
     visitors: list[VisitorLedger]
     agents: list[AgentLedger]
+    log: list[Frame]
 
 
 @pytest.fixture
@@ -46,18 +49,34 @@ def shop() -> Shop:
             frozenset({"billing"}),
             ["新会话 #7 顾客（财务）\n" + block(7, 2, first[0]), folded],
             [Typed(serial(101), serial(1), by_number=True), Typed(serial(102), serial(3), by_number=False)],
+            name="陈静",
         ),
         AgentLedger(
             frozenset({"presale"}),
             [block(8, 2, starred), "【#8·4 顾客】[待审核]"],
             [Typed(serial(103), serial(4), by_number=False), Typed(serial(104), serial(4), by_number=True)],
+            name="王芳",
         ),
     ]
-    return Shop(visitors, agents)
+    log = [
+        *logged("c1", "billing", "陈静", first, ("您好", 101), ("已退", 102)),
+        *logged("c2", "presale", "王芳", [starred], ("您好", 103), ("好的", 104)),
+    ]
+    return Shop(visitors, agents, log)
+
+
+def logged(c: str, team: str, agent: str, messages: list[Sent], *answers: tuple[str, int]) -> list[Frame]:
+    """A conversation as the log has it: assigned, then all messages, then all answers."""
+    return [
+        {"c": c, "kind": "queued", "team": team},
+        {"c": c, "kind": "assigned", "by": agent, "team": team, "no": 7},
+        *({"c": c, "kind": "message", "text": one.text} for one in messages),
+        *({"c": c, "seq": n, "kind": "answer", "by": agent, "text": f"{text} {serial(n)}"} for text, n in answers),
+    ]
 
 
 def judged(shop: Shop) -> tuple[dict[str, Any], list[str]]:
-    result, faults = compare(shop.visitors, shop.agents, seconds=12.34)
+    result, faults = compare(shop.visitors, shop.agents, 12.34, shop.log, {"presale": "general"})
     return result.fields(), faults
 
 
@@ -65,9 +84,11 @@ def test_a_run_without_a_fault(shop: Shop) -> None:
     assert judged(shop) == (
         {
             "visitors": 2, "channels": {"h5": 1, "email": 1}, "agents": 2,
-            "sent": 6, "delivered": 4, "held": 1, "blocked": 1, "answered": 2,
+            "sent": 6, "delivered": 4, "held": 1, "blocked": 1, "answered": 2, "overlooked": 0,
             "lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0,
-            "in_doubt": 0, "arrived": 0, "masked": 1, "p50_ms": 2.0, "p99_ms": 3.0, "seconds": 12.3,
+            "in_doubt": 0, "arrived": 0, "masked": 1,
+            "transferred": 0, "handed_over": 0, "missed": 0, "overflowed": 0, "reopened": 0, "closed": 0,
+            "p50_ms": 2.0, "p99_ms": 3.0, "seconds": 12.3,
         },
         [],
     )  # fmt: skip
@@ -116,6 +137,27 @@ def show_it_to_the_other_team(shop: Shop) -> None:
     shop.agents[1].texts.append(shop.agents[0].texts.pop())
 
 
+def answer_what_is_a_colleagues(shop: Shop) -> None:
+    """The log has the answer behind the assignment to somebody else."""
+    shop.log.insert(-1, {"c": "c2", "kind": "assigned", "by": "陈静", "team": "presale"})
+
+
+def show_it_to_a_colleague_who_did_not_get_it(shop: Shop) -> None:
+    texts = ["新会话 #7 顾客（财务）\n" + block(7, 2, shop.visitors[0].sent[0])]
+    shop.agents.append(AgentLedger(frozenset({"billing"}), texts, name="吴平"))
+
+
+def give_it_to_a_team_that_is_not_theirs(shop: Shop) -> None:
+    give_it_to(shop, AgentLedger(frozenset({"logistics"}), name="韩梅梅"))
+
+
+def give_it_to(shop: Shop, agent: AgentLedger) -> None:
+    """The second conversation, with its messages, after what there was."""
+    agent.texts.append("新会话 #8 顾客（售前）\n" + shop.agents[1].texts[0])
+    shop.agents.append(agent)
+    shop.log.append({"c": "c2", "kind": "assigned", "by": agent.name, "team": "presale"})
+
+
 def answer_the_other_visitor(shop: Shop) -> None:
     shop.visitors[1].shown.insert(0, shop.visitors[0].shown.pop())
 
@@ -133,6 +175,9 @@ def answer_the_other_visitor(shop: Shop) -> None:
         (swap_blocks, "reordered"),
         (swap_answers, "reordered"),
         (show_it_to_the_other_team, "misrouted"),
+        (answer_what_is_a_colleagues, "misrouted"),
+        (show_it_to_a_colleague_who_did_not_get_it, "misrouted"),
+        (give_it_to_a_team_that_is_not_theirs, "misrouted"),
         (answer_the_other_visitor, "wrong_visitor"),
     ],
 )
@@ -141,6 +186,57 @@ def test_a_fault_moves_its_own_counter_and_no_other(shop: Shop, harm: Callable[[
     fields, faults = judged(shop)
     assert {name: fields[name] for name in ZEROS} == ZEROS | {counter: 1}
     assert f"{counter} is 1 and must be 0" in faults
+
+
+def pass_it_on(shop: Shop, given: Given) -> None:
+    shop.agents[1].given.append(given)
+    shop.log.append({"c": "c2", "kind": "transferred", "by": "a1-wangfang"})
+
+
+@pytest.mark.parametrize(
+    "given", [Given("物流查询", team="logistics", of=serial(4)), Given("韩梅梅", agent="hanmeimei", of=serial(4))]
+)
+def test_whoever_a_colleague_has_passed_it_on_to_may_have_it(shop: Shop, given: Given) -> None:
+    pass_it_on(shop, given)
+    give_it_to(shop, AgentLedger(frozenset({"logistics"}), name="韩梅梅"))
+    fields, faults = judged(shop)
+    assert (faults, fields["transferred"]) == ([], 1)
+
+
+def test_the_other_team_may_have_what_overflows_into_it(shop: Shop) -> None:
+    give_it_to(shop, AgentLedger(frozenset({"general"}), name="赵敏"))
+    fields, faults = judged(shop)
+    assert (faults, fields["overflowed"]) == ([], 1)
+
+
+def test_who_gets_a_conversation_again_is_shown_again_what_nobody_has_answered(shop: Shop) -> None:
+    shop.agents[1].texts.append("新会话 #8 顾客（售前）\n" + shop.agents[1].texts[0])
+    assert judged(shop)[1] == []
+
+
+def test_an_answer_that_came_back_to_its_agent_need_not_arrive(shop: Shop) -> None:
+    shop.agents[0].typed.append(Typed(serial(105), serial(3), by_number=True))
+    assert judged(shop)[0]["lost"] == 1
+    shop.agents[0].texts.append(f"未发送：#7 the conversation is with 吴平，现由 吴平 负责\n{serial(105)} 已退")
+    assert judged(shop)[1] == []
+
+
+def test_an_answer_that_was_written_before_the_last_message_was_read_is_counted_apart(shop: Shop) -> None:
+    shop.agents[0].typed[1] = Typed(serial(102), serial(1), by_number=False)
+    fields, faults = judged(shop)
+    assert (fields["answered"], fields["overlooked"], faults) == (2, 1, [])
+    shop.log.append(shop.log.pop(next(n for n, one in enumerate(shop.log) if serial(3) in one.get("text", ""))))
+    assert judged(shop)[1] == ["answered 1 of 2 visitors"]
+
+
+def leave_it_in_the_line(shop: Shop) -> str:
+    shop.log.append({"c": "c1", "kind": "returned", "by": "a1-chenjing", "text": "not accepted within 12 s"})
+    return "1 conversations are neither with somebody nor closed"
+
+
+def keep_it_out_of_the_log(shop: Shop) -> str:
+    del shop.log[-1]
+    return "1 texts that people saw are not in the log"
 
 
 def hold_what_nobody_labelled(shop: Shop) -> str:
@@ -178,8 +274,8 @@ def type_numbers_only(shop: Shop) -> str:
 @pytest.mark.parametrize(
     "harm",
     [
-        hold_what_nobody_labelled, answer_nobody, acknowledge_too_little, mask_nothing, mask_too_much,
-        type_numbers_only,
+        leave_it_in_the_line, keep_it_out_of_the_log, hold_what_nobody_labelled, answer_nobody,
+        acknowledge_too_little, mask_nothing, mask_too_much, type_numbers_only,
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said(shop: Shop, harm: Callable[[Shop], str]) -> None:
@@ -216,6 +312,13 @@ def test_an_answer_in_doubt_is_neither_lost_nor_hidden(shop: Shop) -> None:
     assert doubts(shop) == (1, 0, 0)
     assert judged(shop)[1] == []
     assert reasons(shop.agents) == {STOPPED: 1}
+
+
+def test_of_an_answer_in_doubt_that_no_phone_tells_of_the_log_does(shop: Shop) -> None:
+    del shop.visitors[1].shown[-1]
+    assert doubts(shop) == (0, 0, 1)
+    shop.log.append({"c": "c2", "kind": "undelivered", "refs": [104], "text": STOPPED})
+    assert doubts(shop) == (1, 0, 0)
 
 
 def test_what_was_folded_into_a_text_in_doubt_shares_its_fate(shop: Shop) -> None:

@@ -1,0 +1,141 @@
+"""What the demo's agents work with: a phone with the platform's app (here), or the hub's own page (desk.py)."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+from dataclasses import dataclass
+
+from hub.demo.ledgers import Given
+from hub.demo.reading import Began, Ended, Found, GivenBack, Kept, Reader, Switched
+from hub.demo.sabotage import Sabotage
+from hub.demo.stage import StandIn
+
+SWITCH_S = 15.0
+"""So long an agent waits to read `→ #12`; then they type `#12` again."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer that was sent. `taken`: the hub has it, as far as the agent can know; `by_number`: typed with one."""
+
+    taken: bool
+    by_number: bool | None = None
+    """None: not on a phone."""
+
+
+class Line(abc.ABC):
+    """One agent's way to the hub, with its own words for the same few deeds. Each says whether the hub has taken it."""
+
+    @abc.abstractmethod
+    async def set_duty(self, *, on: bool) -> bool:
+        """Begin work, or end it."""
+
+    @abc.abstractmethod
+    async def answer(self, no: int, text: str) -> Said:
+        """Answer the visitor of conversation `no`."""
+
+    @abc.abstractmethod
+    async def close(self, no: int, because: str) -> bool:
+        """End it, with the reason."""
+
+    @abc.abstractmethod
+    async def transfer(self, no: int, to: Given, note: str) -> bool:
+        """Give it to a colleague or a team, with a note for them."""
+
+    @abc.abstractmethod
+    async def hold(self, no: int) -> bool:
+        """Wait for somebody else: nobody is to be reminded of it until the visitor writes."""
+
+
+class Phone(Line):
+    """The app's chat. Half of the answers are typed with the number, half without, by the sticky choice."""
+
+    def __init__(self, user: str, stand_in: StandIn, sabotage: Sabotage) -> None:
+        self.user = user
+        self._stand_in = stand_in
+        self._sabotage = sabotage
+        self._reader = Reader()
+        self._taken = 0
+        self._open: dict[int, None] = {}
+        self._aimed = self._switched = 0
+        """The number that the agent last typed, and the one that the phone last showed as chosen."""
+        self._news = asyncio.Event()
+
+    def read(self, text: str) -> list[Found]:
+        """What a text on the phone says."""
+        said = self._reader.read(text)
+        for found in said:
+            match found:
+                case Switched(no=no):
+                    self._switched = no
+                case Began(no=no) | Kept(no=no):
+                    self._open[no] = None
+                case Ended(no=no):
+                    self._gone(no)
+                case GivenBack():
+                    self._forget_choice()
+        self._news.set()
+        return said
+
+    async def set_duty(self, *, on: bool) -> bool:
+        return await self._type("上班" if on else "下班")
+
+    async def keep(self) -> bool:
+        """Go on with what is open after 下班."""
+        return await self._type("保留")
+
+    async def cancel(self) -> bool:
+        """Have the texts back of which the phone asks whom they are for."""
+        self._forget_choice()
+        return await self._type("取消")
+
+    async def answer(self, no: int, text: str) -> Said:
+        by_number = self._taken % 2 == 0 or no not in self._open
+        if by_number:
+            self._aimed = self._sabotage.aim(no, [number for number in self._open if number != no])
+            taken = await self._type(f"#{self._aimed} {text}")
+        else:
+            taken = await self._choose(no) and await self._type(text)
+        self._taken += taken
+        return Said(taken, by_number)
+
+    async def close(self, no: int, because: str) -> bool:
+        self._gone(no)
+        return await self._type(f"结束 #{no} {because}")
+
+    async def transfer(self, no: int, to: Given, note: str) -> bool:
+        self._gone(no)
+        return await self._type(f"转接 #{no} @{to.display} {note}")
+
+    async def hold(self, no: int) -> bool:
+        return await self._type(f"挂起 #{no}")
+
+    async def _choose(self, no: int) -> bool:
+        """Type `#12` until the phone shows that texts without a number go there; False: it is not theirs any more."""
+        while not self._aimed == self._switched == no:
+            if no not in self._open:
+                return False
+            if await self._type(f"#{no}"):
+                self._aimed = no
+                await self._read_switch(no)
+        return True
+
+    async def _read_switch(self, no: int) -> None:
+        try:
+            async with asyncio.timeout(SWITCH_S):
+                while self._switched != no and no in self._open:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return
+
+    def _gone(self, no: int) -> None:
+        self._open.pop(no, None)
+        self._forget_choice()
+
+    def _forget_choice(self) -> None:
+        self._aimed = self._switched = 0
+
+    async def _type(self, text: str) -> bool:
+        return await self._stand_in.say(self.user, "text", text)[1]
