@@ -111,7 +111,7 @@ export class Composer {
       await store(this.client);
       this.onSent();
     } catch (error) {
-      this.problem = error instanceof Full ? this.texts.full(sizeOf(MAX_WAITING_BYTES)) : otherwise;
+      this.problem = error instanceof Full ? this.texts.tooManyFiles(sizeOf(MAX_WAITING_BYTES)) : otherwise;
     }
     this.onChange();
     return !this.problem;

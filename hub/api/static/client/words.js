@@ -25,7 +25,7 @@ const zh = {
   closePicture: "关闭图片",
   withdraw: (name) => `取消上传 ${name}`,
   uploading: (name) => `正在上传 ${name}`,
-  full: (limit) => `待发文件合计最多 ${limit}，请分批发送`,
+  tooManyFiles: (limit) => `待发文件合计最多 ${limit}，请分批发送`,
   unreadable: "读不到这个文件，请再选一次",
   refusals: {
     too_big: "文件太大：请压缩或剪短后再发",
@@ -70,7 +70,7 @@ const en = {
   closePicture: "Close the picture",
   withdraw: (name) => `Cancel ${name}`,
   uploading: (name) => `Uploading ${name}`,
-  full: (limit) => `At most ${limit} of files can wait: please send fewer`,
+  tooManyFiles: (limit) => `At most ${limit} of files can wait: please send fewer`,
   unreadable: "The file could not be read. Please choose it again",
   refusals: {
     too_big: "This file is too big: please compress or shorten it",
