@@ -156,11 +156,11 @@ def _with_consequences(
 
 
 def _joined(state: Conversation, profile: Profile, judged: Judgement) -> e.QueueJoined:
-    """They wait for an agent: of the team that a rule has chosen, else of the default one."""
+    """They wait for an agent: of the team that a rule has chosen, else of the one they had, else of the default one."""
     channel, language, name = serving.visitor(state.profile or profile)
     because = ", ".join(judged.because) if judged.team is not None or judged.priority else ""
     return e.QueueJoined(
-        judged.team or "", judged.priority, judged.team is not None, because=because, channel=channel,
+        judged.team or state.team, judged.priority, judged.team is not None, because=because, channel=channel,
         language=language, name=name, last=state.last, last_ms=state.last_ms,
     )  # fmt: skip
 
@@ -298,8 +298,9 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
 
 
 def _with_told(state: Conversation, event: AnyEvent) -> AnyEvent:
-    """A failure with the agent whose phone tells of it, unless nobody wrote what was lost."""
+    """A failure with the agent whose phone tells of it, who has it or had it last, unless nobody wrote what was lost."""
     failed = isinstance(event, e.AttemptRefused) or (isinstance(event, e.ReceiptHad) and event.kind == "failed")
-    if not failed or not state.phone or state.stage != "served" or outbox.is_automatic(state.outbox, event):
+    if not failed or outbox.is_automatic(state.outbox, event):
         return event
-    return msgspec.structs.replace(event, agent=state.agent, no=state.no)
+    agent = state.last if state.stage == "closed" else state.agent if state.phone else ""
+    return msgspec.structs.replace(event, agent=agent, no=state.no) if agent else event

@@ -146,7 +146,11 @@ def test_a_message_after_closing_reopens_and_queues_again(thread: Thread) -> Non
         (QUEUE_ID, c.Leave(ID)),
         ("a3-wang", c.StopServing(ID, 12, "closed", "a3-wang")),
     ]
-    assert kinds(thread.post("t1", 2, "还有问题")) == ["Reopened", "MessagePosted", "QueueJoined"]
+    again = thread.post("t1", 2, "还有问题")
+    assert kinds(again) == ["Reopened", "MessagePosted", "QueueJoined"]
+    joined = again[-1]
+    assert isinstance(joined, e.QueueJoined)
+    assert (joined.team, joined.chosen, joined.last) == ("sales", False, "a3-wang")  # else who they know is not in it
 
 
 def test_assigning_hands_over_all_that_nobody_answered(thread: Thread) -> None:

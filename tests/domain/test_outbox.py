@@ -198,6 +198,15 @@ def test_each_part_has_its_own_attempt_and_a_retry_repeats_none() -> None:
     assert rig.verdict() == [e.AttemptSent(3, "", (seq,))]
 
 
+def test_what_did_not_arrive_is_told_to_who_has_closed_the_conversation_meanwhile() -> None:
+    rig = Rig()
+    rig.answer("bye")
+    rig.attempt()
+    rig.relay(c.CloseConversation(ANN))
+    rig.verdict("refused", because="blocked by the user")
+    assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "bye", "blocked by the user"))
+
+
 def test_a_refused_part_is_a_dead_letter_with_all_that_follows_and_the_next_message_goes_on() -> None:
     rig = Rig(Limits(max_text=200))
     seq, next_ = rig.answer("x" * 500), rig.answer("next")
