@@ -298,7 +298,7 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
 
 
 def _with_told(state: Conversation, event: AnyEvent) -> AnyEvent:
-    """A failure with the agent whose phone tells of it, who has it or had it last, unless nobody wrote what was lost."""
+    """A failure with the agent who is told of it, who has it or had it last, unless nobody wrote what was lost."""
     failed = isinstance(event, e.AttemptRefused) or (isinstance(event, e.ReceiptHad) and event.kind == "failed")
     if not failed or outbox.is_automatic(state.outbox, event):
         return event
