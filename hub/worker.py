@@ -151,6 +151,8 @@ class Worker:
         def told(outcome: Outcome) -> None:
             if outcome.denied is not None and outcome.denied.code == UNAVAILABLE:
                 asyncio.get_running_loop().call_later(LOOK_S, self._announce_teams)
+            elif outcome.records:  # one event brings only so many agents: until there is nothing more to bring
+                self._announce_teams()
 
         if self.partitions.owns(ids.partition_of(ids.QUEUE_ID)):
             self.router.submit(ids.QUEUE_ID, ChangeTeams(self.roster.teams), told)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import ssl
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -13,6 +14,7 @@ from connectors.http import transport
 from connectors.http.transport import Transport
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+TOKEN = "7000000000:secret"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -56,10 +58,10 @@ async def far_side(take: Answer, secure: ssl.SSLContext | None = None) -> AsyncI
 
 
 @contextlib.asynccontextmanager
-async def client(take: Answer, answer_s: float = 5) -> AsyncIterator[httpx.AsyncClient]:
+async def client(take: Answer, silence_s: float = 20) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         far_side(take) as url,
-        httpx.AsyncClient(base_url=url, timeout=answer_s, transport=Transport(url)) as http,
+        httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(20, read=silence_s), transport=Transport(url)) as http,
     ):
         yield http
 
@@ -220,24 +222,66 @@ async def test_an_early_refusal_is_heard_although_the_body_is_not_sent_to_its_en
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("answer", "silence_s", "error"),
     [
-        (b"close", httpx.RemoteProtocolError),
-        (b"SSH-2.0 close\r\n", httpx.RemoteProtocolError),
-        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nshort", httpx.RemoteProtocolError),
-        (b"HTTP/1.1 200 OK\r\nX: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", httpx.RemoteProtocolError),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n", httpx.RemoteProtocolError),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200_000 + b"\r\n", httpx.RemoteProtocolError),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", httpx.ReadTimeout),
-        (b"HTTP/1.1 200", httpx.ReadTimeout),
+        (b"close", 20, httpx.RemoteProtocolError),
+        (b"SSH-2.0 close\r\n", 20, httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nshort", 20, httpx.RemoteProtocolError),
+        (
+            b"HTTP/1.1 200 OK\r\nX: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", 20,
+            httpx.RemoteProtocolError,
+        ),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n", 20, httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200_000 + b"\r\n", 20, httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", 0.2, httpx.ReadTimeout),
+        (b"HTTP/1.1 200", 0.2, httpx.ReadTimeout),
     ],
 )  # fmt: skip
-async def test_what_is_no_whole_answer_is_an_error_of_httpx(answer: bytes, error: type[Exception]) -> None:
-    async with client(Server(answer).take, answer_s=0.2) as http:
+async def test_what_is_no_whole_answer_is_an_error_of_httpx(
+    answer: bytes, silence_s: float, error: type[Exception]
+) -> None:
+    async with client(Server(answer).take, silence_s) as http:
         with pytest.raises(error):
             await http.post("/", content=b"x")
         with pytest.raises(error):  # nothing of the first is left over
             await http.post("/", content=b"x")
+
+
+async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        broken,
+        Server(b"close").take,
+        Server(b"SSH-2.0 close\r\n").take,
+        Server(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nshort").take,
+        Server(b"HTTP/1.1 200").take,
+    ],
+)
+@pytest.mark.parametrize("size", [1, 50_000_000])
+async def test_no_error_holds_the_address_for_a_token_is_part_of_it(take: Answer, size: int) -> None:
+    async with client(take, silence_s=0.5) as http:
+        with pytest.raises(httpx.TransportError) as raised:
+            await http.post(f"/bot{TOKEN}/send", params={"access_token": TOKEN}, content=b"x" * size)
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def test_a_connection_that_is_never_made_is_told_without_the_address() -> None:
+    async with (
+        far_side(silent) as url,
+        httpx.AsyncClient(transport=Transport("https://127.0.0.1"), timeout=0.2) as http,
+    ):
+        with pytest.raises(httpx.ConnectTimeout) as raised:
+            await http.get(f"{url.replace('http', 'https')}/bot{TOKEN}/send")
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_where_nobody_listens_nothing_was_sent() -> None:
@@ -262,9 +306,12 @@ async def test_a_line_break_in_a_field_is_refused_before_anything_is_sent(value:
 async def test_who_stops_waiting_ends_the_connection() -> None:
     server = Server(b"HTTP/1.1 200", OK)
     async with client(server.take) as http:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await http.post("/", content=b"x")
+        waiting = asyncio.create_task(http.post("/", content=b"x"))
+        async with asyncio.timeout(20):
+            while not server.requests:
+                await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait([waiting])
         assert (await http.post("/", content=b"x")).content == b"ok"
     assert server.connections == 2
 
@@ -295,6 +342,24 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         async with httpx.AsyncClient(transport=Transport("http://platform.invalid/")) as http:
             assert (await http.post("http://platform.invalid/", content=b"x")).content == b"ok"
     assert server.requests[0].startswith(b"POST http://platform.invalid/ HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("take", "connect_s", "error"),
+    [
+        (Server(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").take, 20, httpx.ConnectError),
+        (silent, 0.2, httpx.ConnectTimeout),
+    ],
+)
+async def test_a_proxy_that_makes_no_tunnel_has_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch, take: Answer, connect_s: float, error: type[Exception]
+) -> None:
+    async with far_side(take) as url:
+        monkeypatch.setenv("https_proxy", url)
+        timeout, transport = httpx.Timeout(20, connect=connect_s), Transport("https://platform.invalid/")
+        async with httpx.AsyncClient(transport=transport, timeout=timeout) as http, asyncio.timeout(20):
+            with pytest.raises(error):
+                await http.post("https://platform.invalid/", content=b"x")
 
 
 async def test_a_proxy_is_not_for_this_machine_nor_for_whom_the_environment_excepts(

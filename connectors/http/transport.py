@@ -5,6 +5,7 @@ request. The package httpx-aiohttp bridges the two as well, but gives a connecti
 gone out as one that was never made (`httpx.ConnectTimeout`): whoever repeats it would send twice.
 """
 
+import os
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator
@@ -22,7 +23,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     Uses the proxy that the environment names (HTTPS_PROXY, NO_PROXY). How many calls go at a time is the caller's to
     say. Raises what httpx's own transport raises: ConnectError and ConnectTimeout only where nothing has been sent,
-    else another httpx.TransportError. How long the server may take none of a request is the caller's to limit.
+    else another httpx.TransportError. None of them holds the address, for a token may be part of it. How long the
+    server may take none of a request is the caller's to limit.
     """
 
     def __init__(self, url: str, verify: ssl.SSLContext | None = None) -> None:
@@ -50,11 +52,14 @@ class Transport(httpx.AsyncBaseTransport):
                 ],
                 data=body.content,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=timeout.get("connect"), sock_read=timeout.get("read")),
+                # of name, connection, proxy and TLS together; sock_connect would be of the connection only
+                timeout=aiohttp.ClientTimeout(connect=timeout.get("connect"), sock_read=timeout.get("read")),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise body.failure or _translated(error) from error
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Content(answer))
+            failure = body.failure or _translated(error)
+        else:
+            return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Content(answer))
+        raise failure  # out here, or aiohttp's error would come along, with the address
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -88,7 +93,10 @@ class _Content(httpx.AsyncByteStream):
             async for chunk in self._answer.content.iter_any():
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _translated(error) from error
+            failure = _translated(error)
+        else:
+            return
+        raise failure
 
     async def aclose(self) -> None:
         self._answer.release() if self._answer.content.at_eof() else self._answer.close()
@@ -106,10 +114,11 @@ def _proxy(url: httpx.URL) -> str | None:
 
 def _translated(error: Exception) -> httpx.TransportError:
     """The same in httpx's words. Only the first two say that nothing was sent."""
-    said = f"{type(error).__name__}: {error}"
+    said = f"{type(error).__name__}: {_words(error)}".removesuffix(": ")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return httpx.ConnectTimeout(said)
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
+    # a proxy that refuses CONNECT has let nothing pass
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.InvalidURL):
         return httpx.ConnectError(said)
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout(said)
@@ -118,3 +127,14 @@ def _translated(error: Exception) -> httpx.TransportError:
     if isinstance(error, aiohttp.ClientOSError | OSError):
         return httpx.ReadError(said)
     return httpx.RemoteProtocolError(said)
+
+
+def _words(error: Exception) -> str:
+    """What aiohttp says of it, where that never holds the address."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{error.status} {error.message}"
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError):
+        return str(error)
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno else ""
+    return "" if isinstance(error, aiohttp.ClientError) else str(error)

@@ -152,24 +152,27 @@ class Telegram(Connector):
     # --- out ---------------------------------------------------------------------------------------------------------
 
     async def deliver(self, delivery: Delivery) -> Verdict:
+        call, ends_at = codec.compose(delivery), asyncio.get_running_loop().time() + DEADLINE_S
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                answer = await self._call(codec.compose(delivery))
-        except AttachmentsAway as error:
-            return Retry(f"the file cannot be read: {error}", 5)
+            async with asyncio.timeout_at(ends_at):
+                content = b"" if call.file is None else b"".join([chunk async for chunk in call.file.read()])
+        except (AttachmentsAway, TimeoutError) as error:
+            return Retry(f"the file cannot be read: {str(error) or 'it takes too long'}", 5)
         except (NoAttachment, AttachmentDamaged) as error:
             return Refused(f"the file cannot be read: {error}")
+        try:
+            async with asyncio.timeout_at(ends_at):
+                answer = await self._call(call, content)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Retry(f"Telegram cannot be reached ({type(error).__name__})", 1)
         except (httpx.HTTPError, TimeoutError) as error:
             return Unknown(f"no answer from Telegram ({type(error).__name__})")
         return codec.verdict(answer.status_code, answer.content, delivery.replaces)
 
-    async def _call(self, call: codec.Call) -> httpx.Response:
+    async def _call(self, call: codec.Call, content: bytes) -> httpx.Response:
         path = f"/bot/{call.method}"
         if call.file is None:
             return await self._http.post(path, json=call.arguments)
-        content = b"".join([chunk async for chunk in call.file.read()])
         part = (call.file.name, content, call.file.type)
         return await self._http.post(path, data=call.arguments, files={call.part: part})
 

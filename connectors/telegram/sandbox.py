@@ -59,7 +59,8 @@ class TelegramSandbox(Phones):
         first_id = int((time.time() - _IDS_SINCE_S) * 10)
         super().__init__(people or PEOPLE, account or Account(), first_id, now, port)
         self._first_pause_s = first_pause_s
-        self._polls = 0
+        self.polls = 0
+        """How many calls of getUpdates have had to wait."""
 
     def app(self) -> Litestar:
         """The Bot API, the phones, and a console."""
@@ -167,17 +168,17 @@ class TelegramSandbox(Phones):
 
     async def _news_for_this_poll(self, timeout_s: float) -> None:
         """Wait for an update. Raises Refusal when somebody else begins to (Client.cpp, abort_long_poll)."""
-        self._polls += 1
-        mine = self._polls
+        self.polls += 1
+        mine = self.polls
         self.ring(UPDATES)
 
         def over() -> bool:
-            return bool(self._polls != mine or self.webhook.url or self.api.updates)
+            return bool(self.polls != mine or self.webhook.url or self.api.updates)
 
         await self.until(over, timeout_s, UPDATES)
         if self.webhook.url:
             raise _conflict("terminated by setWebhook request")
-        if self._polls != mine:
+        if self.polls != mine:
             raise _conflict("terminated by other getUpdates request; make sure that only one bot instance is running")
 
     def _hooked(self, answer: Answer) -> Answer:

@@ -143,7 +143,8 @@ class BotApi:
         text, entities = text_of(args)
         markup = markup_of(args)
         message = self._message(args, "message to edit not found")
-        if message.sender != self.chats.account.id:
+        # one with a keyboard of keys can't be (https://core.telegram.org/bots/api#updating-messages)
+        if message.sender != self.chats.account.id or message.markup != inline(message.markup):
             raise bad("message can't be edited")
         if "text" not in message.content:
             raise bad("there is no text in the message to edit")

@@ -114,10 +114,16 @@ async def test_where_nothing_comes_the_cursor_stays(
     assert await pulled(bot, cursor) == (cursor, [])
 
 
+async def polled(telegram: TelegramSandbox) -> None:
+    """Return when a call has arrived and waits."""
+    async with asyncio.timeout(10):
+        while not telegram.polls:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_message_ends_the_waiting(telegram: TelegramSandbox, bot: Telegram) -> None:
     waiting = asyncio.create_task(pulled(bot))
-    while not telegram.api.updates.allowed.issubset(codec.TOLD):  # the call has arrived
-        await asyncio.sleep(0.01)
+    await polled(telegram)
     telegram.say(ZHANG, "在吗")
     assert texts((await waiting)[1]) == ["在吗"]
 
@@ -126,8 +132,7 @@ async def test_two_who_ask_and_a_forgotten_webhook_are_a_trouble_with_a_cure(
     telegram: TelegramSandbox, bot: Telegram
 ) -> None:
     first = asyncio.create_task(pulled(bot))
-    while not telegram.api.updates.allowed.issubset(codec.TOLD):
-        await asyncio.sleep(0.01)
+    await polled(telegram)
     second = asyncio.create_task(pulled(bot))
     with pytest.raises(codec.NotGiven, match=r"terminated by other getUpdates.*stop what else uses this bot"):
         await first
@@ -368,7 +373,7 @@ async def test_what_may_have_arrived_is_unknown_and_what_has_not_goes_again(
             assert isinstance(await deliver(bot), Unknown)
     with telegram.faulty(retry_after_s=7):
         assert await deliver(bot) == Retry("too many messages for Telegram (Too Many Requests: retry after 7)", 7)
-    monkeypatch.setattr(module, "DEADLINE_S", 0.2)
+    monkeypatch.setattr(module, "DEADLINE_S", 1.0)  # it has to arrive within that
     with telegram.faulty(no_answer_after_accepting=True):
         assert await deliver(bot) == Unknown("no answer from Telegram (TimeoutError)")
     assert [shown.side for shown in telegram.shown(ZHANG)] == ["person", "bot", "bot"]
@@ -419,7 +424,9 @@ async def test_a_file_arrives_whole_and_by_its_name(
     assert kept.content == content
 
 
-async def test_a_file_that_cannot_be_read_is_told(telegram: TelegramSandbox, bot: Telegram) -> None:
+async def test_a_file_that_cannot_be_read_is_told(
+    telegram: TelegramSandbox, bot: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away() -> AsyncIterator[bytes]:
         raise AttachmentsAway("no quorum")
         yield b""
@@ -428,11 +435,17 @@ async def test_a_file_that_cannot_be_read_is_told(telegram: TelegramSandbox, bot
         raise NoAttachment("gone")
         yield b""
 
+    async def stuck() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    monkeypatch.setattr(module, "DEADLINE_S", 1.0)
     telegram.say(ZHANG, "发我")
-    files = [Enclosed("a", "text/plain", 1, "", read) for read in (away, gone)]
+    files = [Enclosed("a", "text/plain", 1, "", read) for read in (away, gone, stuck)]
     assert [await deliver(bot, "", files=[file]) for file in files] == [
         Retry("the file cannot be read: no quorum", 5),
         Refused("the file cannot be read: gone"),
+        Retry("the file cannot be read: it takes too long", 5),
     ]
 
 

@@ -251,10 +251,13 @@ async def test_a_bot_changes_and_deletes_what_it_said(telegram: TelegramSandbox,
     assert edited["edit_date"] == edited["date"] + 5
     assert "reply_markup" not in edited
     assert [(shown.text, shown.edited) for shown in telegram.shown(ZHANG)] == [("在吗", False), ("在的", True)]
-    assert "can't be edited" in (await bot.refused("editMessageText", chat_id=ZHANG, message_id=asked, text="x"))[1]
+    keys = {"keyboard": [["九点"]]}
+    offered = (await bot.call("sendMessage", chat_id=ZHANG, text="几点？", reply_markup=keys))["message_id"]
+    for id_ in (asked, offered):
+        assert "can't be edited" in (await bot.refused("editMessageText", chat_id=ZHANG, message_id=id_, text="x"))[1]
     assert "not found" in (await bot.refused("editMessageText", chat_id=ZHANG, message_id=9, text="x"))[1]
     assert await bot.call("deleteMessage", chat_id=ZHANG, message_id=sent) is True
-    assert texts(telegram) == []
+    assert texts(telegram) == ["几点？"]
     assert (await bot.refused("deleteMessage", chat_id=ZHANG, message_id=sent))[1].endswith("to delete not found")
     clock.now += 49 * 3600
     assert "for everyone" in (await bot.refused("deleteMessage", chat_id=ZHANG, message_id=asked))[1]

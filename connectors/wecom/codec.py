@@ -37,7 +37,7 @@ a wrong secret, and asking again gets the hub's address banned for an hour."""
 
 MEDIA_GONE = 40007
 
-MENU = {"LIST": "列表", "ON": "上班", "OFF": "下班"}
+MENU = {"LIST": "列表", "WAITING": "排队", "NEXT": "下一位", "ON": "上班", "OFF": "下班"}
 """The keys of the app's menu and the command that a click on each stands for."""
 
 Kind = Literal["image", "voice", "video", "file"]

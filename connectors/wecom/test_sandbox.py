@@ -166,7 +166,7 @@ async def test_faults_of_media_are_switched_over_http(sandbox: WeComSandbox, htt
         ("POST", "/phone/lisi/files?kind=smell", {}, 400, "the bytes of a file, and its kind: image"),
         ("POST", "/phone/lisi/files", None, 400, "the bytes of a file, and its kind: image"),
         ("GET", "/phone/lisi/files/1", None, 404, "no file at place 1"),
-        ("POST", "/phone/lisi/menu", {"key": "FIRE"}, 400, "the menu has LIST, ON, OFF"),
+        ("POST", "/phone/lisi/menu", {"key": "FIRE"}, 400, "the menu has LIST, WAITING, NEXT, ON, OFF"),
         ("POST", "/callback", {"url": "http://127.0.0.1:9/x"}, 400, "no answer within 1 s"),
         ("PATCH", "/faults", {"slower": 1}, 400, "no fault is called slower"),
         ("PATCH", "/faults", {"slow_s": "much"}, 400, "slow_s"),

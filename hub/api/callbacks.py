@@ -4,13 +4,14 @@ No route of Litestar's: what its layers do for a request costs more than all tha
 """
 
 import dataclasses
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.plugins.problem_details import ProblemDetailsException
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
 
 from hub.api.needs import Needs
 from hub.api.problems import problem
@@ -18,6 +19,9 @@ from hub.contract import Answer, Connector, Forbidden, Parsed, Raw, Route
 from hub.errors import SpoolFull
 
 FOLDER = "/callbacks/"
+
+Response = tuple[HTTPResponseStartEvent, HTTPResponseBodyEvent]
+"""What is sent, encoded: an answer that cannot be is found out before anything is committed."""
 
 logger = structlog.get_logger("api")
 
@@ -34,19 +38,19 @@ class Callbacks:
         if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(FOLDER):
             await self.others(scope, receive, send)
             return
-        headers = dict[str, str]()
         try:
-            answer = await self._call_back(scope, receive)
+            response = await self._call_back(scope, receive)
         except _Gone:
             return
         except ProblemDetailsException as refusal:
-            answer, headers = _as_answer(refusal), dict(refusal.headers or {})
+            response = _refusal(refusal)
         except Exception:  # our own fault: all of it in the log, none of it in the answer
             logger.exception("request failed", path=scope["path"])
-            answer = _as_answer(problem(500, "The hub made a mistake; its log says more."))
-        await _send(send, answer, headers)
+            response = _refusal(problem(500, "The hub made a mistake; its log says more."))
+        for part in response:
+            await send(part)
 
-    async def _call_back(self, scope: HTTPScope, receive: Receive) -> Answer:
+    async def _call_back(self, scope: HTTPScope, receive: Receive) -> Response:
         """What the connector makes of the request is committed; its answer. Raises ProblemDetailsException."""
         channel, _, name = "/".join(filter(None, scope["path"].split("/")[2:])).partition("/")
         connector, declared = self._find(channel, name, scope["method"])
@@ -62,12 +66,12 @@ class Callbacks:
         if declared.secret_headers:
             kept = {name: value for name, value in raw.headers.items() if name not in declared.secret_headers}
             raw = dataclasses.replace(raw, headers=kept)
-        parsed = self._parse(channel, connector, raw)
+        parsed, response = self._parse(channel, connector, raw)
         try:
             await self._needs.take(channel, parsed, raw)
         except SpoolFull as full:
             raise problem(503, str(full), "unavailable", {"retry-after": "1"}) from None
-        return parsed.answer
+        return response
 
     def _find(self, channel: str, name: str, method: str) -> tuple[Connector, Route]:
         """The connector and its route; raises 404 or 405."""
@@ -90,16 +94,17 @@ class Callbacks:
             self._needs.stumbled(channel)
             raise problem(403, "Nothing proves that this comes from the platform.", "forbidden") from error
 
-    def _parse(self, channel: str, connector: Connector, raw: Raw) -> Parsed:
-        """What the request means; raises 403. One that the connector stumbles over is kept as it is."""
+    def _parse(self, channel: str, connector: Connector, raw: Raw) -> tuple[Parsed, Response]:
+        """What the request means, and its answer; raises 403. One that the connector stumbles over is kept as it is."""
         try:
-            return connector.parse(raw)
+            parsed = connector.parse(raw)
+            return parsed, _response(parsed.answer)
         except Forbidden as refusal:
             raise _refused(channel, raw, refusal) from None
         except Exception as error:
             logger.exception("callback not understood", channel=channel, route=raw.route)
             self._needs.stumbled(channel)
-            return Parsed(Answer(), unparsed=f"{type(error).__name__}: {error}")
+            return Parsed(unparsed=f"{type(error).__name__}: {error}"), _response(Answer())
 
 
 def _refused(channel: str, raw: Raw, refusal: Forbidden) -> ProblemDetailsException:
@@ -133,15 +138,18 @@ async def _body(receive: Receive, limit: int) -> bytes:
             return bytes(body)
 
 
-def _as_answer(refusal: ProblemDetailsException) -> Answer:
+def _refusal(refusal: ProblemDetailsException) -> Response:
     extra = refusal.extra if isinstance(refusal.extra, dict) else {}
     said = {"status": refusal.status_code, "title": refusal.title, "detail": refusal.detail, **extra}
-    return Answer(refusal.status_code, msgspec.json.encode(said).decode(), "application/problem+json")
+    answer = Answer(refusal.status_code, msgspec.json.encode(said).decode(), "application/problem+json")
+    return _response(answer, refusal.headers or {})
 
 
-async def _send(send: Send, answer: Answer, headers: dict[str, str]) -> None:
+def _response(answer: Answer, headers: Mapping[str, str] = {}) -> Response:
     body = answer.body.encode()
     fields = {"content-type": answer.content_type, "content-length": str(len(body)), **headers}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    return (
+        {"type": "http.response.start", "status": answer.status, "headers": encoded},
+        {"type": "http.response.body", "body": body, "more_body": False},
+    )

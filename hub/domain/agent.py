@@ -10,7 +10,8 @@ from hub.domain import agent_notes as notes
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent_delivery import attempt, check_letter, next_send, resume, verdict
-from hub.domain.agent_state import Agent, Served, evolve
+from hub.domain.agent_evolve import evolve
+from hub.domain.agent_state import Agent, Served
 from hub.domain.agent_tell import drop_held, give_back, note
 from hub.domain.agent_typed import receive
 from hub.domain.commands import AnyCommand, Origin

@@ -69,10 +69,10 @@ def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int)
             return _hold_or_note(state, said, command, now_ms)
         case words.Take(no=no):
             return _take(state, no, command, now_ms)
-        case words.Keep(sure=sure):
-            return (
-                duty.keep(state) if sure or state.handover_ms else _answer_plain(state, command.text, command, now_ms)
-            )
+        case words.Keep(sure=False) if not state.handover_ms:
+            return _answer_plain(state, command.text.strip(), command, now_ms)
+        case words.Keep():
+            return duty.keep(state)
         case words.Duty(on=on):
             return _say_duty(state, on, now_ms)
         case words.Cancel():
@@ -140,9 +140,10 @@ def _accept(state: Agent, conversation: str) -> list[AnyEvent]:
 def _take(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """Somebody who waits, with 0 the next. Text without a number may be for them from now on, or not."""
     mine = aim.numbered(state, no)
-    if mine is not None:  # they turn to it; whether that answers a question of the hub's is not clear
+    if mine is not None:  # it may wait all the same, given back; whether that answers a question is not clear
         late = aim.late(state, command) or aim.outdated(state, mine, command, now_ms)
-        return [*([] if late else _accept(state, mine)), *_switch(state, mine, command, now_ms, told=True)]
+        accepted = [] if late else _accept(state, mine)
+        return [e.TakeAsked(no), *accepted, *_switch(state, mine, command, now_ms, told=True)]
     doubt: list[AnyEvent] = [e.StickyChosen("")] if state.serving and not aim.late(state, command) else []
     return [e.TakeAsked(no), *doubt]
 

@@ -29,8 +29,8 @@ def decide(state: Conversation, command: ChangeMessage, now_ms: int) -> list[Any
     _check_settled(box, said.seq)
     withdrawn = _withdrawn(box, said.seq, command.agent)
     taken = [one for one in box.sent.values() if one.refs == (said.seq,)]
-    untaken = any(message.refs == (said.seq,) and not message.replaces for message in _messages(box))
-    if not taken and not untaken:
+    untaken = [message for message in _messages(box) if message.refs == (said.seq,) and not message.replaces]
+    if not taken and not any(message.part == 1 for message in untaken):  # which parts it has taken is forgotten
         raise Unchangeable(f"发出太久了，不能再{verb}")
     if not taken:
         return [*withdrawn, _done(state, said, text, state.display, anew=bool(text))]

@@ -193,7 +193,10 @@ class RejectMessage(Command, frozen=True):
 
 
 class ChangeTeams(Command, frozen=True):
-    """rules/teams.yaml has a new version."""
+    """rules/teams.yaml has a new version.
+
+    One event takes only so many agents along; send the command again until it leads to no event any more.
+    """
 
     teams: Teams
 
@@ -206,7 +209,7 @@ class Enqueue(Command, frozen=True):
     priority: int
     agent: str = ""
     avoid: str = ""
-    """An agent who must not get it now: they just gave it away."""
+    """An agent who gets it only if nobody else can: they just gave it away."""
     channel: str = ""
     language: str = ""
     name: str = ""
@@ -215,6 +218,8 @@ class Enqueue(Command, frozen=True):
     """Who served the visitor before, by entity id."""
     last_ms: int = 0
     """When that ended."""
+    missed: bool = False
+    """`avoid` had it, and let the time to accept or to answer pass: it is not given to them again at once."""
 
 
 class Take(Command, frozen=True):

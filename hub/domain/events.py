@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain.messages import Attachment, Block, Outgoing, Piece, Profile, Reach, Status, Wait
+from hub.domain.messages import Attachment, Block, Limits, Outgoing, Piece, Profile, Reach, Status, Wait
 from hub.domain.presence import Because
 from hub.domain.teams import AgentSettings, Hours, Patience, Teams
 
@@ -326,11 +326,26 @@ class MessageRejected(Event, frozen=True):
 
 
 class TeamsChanged(Event, frozen=True):
-    """A new version of rules/teams.yaml is in force (relayed to each agent as ConfigureAgent)."""
+    """A new version of rules/teams.yaml is in force, as far as this event goes (relayed to the agents it names).
+
+    One message of the log holds 1 MB: of thousands of agents only those stand here who have changed, and of many
+    changed ones a part; another TeamsChanged brings the next.
+    """
 
     teams: Teams
+    """Without agents."""
+    agents: tuple[AgentSettings, ...] = ()
+    """Who is new, or has other settings, hours or limits than before; without their limits,"""
+    limits: dict[str, Limits] = {}
+    """which are the same for all agents of a channel."""
     removed: tuple[str, ...] = ()
     """Ids of agents that the version before still named."""
+
+
+class Settling(Event, frozen=True):
+    """`more`: not all that follows could be decided at once, the rest comes with the next Tick; else it is done."""
+
+    more: bool
 
 
 class Enqueued(Event, frozen=True):
@@ -347,6 +362,8 @@ class Enqueued(Event, frozen=True):
     name: str = ""
     last: str = ""
     last_ms: int = 0
+    avoid_until_ms: int = 0
+    """Not 0: `avoid` has missed it, and is not given it before that moment."""
 
 
 class Overflowed(Event, frozen=True):
@@ -369,6 +386,8 @@ class Told(Event, frozen=True):
     lost: str = ""
     """The agent who had it, and is in teams.yaml no more."""
     wait: Wait = Wait()
+    because: str = ""
+    """Why nobody gets it now."""
 
 
 class TakeRefused(Event, frozen=True):
@@ -746,6 +765,7 @@ AnyEvent = (
     | Attempted | AttemptSent | AttemptDelayed | AttemptRefused | DeliveryRetried | DeliveryDropped | ReceiptHad
     | Unparsed | ChangeBegun | MessageCorrected | MessageRecalled | ChangeAsked
     | Accepted | Reminded | Nudged | HoldSet | NoteWritten | Overflowed | TakeRefused | WaitingListed | HandoverAsked
+    | Settling
     | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked | DutySaid | DutyProlonged | ActiveNoted
     | ServingMissed | LeadReminded
 )  # fmt: skip

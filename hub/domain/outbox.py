@@ -20,7 +20,7 @@ from hub.domain.text import SIZES, cut
 MOST_LETTERS = 100
 """So many dead letters can be sent again, the latest ones."""
 RECEIPTS = 50
-"""A receipt is understood for so many of the last attempts."""
+"""A receipt is understood for so many of the last attempts, less those of a message that is not whole in them."""
 
 
 class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,7 +72,7 @@ class Outbox(msgspec.Struct):
     letters: dict[int, DeadLetter] = {}
     """Dead letters, by the number of their attempt."""
     sent: dict[int, SentOne] = {}
-    """The last attempts that were taken."""
+    """The last attempts that were taken, of messages that are whole in them as far as they were taken."""
     wrote_ms: int = 0
     """When the visitor last wrote, by our clock."""
     answered: int = 0
@@ -330,9 +330,7 @@ def _sent(box: Outbox, taken: VisitorAttempt, receipt: str) -> None:
     else:
         box.answered += 1
         at_ms = taken.tried_ms if taken.doubt_ms is None else taken.doubt_ms
-        box.sent[taken.number] = SentOne(receipt, message.refs, at_ms)
-        if len(box.sent) > RECEIPTS:
-            del box.sent[next(iter(box.sent))]
+        _remember(box, taken.number, SentOne(receipt, message.refs, at_ms), message.part)
     if message.rest:
         next_, *rest = message.rest
         following = msgspec.structs.replace(
@@ -340,6 +338,15 @@ def _sent(box: Outbox, taken: VisitorAttempt, receipt: str) -> None:
             replaces=next_.replaces,
         )  # fmt: skip
         box.pieces.insert(0, Piece(next_.text, following))
+
+
+def _remember(box: Outbox, number: int, one: SentOne, part: int) -> None:
+    """A message is remembered whole or not at all: who takes back some of its parts has not taken it back."""
+    if part == 1 or any(other.refs == one.refs for other in box.sent.values()):
+        box.sent[number] = one
+    if len(box.sent) > RECEIPTS:
+        oldest = next(iter(box.sent.values())).refs
+        box.sent = {n: other for n, other in box.sent.items() if other.refs != oldest}
 
 
 def _replaced(box: Outbox, message: Outgoing, text: str, receipt: str) -> None:

@@ -50,6 +50,16 @@ class NotYours(Refusal):
         self.by, self.since_ms = by, since_ms
 
 
+class Taken(Refusal):
+    """Another agent has the conversation: `by` is their display, `since_ms` when they got it (Unix ms)."""
+
+    code = "taken"
+
+    def __init__(self, no: int, by: str, since_ms: int) -> None:
+        super().__init__(f"#{no} is with {by}")
+        self.by, self.since_ms = by, since_ms
+
+
 class NotFound(Refusal):
     """The conversation, message or agent named does not exist."""
 

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import msgspec
 import structlog
@@ -41,8 +41,8 @@ logger = structlog.get_logger("ingest")
 _UNKEPT = frozenset({"authorization", "cookie"})
 """Headers that may hold a secret of somebody in between, and say nothing of what came."""
 
-_TEXTS = tuple(field.name for field in dataclasses.fields(Inbound) if isinstance(field.default, str))
-Part = TypeVar("Part", Inbound, Receipt)
+Part = TypeVar("Part", Inbound, Receipt, File)
+Value = TypeVar("Value")
 
 
 class Addressed(NamedTuple):
@@ -156,7 +156,7 @@ class Ingest:
         kept, lines = list[Attachment](), [text]
         for file in files:
             try:
-                kept.append(await self._files.keep(entity, file))
+                kept.append(await self._files.keep(entity, _storable(file)))
             except NotTaken as why:
                 lines.append(f"[{why}]")
         return "\n".join(filter(None, lines)), tuple(kept)
@@ -213,27 +213,42 @@ def _shortened(text: str) -> tuple[str, list[File]]:
     return cut(text, MOST_TEXT)[0] + CUT, [File("message.txt", "text/plain", text.encode())]
 
 
+def _types(kind: type, **others: type | tuple[type, ...]) -> dict[str, type | tuple[type, ...]]:
+    """What the fields of a value of the contract are: texts, but for the `others`."""
+    return {field.name: others.get(field.name, str) for field in dataclasses.fields(kind)}
+
+
+_PARSED = _types(Parsed, answer=object, inbounds=Sequence, receipts=Sequence)
+_INBOUND = _types(Inbound, sent_at_ms=int, files=Sequence, automatic=bool)
+_FILE = _types(File, content=(bytes, type(None)))
+_RECEIPT = _types(Receipt, number=int)
+_KINDS = get_args(get_type_hints(Receipt)["kind"])
+
+
 def check(parsed: object) -> None:
-    """Raise Rubbish unless it is what `parse` may answer."""
-    if not isinstance(parsed, Parsed):
-        raise Rubbish(f"{type(parsed).__name__} instead of Parsed")
-    if not isinstance(parsed.unparsed, str) or not isinstance(parsed.left_out, str):
-        raise Rubbish("Parsed.unparsed or left_out is no text")
-    for inbound in parsed.inbounds:
-        if not isinstance(inbound, Inbound):
-            raise Rubbish(f"{type(inbound).__name__} instead of Inbound")
-        for name in _TEXTS:
-            value = getattr(inbound, name)
-            if not isinstance(value, str):
-                raise Rubbish(f"Inbound.{name} is a {type(value).__name__}")
+    """Raise Rubbish unless it is what `parse` may answer: the log could not be read with another type in it."""
+    made = _checked(parsed, Parsed, _PARSED)
+    for inbound in made.inbounds:
+        _checked(inbound, Inbound, _INBOUND)
         for name in ("identity", "outside_id"):
-            if not isinstance(getattr(inbound, name), str) or not getattr(inbound, name):
-                raise Rubbish(f"Inbound.{name} is {getattr(inbound, name)!r}")
-        if not isinstance(inbound.text, str) or not isinstance(inbound.sent_at_ms, int):
-            raise Rubbish("Inbound.text is no text, or sent_at_ms no whole number")
-    for receipt in parsed.receipts:
-        if not isinstance(receipt, Receipt):
-            raise Rubbish(f"{type(receipt).__name__} instead of Receipt")
+            if not getattr(inbound, name):
+                raise Rubbish(f"Inbound.{name} is empty")
+        for file in inbound.files:
+            _checked(file, File, _FILE)
+    for receipt in made.receipts:
+        _checked(receipt, Receipt, _RECEIPT)
+        if receipt.kind not in _KINDS:
+            raise Rubbish(f"Receipt.kind is {receipt.kind!r}")
+
+
+def _checked(value: object, kind: type[Value], types: Mapping[str, type | tuple[type, ...]]) -> Value:
+    if not isinstance(value, kind):
+        raise Rubbish(f"{type(value).__name__} instead of {kind.__name__}")
+    for name, expected in types.items():
+        has = getattr(value, name)
+        if not isinstance(has, expected) or (expected is int and isinstance(has, bool)):
+            raise Rubbish(f"{kind.__name__}.{name} is a {type(has).__name__}")
+    return value
 
 
 async def read(connector: Connector, raw: Raw) -> Parsed:

@@ -133,7 +133,8 @@ class Spool:
         item = Item(_encode(spooled))
         if self._bytes + len(item.record) > self._max_bytes:
             raise SpoolFull(f"{self._bytes} bytes of callbacks wait for the log: send it again later")
-        lane = self._add(entity, item, command)
+        lane = self._add(entity, item)
+        self._begin(entity, lane, command)
         try:
             if not any((one.keeping or one.file) and not one.abandoned for one in lane):
                 await asyncio.wait((item.safe,), timeout=self._give_up_s)
@@ -148,17 +149,24 @@ class Spool:
 
     # --- lanes -------------------------------------------------------------------------------------------------------
 
-    def _add(self, entity: str, item: Item, command: AnyCommand) -> deque[Item]:
-        """Put it at the end of its lane; one that finds that empty, and waits for no file, is tried at once."""
+    def _add(self, entity: str, item: Item) -> deque[Item]:
+        """Put it at the end of its lane."""
         lane = self._lanes.setdefault(entity, deque())
         lane.append(item)
         self._bytes += len(item.record)
+        return lane
+
+    def _begin(self, entity: str, lane: deque[Item], command: AnyCommand) -> None:
+        """Try the last of a lane at once where it is alone there and waits for no file: it needs no task so far.
+
+        For whoever waits for `safe` only: who gets no answer in time has the lane run, which asks again.
+        """
+        item = lane[-1]
         if lane[0] is item and not (isinstance(command, Message) and names_sources(command)):
             item.answer = self._submit(entity, command)
             item.answer.add_done_callback(lambda answer: self._tried(entity, lane, answer.result()))
         elif lane[0].answer is None:
             self._run_lane(entity, lane)
-        return lane
 
     def _tried(self, entity: str, lane: deque[Item], outcome: Outcome) -> None:
         """The first of a lane has been tried, without a task so far: that is for all that goes another way."""
@@ -304,7 +312,7 @@ class Spool:
             item = Item(_encode(spooled))
             item.safe.set_result(None)
             item.file = file
-            self._add(spooled.entity, item, spooled.command)
+            self._run_lane(spooled.entity, self._add(spooled.entity, item))
 
 
 def _denied(outcome: Outcome) -> Denied | None:

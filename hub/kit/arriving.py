@@ -67,7 +67,7 @@ async def _repeats(bench: Bench) -> int:
 async def _reordered(bench: Bench) -> int:
     with _kept_back(bench) as kept:
         said = [bench.say(person) for person in (0, 0, 0, 1, 1)]
-        await bench.until(lambda: len(kept()) == len(said), "the platform called for each")
+        await bench.until(lambda: len(kept()) >= len(said), "the platform called for each")
     for callback in [*reversed(kept()), *kept()]:
         await bench.in_.again(callback)
     with contextlib.suppress(AssertionError):

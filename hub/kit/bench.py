@@ -255,6 +255,10 @@ class Bench:
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
+    def calls_of(self, person: int, n: int) -> list[Call]:
+        """The calls that were to deliver the n-th text to a person, in order."""
+        return [call for call in self.calls if token("o", person, n) in call.delivery.text]
+
     async def hit(self, fault: Fault) -> None:
         """Wait until a request has met with the fault. Raises AssertionError when none does."""
         await self.until(lambda: fault.hits > 0, "a request set out")
@@ -270,21 +274,24 @@ class Bench:
     async def quiet(self) -> None:
         """Wait until no text waits for its verdict, and nothing more happens for a moment."""
         with contextlib.suppress(AssertionError):
-            await self.until(lambda: not self._open_attempts(), "all texts had their verdict")
+            await self.until(self.settled, "all texts had their verdict")
         before = None
         while before != (before := (len(self.records), len(self.far.shown()), len(self.in_.requests))):
             await asyncio.sleep(QUIET_S)
 
-    def _open_attempts(self) -> set[tuple[str, int]]:
-        """Those that were made and have no end."""
-        open_ = set[tuple[str, int]]()
+    def settled(self) -> bool:
+        """Whether each text that was sent to people has set out, and each attempt has its end."""
+        begun, open_ = set[tuple[int, int]](), set[tuple[str, int]]()
         for record in self.records:
             match record.event:
-                case e.Attempted(attempt=number):
+                case e.Attempted(attempt=number, text=text):
+                    begun.update(serials("o", text))
                     open_.add((record.entity, number))
                 case e.AttemptSent(attempt=number) | e.AttemptRefused(attempt=number):
                     open_.discard((record.entity, number))
-        return open_
+        return not open_ and all(
+            (person, n) in begun for way, person in self._counts if way == "o" for n in self.numbers(way, person)
+        )
 
     async def heard_all(self, persons: Iterable[int] = (0,)) -> None:
         """All that these people said is in the log once, each one's in their order. Raises AssertionError."""

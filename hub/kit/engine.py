@@ -116,8 +116,9 @@ class Engine:
         return await self.run(_submitted(self._router, entity, command))
 
     async def kill(self) -> None:
-        """End in the middle of whatever is under way, without telling anybody."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        """End in the middle of whatever is under way, without telling anybody; one that has ended stays so."""
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self.loop.call_soon_threadsafe(self.loop.stop)
         await asyncio.to_thread(self._thread.join)
 
     def _live(self) -> None:

@@ -99,8 +99,10 @@ def _refused(bench: Bench) -> list[e.AttemptRefused]:
 async def _busy(bench: Bench) -> int:
     with bench.out.fault("answer", _call(bench, 0), times=1, reply=bench.far.busy) as fault:
         await bench.answer(0)
-        await bench.until(lambda: fault.hits == 1 and bench.calls[-1].verdict is not None, "the platform was busy")
-        verdict = bench.calls[-1].verdict
+        await bench.hit(fault)
+        first = bench.calls_of(0, 1)[0]
+        await bench.until(lambda: first.ended_at is not None, "it ended")
+        verdict = first.verdict
         assert isinstance(verdict, Retry), f"the verdict on it is {verdict}"
     await bench.until(lambda: bool(bench.events(e.AttemptDelayed)), "the text waits")
     await bench.seen_all()
@@ -111,8 +113,8 @@ async def _busy(bench: Bench) -> int:
 async def _unknown_code(bench: Bench) -> int:
     with bench.out.fault("answer", _call(bench, 0), reply=bench.far.refusal):
         await bench.answer(0)
-        await bench.until(lambda: bool(bench.calls and bench.calls[-1].verdict), "there was a verdict")
-        verdict = bench.calls[-1].verdict
+        await bench.until(lambda: any(call.ended_at for call in bench.calls_of(0, 1)), "there was a verdict")
+        verdict = bench.calls_of(0, 1)[0].verdict
         assert isinstance(verdict, Refused), f"the verdict on it is {verdict}"
         await bench.until(lambda: bool(_refused(bench)), "it was refused")
     because = _refused(bench)[0].because
@@ -174,9 +176,9 @@ async def _parts(bench: Bench) -> int:
             await bench.hit(held)
             # Now: once the first part is let go the hub needs a few milliseconds for all others.
             lost = faults.enter_context(bench.out.fault("lose", _call(bench, 0), times=1))
+            refused = faults.enter_context(bench.out.fault("refuse", _call(bench, 0), times=1))
         await bench.until(lambda: bool(bench.accepted(0)), "the first part was shown")
         await bench.hit(lost)
-    with bench.out.fault("refuse", _call(bench, 0), times=1) as refused:
         await bench.hit(refused)
     await bench.restart()
     await _whole(bench)
@@ -189,7 +191,7 @@ async def _retry_order(bench: Bench) -> int:
         for _ in range(4):
             await bench.answer(0)
             await asyncio.sleep(0.1)
-        await bench.until(lambda: fault.hits == 2 or len(bench.seen(0)) == 4, "two tries had failed")
+        await bench.until(lambda: fault.hits == 2 or bench.settled(), "two tries had failed")
     await _seen_or_told(bench)
     return 4
 
@@ -203,22 +205,22 @@ async def _slow(bench: Bench) -> int:
     with bench.out.fault("hold", _call(bench, 0)) as held:
         await bench.answer(0)
         await bench.hit(held)
-        slow = bench.calls[-1]
+        slow = bench.calls_of(0, 2)[0]
         for person in others:
             await bench.answer(person)
         await bench.until(
             lambda: slow.ended_at is not None or all(2 in bench.seen(person) for person in others), "the others had it"
         )
         # Who waited for it may have got theirs by now: it is the order in which the calls ended that tells.
-        waited = [bench.far.people[person] for person in others if _ended_after(bench, token("o", person, 2), slow)]
+        waited = [bench.far.people[person] for person in others if _ended_after(bench.calls_of(person, 2), slow)]
         assert not waited, f"{waited} got nothing before the call for {bench.far.people[0]} was given up"
     await bench.seen_all((0, *others))
     return len(others)
 
 
-def _ended_after(bench: Bench, text: str, slow: Call) -> bool:
-    """Whether this text's call ended only after the slow one, or has not been made."""
-    ends = [call.ended_at for call in bench.calls if text in call.delivery.text]
+def _ended_after(calls: list[Call], slow: Call) -> bool:
+    """Whether a text's calls ended only after the slow one, or none has been made."""
+    ends = [call.ended_at for call in calls]
     return slow.ended_at is not None and not any(end is not None and end < slow.ended_at for end in ends)
 
 
@@ -270,7 +272,7 @@ async def _in_time(bench: Bench) -> int:
     with bench.out.fault("swallow", _call(bench, 0), times=1) as fault:
         await bench.answer(0)
         await bench.hit(fault)
-        call = bench.calls[-1]
+        call = bench.calls_of(0, 1)[0]
         await bench.until(lambda: call.ended_at is not None, "it ended")
     assert not call.broken_off, "the hub had to break it off"
     await _seen_or_told(bench)

@@ -67,13 +67,16 @@ async def _result(check: Check, subject: Subject, places: asyncio.Semaphore, lin
 
 async def _tried(check: Check, subject: Subject, lines: Lines) -> Result:
     try:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(LIMIT_S) as limit:
             with tempfile.TemporaryDirectory() as folder:
                 async with Bench(subject, Path(folder), lines) as bench:
                     return Result(check.id, check.says, "held", await check.run(bench))
     except AssertionError as error:
         return Result(check.id, check.says, "failed", because=str(error))
     except Exception as error:
+        if limit.expired():
+            because = f"it was not done after {LIMIT_S:g} s: is the machine too busy for it?"
+            return Result(check.id, check.says, "failed", because=because)
         at = traceback.extract_tb(error.__traceback__)[-1]
         because = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
         return Result(check.id, check.says, "failed", because=because)

@@ -6,6 +6,8 @@ import contextlib
 import inspect
 import ipaddress
 import logging
+import math
+import os
 import socket
 import sys
 import threading
@@ -25,8 +27,8 @@ from hub.logs import hide_secrets
 LONGEST_S = 0.05
 BEAT_S = 0.005
 LOOKS, TIMES = 5, 2
-"""So many looks in a row must find the loop in the same function of the connector, and that so many times: the machine
-may be busy with others."""
+"""So many looks in a row must find the loop in the same call of the connector, and that so many times: the machine may
+be busy with others."""
 TALKATIVE = ("httpx", "httpcore", "uvicorn", "uvicorn.error", "litestar")
 """Loggers that are kept quiet elsewhere."""
 
@@ -120,7 +122,7 @@ class Pauses:
     def __init__(self, connector: type[Connector]) -> None:
         self._times = Counter[str]()
         self._folders = tuple(
-            str(Path(inspect.getfile(one)).parent)
+            f"{Path(inspect.getfile(one)).parent}{os.sep}"
             for one in connector.__mro__
             if issubclass(one, Connector) and one is not Connector
         )
@@ -152,24 +154,29 @@ class Pauses:
 
     @property
     def found(self) -> list[str]:
-        """The functions in which it stood still."""
+        """The functions, of those that the hub calls, in which it stood still."""
         return sorted(place for place, times in self._times.items() if times >= TIMES)
 
     def _look(self) -> None:
-        looks = 0
+        looks, since, before = 0, 0.0, None
         while not self._over.wait(BEAT_S):
-            place = self._place() if time.monotonic() - self._beat > LONGEST_S else ""
-            looks = looks + 1 if place else 0
-            if looks == LOOKS:
-                self._times[place] += 1
+            call, now = self._call(), time.monotonic()
+            # Many short calls in one turn of the loop are no long one, however slow the machine makes them.
+            if call is None or call is not before or self._beat > since:
+                looks, since, before = 0, now, call
+            looks += 1
+            if call is not None and looks >= LOOKS and now - since > LONGEST_S:
+                self._times[f"{Path(call.f_code.co_filename).name}, {call.f_code.co_qualname}"] += 1
+                since = math.inf  # once is enough
 
-    def _place(self) -> str:
-        """Where the loop is at this moment in the connector's own code; empty: it is not."""
+    def _call(self) -> FrameType | None:
+        """The call of the connector's own code in which the loop is at this moment; None: it is in none."""
         frame: FrameType | None = None
         if self._engine is not None and self._engine.loop.is_running():
             frame = sys._current_frames().get(self._engine.thread)
+        call = None
         while frame is not None:
             if frame.f_code.co_filename.startswith(self._folders):
-                return f"{Path(frame.f_code.co_filename).name}, {frame.f_code.co_qualname}"
+                call = frame
             frame = frame.f_back
-        return ""
+        return call

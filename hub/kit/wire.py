@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 HOST = "127.0.0.1"
 MOST_HEAD = 65_536
 CHUNK = 1 << 20
-DROPS, DROP_S = 100, 0.001
+DROPS, DROP_S = 20, 0.02
+"""At most so many, and so far apart that who reads on a busy machine still gets some of them one by one."""
 TURN_S = 0.01
 """Time enough to hear what the other party has just done."""
 _AT_ONCE = struct.pack("ii", 1, 0)

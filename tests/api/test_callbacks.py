@@ -137,6 +137,21 @@ async def test_what_a_connector_stumbles_over_is_kept_and_taken() -> None:
     assert world.stumbled == ["phone"]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [None, Parsed(None), Parsed(Answer(body="\ud83d")), Parsed(Answer(body=b"ok")), Parsed(Answer(200, "", "你"))],
+)
+async def test_what_cannot_be_answered_as_a_connector_says_is_kept_and_taken(made: Any) -> None:
+    world = World()
+    world.phone.understand = lambda raw: made
+    with capture_logs() as lines:
+        answer = await world.ask("POST", PATH, content=b"<xml>")
+    assert (answer.status_code, answer.text) == (200, "")
+    ((_, command),) = world.calls.commands
+    assert isinstance(command, KeepUnparsed)
+    assert [line["event"] for line in lines] == ["callback not understood"]
+
+
 async def test_what_a_connector_cannot_read_is_kept_with_its_reason() -> None:
     world = World()
     world.phone.understand = lambda raw: Parsed(Answer(body="success"), unparsed="an event of type 7")

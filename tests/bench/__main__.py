@@ -8,7 +8,19 @@ import time
 from collections.abc import Callable
 from types import ModuleType
 
-from tests.bench import checkpoint, cluster, core, figures, growth, hold, platform, reconnect, recovery, take_over
+from tests.bench import (
+    checkpoint,
+    cluster,
+    core,
+    figures,
+    growth,
+    hold,
+    platform,
+    queue,
+    reconnect,
+    recovery,
+    take_over,
+)  # fmt: skip
 from tests.bench.figures import SMALL, Figures, Plan
 
 Part = Callable[[Plan], Figures]
@@ -19,7 +31,7 @@ CORE: dict[str, Part] = {
 """What runs when no part is named, and stands in core.json."""
 FURTHER: dict[str, ModuleType] = {
     "hold": hold, "checkpoint": checkpoint, "recovery": recovery, "take_over": take_over, "growth": growth,
-    "reconnect": reconnect, "platform": platform, "cluster": cluster,
+    "reconnect": reconnect, "platform": platform, "cluster": cluster, "queue": queue,
 }  # fmt: skip
 """What has to be named, for it takes long: modules with a function `run`, the `WORDS` of its figures, and a first line
 that says what is measured."""

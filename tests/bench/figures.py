@@ -46,12 +46,19 @@ class Plan:
     """Conversations in the store."""
     growth_per_s: int = 4_000
     """Of 100 sockets each may send 50 messages/s."""
+    waiting: int = 10_000
+    staff: int = 1_000
+    """Agents on duty,"""
+    groups: int = 50
+    """and teams, where the queue's decisions are measured."""
+    decisions: int = 2_000
+    """Of each kind."""
 
 
 SMALL = Plan(
     repeats=1, visitors=600, in_flight=20, warm_up_s=1, measure_s=1, per_s=100, handshakes=100, online=100, recent=5,
     hold_s=3, snapshots=2_000, kills=2, stored=(50, 200), tails=(100, 500), sockets=(20, 100), grown=(20, 200),
-    growth_per_s=400,
+    growth_per_s=400, waiting=200, staff=20, groups=4, decisions=100,
 )  # fmt: skip
 
 

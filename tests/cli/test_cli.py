@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from hub.cli import app, main
-from hub.cli.doctor import Finding, examine
+from hub.cli.doctor import Finding, _channels_of, examine
 from hub.data_folder import DataFolder
 from hub.domain.events import AnyEvent, Attempted, AttemptRefused, Record, Unparsed
+from hub.engine.calls import ChannelHealth, Health
 from hub.errors import BusError
 from hub.history import database, schema
 from hub.history.projector import project
@@ -172,6 +173,20 @@ def test_the_doctor_sees_a_running_hub(config: Path, tmp_path: Path) -> None:
     folder.release()
     assert hub.says.startswith("runs, pid ")
     assert port.says.endswith("is this hub's")
+
+
+def test_the_doctor_tells_of_a_channel_what_all_workers_say_together() -> None:
+    told = {"troubles": ("the token is refused",), "guide": "connectors/telegram/README.md"}
+    one = ChannelHealth(faults=1, left_out={"said in a group": 2, "a sticker": 7}, **told)  # type: ignore[arg-type]
+    other = ChannelHealth(stalls=1, left_out={"said in a group": 6}, **told)  # type: ignore[arg-type]
+    found = list(_channels_of([Health("w1", channels={"telegram": one}), Health("w2", channels={"telegram": other})]))
+    assert found == [
+        Finding("channel", "telegram: the token is refused", "see connectors/telegram/README.md"),
+        Finding("channel", "telegram: left out since the start, 8 times: said in a group"),
+        Finding("channel", "telegram: left out since the start, 7 times: a sticker"),
+        Finding("channel", "telegram: its connector went wrong 1 times and held up a worker 1 times",
+                "see the hub's log, and report it to whoever wrote it (connectors/telegram/README.md)"),
+    ]  # fmt: skip
 
 
 def test_the_doctor_misses_nats_server(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

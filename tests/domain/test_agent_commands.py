@@ -60,6 +60,7 @@ def test_taking_what_is_ones_own_turns_to_it_and_answers_no_question() -> None:
     rig.type("您好")
     rig.send()
     assert rig.wait(SECOND).type("接入 #12") == [
+        e.TakeAsked(12),
         e.AcceptAsked("c12-x", 12),
         e.StickyChosen("c12-x", 12),
         e.NoteWaiting("→ #12 张三"),

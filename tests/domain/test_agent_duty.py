@@ -216,6 +216,7 @@ def test_who_says_nothing_gives_back_what_they_have() -> None:
     ]
     assert answers(rig.type("#12 明天再说")) == [(12, "明天再说")], "until a colleague has it"
     assert notes(rig.stop(12, "transferred", to="小李")) == ["#12 张三 已转给 小李"]
+    assert rig.type("接入 #15")[0] == e.TakeAsked(15), "or they have it again"
 
 
 @pytest.mark.parametrize("word", ["保留", "keep"])

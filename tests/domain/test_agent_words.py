@@ -179,6 +179,17 @@ def test_words_mean(typed: str, said: Said) -> None:
     assert parse(typed) == said
 
 
+ZH = "结束|结束 #12|转接|转接 12|转接 #12 @|撤回|更正|更正 #12|#12 更正|接入|挂起|恢复 #|备注|备注 #12|#12 备注|快捷"
+EN = "close|transfer 12|recall|correction #12|take #|hold #|note #12|quick|quick #12|/|#12"
+
+
+@pytest.mark.parametrize("begins", [*ZH.split("|"), *EN.split("|"), "#" + "0" * 99_999])
+def test_a_text_that_is_nearly_all_blanks_holds_nobody_up(begins: str) -> None:
+    """Read in one go: where it is looked at again from each of its blanks, it takes an hour."""
+    said = parse(begins + " " * 1_000_000 + "x")
+    assert not isinstance(said, Switch)
+
+
 @given(st.text(alphabet=st.sampled_from("#＃12转接结束撤回更正 @＠\nlist您好:："), max_size=20))
 def test_what_begins_with_a_hash_is_never_plain(typed: str) -> None:
     if typed.strip()[:1] in ("#", "＃"):

@@ -12,6 +12,7 @@ from hub.domain.commands import Origin
 from hub.domain.conversation_state import CHANGEABLE
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, FileLimit, Limits
+from hub.domain.outbox import RECEIPTS
 from hub.domain.refusals import NotYours, Unchangeable
 from hub.domain.views import agent_view, visitor_view, withheld
 from tests.domain.test_conversation import Thread
@@ -19,6 +20,7 @@ from tests.domain.test_outbox import ANN, HOUR, ME, NOON, PICTURE, SECOND, Rig, 
 
 BOTH = Limits(max_text=200, unit="characters", edits_ms=HOUR, recalls_ms=HOUR, files=(FileLimit("image/*", 5000),))
 WANG = "a3-wang"
+RECEIPTS_OF_ONE = 12
 
 
 def change(rig: Rig, text: str = "", seq: int = 0) -> list[AnyEvent]:
@@ -400,6 +402,28 @@ def test_what_may_have_arrived_without_a_receipt_cannot_be_taken_back() -> None:
     rig.attempt()
     rig.verdict()
     assert refusal(change(rig)) == "telegram 没有给出这条消息的编号，不能更改"
+
+
+def test_a_message_of_which_some_receipts_are_forgotten_is_not_taken_back_in_part() -> None:
+    rig = Rig(BOTH)
+    first, second, *_ = [answered(rig, "好" * 200 * RECEIPTS_OF_ONE) for _ in range(CHANGEABLE)]
+    assert RECEIPTS_OF_ONE * CHANGEABLE > RECEIPTS
+    assert refusal(rig.relay(c.ChangeMessage(ANN, seq=first))) == "发出太久了，不能再撤回"
+    rig.relay(c.ChangeMessage(ANN, seq=second))
+    assert len(list(changing(rig))) == RECEIPTS_OF_ONE
+
+
+def test_a_message_of_more_parts_than_receipts_are_kept_is_not_taken_back_at_all() -> None:
+    rig = Rig(BOTH)
+    rig.answer("好" * 200 * (RECEIPTS + 9))
+    for n in range(1, RECEIPTS + 9):
+        rig.attempt()
+        take(rig)
+        if n > RECEIPTS:
+            assert refusal(change(rig)) == "发出太久了，不能再撤回"
+    rig.attempt()
+    rig.verdict("refused", because="no")
+    assert refusal(change(rig, "短")) == "发出太久了，不能再更正"
 
 
 def test_what_went_in_one_text_with_others_cannot_be_changed_alone() -> None:

@@ -1,10 +1,9 @@
-"""The queue: single decisions as a table of stories, and everything it promises under a state machine."""
+"""The queue: single decisions as a table of stories. What it promises at all times: test_queue_machine.py."""
+
+from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hub.domain import commands as c
 from hub.domain import events as e
@@ -12,16 +11,21 @@ from hub.domain import queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
+from hub.domain.messages import Limits, Wait
 from hub.domain.numbers import REST_MS
-from hub.domain.queue import Queue
-from hub.domain.refusals import NotFound, Repeated
-from hub.domain.teams import AgentSettings, Team, Teams
+from hub.domain.queue import AGAIN_MS, TEAMS_BYTES
+from hub.domain.refusals import NotFound, Repeated, Taken
+from hub.domain.teams import AgentSettings, Hours, Overflow, Patience, Pick, Span, Team, Teams
+from tests.domain.queue_world import DAY_MS, SECOND_MS, Desk, restored
 
-DAY_MS = 24 * 3600 * 1000
 
-
-def agent(name: str, teams: str, capacity: int = 2, channel: str = "") -> AgentSettings:
-    return AgentSettings(f"a1-{name}", name, name.title(), tuple(teams.split()), capacity, channel)
+def agent(
+    name: str, teams: str, capacity: int = 2, channel: str = "", languages: Sequence[str] = (), shift: str = ""
+) -> AgentSettings:
+    return AgentSettings(
+        f"a1-{name}", name, name.title(), tuple(teams.split()), capacity, channel, languages=tuple(languages),
+        shift=shift,
+    )  # fmt: skip
 
 
 def teams(*agents: AgentSettings, names: str = "sales service", version: str = "1") -> Teams:
@@ -29,39 +33,28 @@ def teams(*agents: AgentSettings, names: str = "sales service", version: str = "
     return Teams(version, named[0].name, named, agents)
 
 
+def with_team(named: Teams, name: str, **changes: object) -> Teams:
+    """The teams with this one changed."""
+    changed = [msgspec.structs.replace(team, **changes) if team.name == name else team for team in named.teams]
+    return msgspec.structs.replace(named, teams=tuple(changed))
+
+
 WANG, LI = agent("wang", "sales"), agent("li", "sales service", capacity=1, channel="wecom")
 
 
-class Desk:
-    """A queue with its log: `do` decides and evolves, as an owner would."""
-
-    def __init__(self, *commands: AnyCommand) -> None:
-        self.state = queue.new(QUEUE_ID)
-        self.records: list[tuple[Record, Origin | None]] = []
-        self.now_ms = 0
-        for command in commands:
-            self.do(command)
-
-    def do(self, command: AnyCommand, origin: Origin | None = None) -> list[AnyEvent]:
-        before = msgspec.json.encode(self.state)
-        events = queue.decide(self.state, command, origin, self.now_ms)
-        assert msgspec.json.encode(self.state) == before, "deciding must not change the state"
-        for event in events:
-            seq = self.state.seq + 1
-            record = Record(QUEUE_ID, seq, seq - 1, self.now_ms, event)
-            self.records.append((record, origin))
-            queue.evolve(self.state, record, origin)
-        return events
-
-    def replayed(self) -> Queue:
-        state = queue.new(QUEUE_ID)
-        for record, origin in self.records:
-            queue.evolve(state, record, origin)
-        return state
+def enqueue(
+    name: str, team: str = "sales", priority: int = 0, agent: str = "", avoid: str = "", **more: object
+) -> c.Enqueue:
+    command = c.Enqueue(f"c0-{name}", team, priority, agent and f"a1-{agent}", avoid and f"a1-{avoid}")
+    return msgspec.structs.replace(command, **more)
 
 
-def enqueue(name: str, team: str = "sales", priority: int = 0, agent: str = "", avoid: str = "") -> c.Enqueue:
-    return c.Enqueue(f"c0-{name}", team, priority, agent and f"a1-{agent}", avoid and f"a1-{avoid}")
+def named(name: str) -> c.Enqueue:
+    return msgspec.structs.replace(enqueue(name), name=name.upper())
+
+
+def leave(name: str) -> c.Leave:
+    return c.Leave(f"c0-{name}")
 
 
 def on(name: str) -> c.SetDuty:
@@ -72,8 +65,12 @@ def off(name: str) -> c.SetDuty:
     return c.SetDuty(f"a1-{name}", False)
 
 
+def take(name: str, no: int = 0, conversation: str = "") -> c.Take:
+    return c.Take(f"a1-{name}", no, conversation and f"c0-{conversation}")
+
+
 def brief(events: list[AnyEvent]) -> list[str]:
-    """Who got what: "a>wang" chosen, "a:2" told position 2, "a:2!" the same while somebody is on duty."""
+    """Who got what: "a>wang" chosen, "a:2" told position 2 ("!": somebody is on duty), "a+b" overflowed to b."""
     words = []
     for event in events:
         match event:
@@ -81,6 +78,8 @@ def brief(events: list[AnyEvent]) -> list[str]:
                 words.append(f"{conversation[3:]}>{agent[3:]}")
             case e.Told(conversation=conversation, position=position, on_duty=on_duty):
                 words.append(f"{conversation[3:]}:{position}{'!' if on_duty else ''}")
+            case e.Overflowed(conversation=conversation, team=team):
+                words.append(f"{conversation[3:]}+{team}")
     return words
 
 
@@ -111,11 +110,12 @@ FULL = [BOTH, on("wang"), on("li"), enqueue("b"), enqueue("a"), enqueue("x")]
         ([*FULL, enqueue("c")], enqueue("c", "service"), ["c:1!"]),
         ([*FULL, enqueue("c"), enqueue("d")], enqueue("c", "service"), ["c:1!", "d:1!"]),
         ([*FULL, enqueue("c"), enqueue("d")], enqueue("d", priority=1), ["d:1!"]),
-        # a transfer to a person, who may have too many already, but not be off duty
-        (FULL, enqueue("c", agent="li"), ["c>li"]),
+        # a transfer to a person, who must be on duty and have room, else it waits for the team
+        (FULL, enqueue("c", agent="li"), ["c:1!"]),
+        ([BOTH, on("wang"), on("li")], enqueue("c", "service", agent="wang"), ["c>wang"]),
         ([*FULL, enqueue("c")], enqueue("a", agent="wang"), ["a>wang"]),
-        ([*FULL, enqueue("c")], enqueue("a", agent="li"), ["c>wang", "a>li"]),
-        ([*FULL, enqueue("c"), enqueue("d")], enqueue("c", agent="li"), ["c>li", "d:1!"]),
+        ([*FULL, enqueue("c")], enqueue("a", agent="li"), ["c>wang", "a:1!"]),
+        ([*FULL, leave("a"), enqueue("c", "service")], enqueue("b", agent="wang"), ["b>wang", "c>li"]),
         ([BOTH, on("wang")], enqueue("a", agent="li"), ["a>wang"]),
         ([BOTH, on("wang")], enqueue("a", agent="nobody"), ["a>wang"]),
         # a transfer to the team: who waited for the agent comes first, and they get it back only if nobody else can
@@ -131,10 +131,14 @@ FULL = [BOTH, on("wang"), on("li"), enqueue("b"), enqueue("a"), enqueue("x")]
         ([BOTH, enqueue("a"), enqueue("b"), enqueue("c")], c.Leave("c0-a"), ["b:1"]),
         ([*FULL, enqueue("c"), enqueue("d")], c.Leave("c0-b"), ["c>li", "d:1!"]),
         ([*FULL, enqueue("c"), off("li")], c.Leave("c0-b"), []),
-        ([*FULL, enqueue("c", agent="li"), enqueue("d")], c.Leave("c0-b"), []),
+        ([*FULL, enqueue("c"), take("li", conversation="c"), enqueue("d")], leave("b"), []),
         # duty
-        ([BOTH, enqueue("a"), enqueue("b"), enqueue("c"), enqueue("d")], on("wang"), ["a>wang", "b>wang", "c:1!"]),
-        ([BOTH, enqueue("a"), enqueue("b", "service"), enqueue("c", priority=1)], on("li"), ["c>li"]),
+        (
+            [BOTH, enqueue("a"), enqueue("b"), enqueue("c"), enqueue("d")],
+            on("wang"),
+            ["a>wang", "b>wang", "c:1!", "d:2!"],
+        ),
+        ([BOTH, enqueue("a"), enqueue("b", "service"), enqueue("c", priority=1)], on("li"), ["c>li", "a:1!", "b:1!"]),
         ([BOTH, on("wang"), enqueue("a")], on("wang"), []),
         (FULL, off("wang"), []),
         ([enqueue("a"), on("wang")], c.ChangeTeams(teams(WANG)), ["a>wang"]),
@@ -157,31 +161,87 @@ def test_queue_answers(before: list[AnyCommand], command: AnyCommand, said: list
     assert sorted(brief(Desk(*before).do(command))) == sorted(said)
 
 
-def test_a_choice_says_why() -> None:
+def test_a_choice_says_why_it_and_why_not_the_others() -> None:
     def because(desk: Desk, command: AnyCommand) -> list[str]:
         return [event.because for event in desk.do(command) if isinstance(event, e.Chosen)]
 
     desk = Desk(BOTH, on("wang"), on("li"))
     assert because(desk, enqueue("a", agent="li")) == ["Li was asked for"]
-    assert because(desk, enqueue("b")) == ["sales: Wang has 0/2, nobody else is free; Li at capacity"]
+    assert because(desk, enqueue("b", agent="li")) == [
+        "Li was asked for and is at capacity; Sales: Wang has 0/2, nobody else is free; Li at capacity"
+    ]
     assert because(desk, enqueue("c", agent="zhao")) == [
-        "a1-zhao is not in teams.yaml; sales: Wang has 1/2, nobody else is free; Li at capacity"
+        "a1-zhao is not in teams.yaml; Sales: Wang has 1/2, nobody else is free; Li at capacity"
     ]
     desk.do(enqueue("d"))
-    assert because(desk, c.Leave("c0-b")) == ["sales: Wang has 1/2, nobody else is free"]
-    three = [agent(name, "sales", capacity=0) for name in ("a", "b", "c")]
-    desk = Desk(c.ChangeTeams(teams(WANG, LI, *three)), on("a"), on("b"), on("c"), on("wang"), on("li"))
-    assert because(desk, enqueue("a")) == ["sales: Li has 0/1, least loaded; A, B and 1 more at capacity"]
-    desk.do(off("li"))
-    assert because(desk, enqueue("b", agent="li")) == [
-        "Li is off duty; sales: Wang has 0/2, nobody else is free; A, B and 1 more at capacity"
+    assert because(desk, leave("b")) == ["Sales: Wang has 1/2, nobody else is free"]
+    desk.do(enqueue("e"))
+    assert because(desk, take("wang")) == ["Wang has taken it"]
+    others = [agent(name, "sales", capacity=1) for name in ("a", "b", "c")]
+    desk = Desk(c.ChangeTeams(teams(WANG, LI, *others, agent("z", "sales"))))
+    for name in ("a", "b", "c", "wang", "li"):
+        desk.do(on(name))
+    for name in ("k", "l", "m"):
+        desk.do(enqueue(name, agent=chr(ord(name) - 10)))
+    assert because(desk, enqueue("n")) == [
+        "Sales: Li has 0/1, least loaded; A, B and 1 more at capacity; 1 more off duty"
+    ]
+    assert because(desk, enqueue("o", agent="z", avoid="wang")) == [
+        "Z is off duty; Sales: Wang has 0/2, nobody else is free; A, B and 2 more at capacity; 1 more off duty"
     ]
 
 
-def test_a_choice_says_whether_a_phone_must_be_served() -> None:
-    events = Desk(BOTH, on("li")).do(enqueue("a", "service"))
-    chosen = e.Chosen("c0-a", 1, "a1-li", "Li", "service", True, "service: Li has 0/1, nobody else is free")
-    assert events == [e.Enqueued("c0-a", 1, "service", 0), chosen]
+def test_a_choice_says_who_is_skipped_and_why() -> None:
+    def because(desk: Desk, command: AnyCommand) -> str:
+        return next(event.because for event in desk.do(command) if isinstance(event, e.Chosen))
+
+    file = msgspec.structs.replace(
+        teams(agent("ann", "sales", languages=["zh"]), agent("bob", "sales", 3, languages=["en"]), names="sales"),
+        weights={"email": 2},
+    )
+    desk = Desk(c.ChangeTeams(file), on("ann"), on("bob"))
+    assert because(desk, enqueue("a", language="en")) == (
+        "Sales: Bob has 0/3, nobody else is free; Ann does not speak en"
+    )
+    desk.do(enqueue("b", language="zh"))
+    assert because(desk, enqueue("c", channel="email", language="fr")) == "Sales: Bob has 1/3, least loaded"
+    desk = Desk(c.ChangeTeams(file), on("ann"), on("bob"), enqueue("a"))
+    desk.do(enqueue("b", agent="bob"))
+    desk.do(leave("b"))
+    assert because(desk, enqueue("c", avoid="bob")) == "Sales: Ann has 1/2, nobody else is free; Bob gave it away"
+    desk = Desk(c.ChangeTeams(file), on("ann"), on("bob"), enqueue("a", agent="ann"), enqueue("b", agent="bob"))
+    desk.do(enqueue("c", agent="bob"))
+    assert because(desk, enqueue("d", avoid="ann", missed=True)) == (
+        "Sales: Bob has 2/3, nobody else is free; Ann has missed it"
+    )
+
+
+def test_who_waits_is_told_why() -> None:
+    def because(desk: Desk, command: AnyCommand) -> list[str]:
+        return [event.because for event in desk.do(command) if isinstance(event, e.Told)]
+
+    desk = Desk()
+    assert because(desk, enqueue("a")) == ["there are no teams yet"]
+    desk = Desk(BOTH)
+    assert because(desk, enqueue("a")) == ["Sales: nobody is on duty"]
+    assert because(Desk(*FULL), enqueue("c")) == ["Sales: nobody is free; Li, Wang at capacity"]
+    manual = with_team(with_team(teams(WANG), "sales", pick="manual"), "service", overflow=Overflow("sales", 60))
+    desk = Desk(c.ChangeTeams(manual), on("wang"))
+    assert because(desk, enqueue("a", "service")) == [
+        "Service: nobody is on duty; Sales: agents take themselves whom they serve"
+    ]
+
+
+def test_a_choice_brings_what_the_conversation_needs() -> None:
+    patient = with_team(teams(LI), "service", patience=Patience(accept_s=60), lead="a1-zhao")
+    chosen = Desk(c.ChangeTeams(patient), on("li")).do(enqueue("a", "service"))[-1]
+    why = "Service: Li has 0/1, nobody else is free"
+    assert chosen == e.Chosen(
+        "c0-a", 1, "a1-li", "Li", "service", True, why, "Service", Patience(accept_s=60), "a1-zhao"
+    )
+    assert queue.reactions(Record(QUEUE_ID, 9, 8, 0, chosen)) == [
+        ("c0-a", c.Assign("a1-li", "Li", 1, "service", True, why, "Service", Patience(accept_s=60), "a1-zhao"))
+    ]
 
 
 def test_number_is_kept_while_open_and_rests_a_week_after_closing() -> None:
@@ -201,38 +261,319 @@ def test_place_in_line_is_kept_through_a_transfer_and_through_the_loss_of_the_ag
     assert brief(desk.do(c.Leave("c0-a"))) == ["b>wang", "c:1!"]
 
 
-def test_conversation_is_told_its_position_at_most_twice() -> None:
-    desk = Desk(*FULL, enqueue("c"), enqueue("d"), enqueue("e"))
+def test_visitor_is_told_again_when_half_of_those_before_them_are_gone() -> None:
+    names = [f"v{number}" for number in range(9)]
+    desk = Desk(*FULL, *(enqueue(name) for name in names))
     assert brief(desk.do(enqueue("first", priority=1))) == ["first:1!"]
-    assert brief(desk.do(c.Leave("c0-first"))) == [], "c was told that it is the first one before"
-    assert brief(desk.do(c.Leave("c0-c"))) == ["d:1!"]
+    assert brief(desk.do(leave("first"))) == [], "all of them were told as much before"
+    said = [brief(desk.do(leave(name))) for name in names[:8]]
+    assert said == [
+        ["v1:1!"], ["v2:1!", "v3:2!"], ["v3:1!", "v4:2!"], ["v4:1!", "v5:2!", "v7:4!"], ["v5:1!", "v6:2!", "v8:4!"],
+        ["v6:1!", "v7:2!"], ["v7:1!", "v8:2!"], ["v8:1!"],
+    ]  # fmt: skip
+
+
+def test_first_fifty_are_told_when_somebody_comes_on_duty_and_when_nobody_is_any_more() -> None:
+    desk = Desk(BOTH, *(enqueue(f"v{number}") for number in range(60)))
+    said = brief(desk.do(on("wang")))
+    assert said[:2] == ["v0>wang", "v1>wang"]
+    assert said[2:] == [f"v{number}:{number - 1}!" for number in range(2, 52)]
+    assert brief(desk.do(on("li"))) == ["v2>li", "v3:1!"], "somebody was on duty before"
+    assert brief(desk.do(off("li"))) == []
+    assert brief(desk.do(off("wang"))) == [f"v{number}:{number - 2}" for number in range(3, 52)]
+
+
+def test_visitor_is_told_that_the_line_is_full_and_when_somebody_will_be_there() -> None:
+    hours = Hours("UTC", tuple((Span(540, 1080),) for _ in range(7)))
+    file = with_team(teams(WANG), "sales", max_waiting=2, hours=hours, away="写信", away_en="write")
+    desk = Desk(c.ChangeTeams(file))
+    nine = 9 * 3600 * SECOND_MS
+    waits = [told.wait for name in "abc" for told in desk.do(enqueue(name)) if isinstance(told, e.Told)]
+    away = Wait(opens_at_ms=nine, away="写信", away_en="write")
+    assert waits == [away, away, msgspec.structs.replace(away, full=True)]
+    desk.now_ms = nine
+    [_, told] = desk.do(enqueue("d"))
+    assert isinstance(told, e.Told)
+    assert told.wait.opens_at_ms == 0, "they should be there by now"
+    assert [p.agent for p in desk.state.places.values()] == [""] * 4, "all of them wait"
+
+
+def test_visitor_is_told_how_long_it_may_take_once_that_was_measured() -> None:
+    desk = Desk(c.ChangeTeams(teams(WANG)), on("wang"), enqueue("a"), enqueue("b"), enqueue("c"), enqueue("d"))
+    waits = []
+    for number in range(6):
+        desk.now_ms += 100 * SECOND_MS
+        desk.do(leave(next(name[3:] for name, place in desk.state.places.items() if place.agent)))
+        events = desk.do(enqueue(f"v{number}"))
+        waits += [event.wait for event in events if isinstance(event, e.Told)]
+    assert [wait.high_s > 0 for wait in waits] == [False] * 4 + [True] * 2
+    assert 0 < waits[-1].low_s < 2 * 200 / 2 < waits[-1].high_s < 600
 
 
 def test_reactions_follow_from_the_record_alone() -> None:
     def reactions(event: AnyEvent) -> list[tuple[str, AnyCommand]]:
         return queue.reactions(Record(QUEUE_ID, 1, 0, 0, event))
 
-    assert reactions(e.Chosen("c0-a", 3, "a1-li", "Li", "sales", True, "why")) == [
-        ("c0-a", c.Assign("a1-li", "Li", 3, "sales", True))
+    wait = Wait(60, 120)
+    assert reactions(e.Told("c0-a", 3, "sales", 2, True, wait=wait)) == [
+        ("c0-a", c.TellWaiting(3, "sales", 2, True, wait=wait))
     ]
-    assert reactions(e.Told("c0-a", 3, "sales", 2, False)) == [("c0-a", c.TellWaiting(3, "sales", 2, False))]
-    assert reactions(e.TeamsChanged(teams(WANG), ("a1-li",))) == [
-        ("a1-wang", c.ConfigureAgent(WANG)),
-        ("a1-li", c.ConfigureAgent(None)),
+    assert reactions(e.TakeRefused("a1-li", 3, "why")) == [("a1-li", c.TellNotTaken(3, "why"))]
+    assert reactions(e.WaitingListed("a1-li", ((3, "小明", "售前", 60),), 7)) == [
+        ("a1-li", c.TellWaitingList(((3, "小明", "售前", 60),), 7))
     ]
     assert reactions(e.Left("c0-a", 3, 0)) == []
+    assert reactions(e.Settling(False)) == []
 
 
-def test_teams_changed_names_the_agents_that_are_gone() -> None:
-    assert Desk(BOTH).do(c.ChangeTeams(teams(WANG)))[0] == e.TeamsChanged(teams(WANG), ("a1-li",))
+def test_agents_are_configured_with_the_limits_of_their_channel_and_their_hours() -> None:
+    limits, early = Limits(max_text=1000), Hours("UTC", ((Span(480, 720),),) * 7)
+    file = teams(msgspec.structs.replace(LI, limits=limits), agent("wang", "sales", shift="early"))
+    file = msgspec.structs.replace(file, hours={"early": early}, handover_s=60)
+    desk = Desk(c.ChangeTeams(file))
+    record = desk.records[0][0]
+    assert isinstance(record.event, e.TeamsChanged)
+    assert record.event.agents[0].limits == Limits(), "they stand there once for all agents of a channel"
+    assert queue.reactions(record) == [
+        ("a1-li", c.ConfigureAgent(msgspec.structs.replace(LI, limits=limits), handover_s=60)),
+        ("a1-wang", c.ConfigureAgent(agent("wang", "sales", shift="early"), shift=early, handover_s=60)),
+    ]
+    later = {"early": Hours("UTC", ((Span(490, 720),),) * 7)}
+    [changed, _] = desk.do(c.ChangeTeams(msgspec.structs.replace(file, hours=later)))
+    assert isinstance(changed, e.TeamsChanged)
+    assert [one.id for one in changed.agents] == ["a1-wang"], "only whose hours have changed"
+
+
+def test_new_teams_reach_only_the_agents_whose_settings_have_changed() -> None:
+    desk = Desk(BOTH)
+    [changed, _] = desk.do(c.ChangeTeams(teams(WANG, agent("zhao", "sales"), version="2")))
+    assert changed == e.TeamsChanged(teams(version="2"), (agent("zhao", "sales"),), {}, ("a1-li",))
+    assert queue.reactions(Record(QUEUE_ID, 9, 8, 0, changed)) == [
+        ("a1-zhao", c.ConfigureAgent(agent("zhao", "sales"))),
+        ("a1-li", c.ConfigureAgent(None)),
+    ]
+    [changed, _] = desk.do(c.ChangeTeams(with_team(teams(WANG, agent("zhao", "sales")), "sales", away="!")))
+    assert isinstance(changed, e.TeamsChanged)
+    assert changed.agents == ()
+
+
+def test_thousands_of_agents_come_in_several_events_each_of_which_fits_a_message() -> None:
+    many = [agent(f"agent-{number}", "sales service", channel="wecom") for number in range(5000)]
+    command, desk, parts = c.ChangeTeams(teams(*many)), Desk(), 0
+    while events := desk.do(command):
+        assert len(msgspec.json.encode(events[0])) < TEAMS_BYTES + 10_000
+        parts += 1
+    assert 1 < parts < 10
+    assert len(desk.state.loads) == 5000
 
 
 def test_whose_agent_is_gone_is_told_that_they_wait_and_whom_they_lost() -> None:
     desk = Desk(c.ChangeTeams(teams(WANG)), on("wang"), enqueue("a"))
-    told = desk.do(c.ChangeTeams(teams(LI)))[-1]
-    assert told == e.Told("c0-a", 1, "sales", 1, False, lost="a1-wang")
+    _, told, _ = desk.do(c.ChangeTeams(teams(LI)))
+    assert told == e.Told("c0-a", 1, "sales", 1, False, lost="a1-wang", because="Sales: nobody is on duty")
     told_too = c.TellWaiting(1, "sales", 1, False, "a1-wang")
     assert queue.reactions(Record(QUEUE_ID, 9, 8, 0, told)) == [("c0-a", told_too)]
+
+
+def test_what_new_teams_bring_about_is_decided_a_part_at_a_time() -> None:
+    file = c.ChangeTeams(teams(agent("wang", "sales", capacity=300)))
+    desk = Desk(on("wang"), *(enqueue(f"v{number}") for number in range(250)))
+    desk.apply(queue.decide(desk.state, file, None, 0))
+    assert queue.next_due(desk.state) == 0
+    assert brief(desk.do(enqueue("late")))[:2] == ["v0>wang", "v1>wang"], "who comes meanwhile stands behind"
+    ticks = 0
+    while desk.state.unsettled:
+        events = desk.do(c.Tick())
+        assert len(events) < 110
+        ticks += 1
+    assert ticks == 2
+    assert queue.next_due(desk.state) is None
+    assert [place.agent for place in desk.state.places.values()] == ["a1-wang"] * 251
+
+
+def test_who_comes_on_duty_gets_a_long_line_a_part_at_a_time() -> None:
+    desk = Desk(c.ChangeTeams(teams(agent("wang", "sales", capacity=300))), *(enqueue(f"v{n}") for n in range(250)))
+    assert desk.do(on("wang"))[-1] == e.Settling(True)
+    desk.do(c.Tick())
+    assert desk.do(c.Tick())[-1] == e.Settling(False)
+    assert {place.agent for place in desk.state.places.values()} == {"a1-wang"}
+
+
+# --- who is fit ------------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_gets_the_earliest_whose_language_they_speak_and_who_fits_in() -> None:
+    file = teams(agent("ann", "sales", 3, languages=["en"]), agent("bob", "sales", 1, languages=["zh"]), names="sales")
+    file = msgspec.structs.replace(file, weights={"email": 2})
+    desk = Desk(c.ChangeTeams(file), on("bob"), enqueue("full"))
+    waiting = [enqueue("a", language="zh"), enqueue("b", language="en", channel="email"), enqueue("c", language="fr"),
+               enqueue("d", language="en", channel="email")]  # fmt: skip
+    for command in waiting:
+        desk.do(command)
+    assert brief(desk.do(on("ann"))) == ["b>ann", "c>ann", "d:2!"], "fr is anybody's; a waits for zh"
+    assert brief(desk.do(leave("b"))) == ["d>ann"]
+
+
+def test_what_weighs_more_than_an_agent_can_have_takes_the_whole_of_them() -> None:
+    file = msgspec.structs.replace(teams(WANG), weights={"email": 9})
+    desk = Desk(c.ChangeTeams(file), on("wang"))
+    assert brief(desk.do(enqueue("a", channel="email"))) == ["a>wang"]
+    assert brief(desk.do(enqueue("b"))) == ["b:1!"]
+
+
+@pytest.mark.parametrize(
+    ("pick", "given"),
+    [("least_loaded", "bob ann bob ann"), ("round_robin", "bob ann bob ann"), ("manual", "")],
+)
+def test_a_team_picks_by_its_policy(pick: Pick, given: str) -> None:
+    file = with_team(teams(agent("ann", "sales", 9), agent("bob", "sales", 9)), "sales", pick=pick)
+    desk = Desk(c.ChangeTeams(file), on("ann"), on("bob"), enqueue("x", agent="ann"))
+    events = [event for name in "abcd" for event in desk.do(enqueue(name))]
+    assert " ".join(event.agent[3:] for event in events if isinstance(event, e.Chosen)) == given
+
+
+def test_round_robin_does_not_look_at_who_has_how_many() -> None:
+    file = with_team(teams(agent("ann", "sales", 9), agent("bob", "sales", 9)), "sales", pick="round_robin")
+    desk = Desk(c.ChangeTeams(file), on("ann"))
+    for name in "abcd":
+        desk.do(enqueue(name))
+    desk.do(on("bob"))
+    assert [brief(desk.do(enqueue(name))) for name in "ef"] == [["e>bob"], ["f>ann"]]
+
+
+def test_least_loaded_is_by_capacity() -> None:
+    desk = Desk(c.ChangeTeams(teams(agent("ann", "sales", 2), agent("bob", "sales", 9))), on("ann"), on("bob"))
+    assert [brief(desk.do(enqueue(name))) for name in "abcdefgh"] == [
+        ["a>ann"], ["b>bob"], ["c>bob"], ["d>bob"], ["e>bob"], ["f>bob"], ["g>ann"], ["h>bob"],
+    ]  # fmt: skip
+
+
+def test_who_served_the_visitor_before_is_preferred_for_so_many_days() -> None:
+    file = with_team(teams(agent("ann", "sales"), agent("bob", "sales", 9)), "sales", last_agent_days=2)
+    desk = Desk(c.ChangeTeams(file), on("ann"), on("bob"), enqueue("x", agent="bob"))
+    desk.now_ms = 5 * DAY_MS
+    known = {"last": "a1-bob", "last_ms": 3 * DAY_MS}
+    [_, chosen] = desk.do(enqueue("a", **known))
+    assert isinstance(chosen, e.Chosen)
+    assert chosen.because == "Sales: Bob has 1/9, served the visitor before"
+    assert brief(desk.do(enqueue("b", avoid="bob", **known))) == ["b>ann"]
+    desk.now_ms += 1
+    assert brief(desk.do(enqueue("c", **known))) == ["c>bob"], "2/9 is less than 1/2"
+    desk.do(off("bob"))
+    assert brief(desk.do(enqueue("d", **known))) == ["d>ann"]
+
+
+def test_who_missed_a_conversation_is_given_it_again_only_after_a_while() -> None:
+    desk = Desk(c.ChangeTeams(teams(WANG)), on("wang"), enqueue("a"))
+    assert brief(desk.do(enqueue("a", avoid="wang", missed=True))) == ["a:1!"]
+    assert queue.next_due(desk.state) == AGAIN_MS
+    assert brief(desk.do(enqueue("b"))) == ["b>wang"], "it is only that one"
+    desk.now_ms = AGAIN_MS
+    assert brief(desk.do(enqueue("c"))) == ["a>wang", "c:1!"], "before anybody who has come since"
+    assert queue.next_due(desk.state) is None
+
+
+def test_what_was_missed_goes_to_another_at_once() -> None:
+    desk = Desk(c.ChangeTeams(teams(WANG, LI)), on("wang"), on("li"), enqueue("a", agent="wang"))
+    assert brief(desk.do(enqueue("a", avoid="wang", missed=True))) == ["a>li"]
+
+
+def test_nothing_is_due_for_who_has_missed_something_and_has_no_room() -> None:
+    desk = Desk(c.ChangeTeams(teams(LI)), on("li"), enqueue("a"), enqueue("b"), enqueue("a", avoid="li", missed=True))
+    desk.now_ms = AGAIN_MS
+    assert queue.next_due(desk.state) is None
+    assert brief(desk.do(leave("b"))) == ["a>li"]
+
+
+# --- lines that overflow -------------------------------------------------------------------------------------------
+
+SERVED = c.ChangeTeams(with_team(teams(WANG, agent("zhao", "service")), "sales", overflow=Overflow("service", 60)))
+
+
+def test_who_has_waited_so_long_stands_in_another_line_as_well_and_keeps_their_place() -> None:
+    desk = Desk(SERVED, on("wang"), enqueue("a"), enqueue("b"), enqueue("c"), on("zhao"))
+    desk.do(enqueue("d", agent="zhao"))
+    desk.do(enqueue("e", agent="zhao"))
+    desk.do(enqueue("f", "service"))
+    assert queue.next_due(desk.state) == 60 * SECOND_MS
+    desk.now_ms = 60 * SECOND_MS
+    [overflowed] = desk.do(c.Tick())
+    assert overflowed == e.Overflowed("c0-c", 3, "service", "Sales: has waited 60 s")
+    assert queue.next_due(desk.state) is None
+    assert brief(desk.do(leave("d"))) == ["c>zhao"], "c came before f"
+
+
+def test_a_line_overflows_at_once_while_nobody_is_on_duty() -> None:
+    desk = Desk(SERVED, on("zhao"))
+    events = desk.do(enqueue("a"))
+    assert brief(events) == ["a+service", "a>zhao"]
+    chosen = events[-1]
+    assert isinstance(chosen, e.Chosen)
+    assert (chosen.team, chosen.because) == ("sales", "Service: Zhao has 0/2, nobody else is free")
+    desk = Desk(SERVED, on("wang"), *(enqueue(name) for name in "abc"), on("zhao"))
+    assert brief(desk.do(off("wang"))) == ["c+service", "c>zhao"]
+
+
+def test_a_long_line_overflows_a_part_at_a_time() -> None:
+    desk = Desk(SERVED, on("wang"), *(enqueue(f"v{number}") for number in range(252)))
+    assert len(desk.do(off("wang"))) < 110
+    while (due_ms := queue.next_due(desk.state)) is not None and due_ms <= desk.now_ms:
+        assert len(desk.do(c.Tick())) < 160
+    assert len(desk.state.lines["service"]) == 250
+
+
+# --- taking ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_takes_whom_they_want_however_many_they_have() -> None:
+    desk = Desk(*FULL, enqueue("c"), enqueue("d", "service"))
+    assert brief(desk.do(take("wang", no=5))) == ["d>wang"]
+    assert brief(desk.do(take("li", conversation="c"))) == ["c>li"]
+    taken = desk.records[-1][0].event
+    assert isinstance(taken, e.Chosen)
+    assert taken.taken
+    assert desk.state.loads["a1-wang"].load == 3
+    assert desk.do(take("wang", no=5)) == [], "they have it already"
+    assert brief(desk.do(leave("a"))) == []
+
+
+def test_the_next_one_is_the_first_in_the_agents_lines_whom_they_can_answer() -> None:
+    ann, bob = agent("ann", "sales", 1, languages=["zh"]), agent("bob", "sales", languages=["en"])
+    file = with_team(teams(ann, bob), "sales", pick="manual")
+    desk = Desk(c.ChangeTeams(file), on("ann"), enqueue("a", language="en"), enqueue("b"), enqueue("c", "service"))
+    assert brief(desk.do(take("ann"))) == ["b>ann"]
+    with pytest.raises(NotFound, match="nobody waits"):
+        desk.do(take("ann"))
+    assert desk.do(take("ann"), Origin(1, 1, 1, 0)) == [e.TakeRefused("a1-ann", 0, "nobody waits")]
+
+
+def test_nobody_takes_what_another_has() -> None:
+    desk = Desk(c.ChangeTeams(teams(WANG, LI)), on("li"))
+    desk.now_ms = 5000
+    desk.do(enqueue("a"))
+    with pytest.raises(Taken, match=r"^#1 is with Li$") as refused:
+        desk.do(take("wang", no=1))
+    assert (refused.value.by, refused.value.since_ms) == ("Li", 5000)
+    assert desk.do(take("wang", no=1), Origin(1, 1, 1, 0)) == [e.TakeRefused("a1-wang", 1, "#1 is with Li")]
+    with pytest.raises(NotFound, match=r"^nobody waits as #7$"):
+        desk.do(take("wang", no=7))
+    with pytest.raises(NotFound, match=r"^nobody waits as c0-b$"):
+        desk.do(take("wang", conversation="b"))
+    with pytest.raises(NotFound, match=r"^a1-zhao is not in rules/teams.yaml$"):
+        desk.do(take("zhao", no=1))
+
+
+def test_an_agent_sees_who_waits_in_their_lines() -> None:
+    desk = Desk(BOTH, *(named(f"v{number}") for number in range(12)), enqueue("s", "service"))
+    desk.now_ms = 65_000
+    [listed] = desk.do(c.ListWaiting("a1-li"))
+    assert isinstance(listed, e.WaitingListed)
+    assert listed.waiting[0] == (1, "V0", "Sales", 65)
+    assert (len(listed.waiting), listed.more) == (10, 3)
+    assert desk.do(c.ListWaiting("a1-nobody")) == [e.WaitingListed("a1-nobody", ())]
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
 
 
 def test_repeat_of_a_relayed_command_is_refused() -> None:
@@ -249,191 +590,10 @@ def test_command_of_another_kind_is_refused() -> None:
         Desk().do(c.KeepUnparsed("", ""))
 
 
-NAMES = ["ann", "bob", "cat", "dan"]
-TEAMS = ["sales", "service", "refunds"]
-agents = st.builds(
-    lambda name, groups, capacity: AgentSettings(f"a1-{name}", name, name.title(), tuple(groups), capacity),
-    st.sampled_from(NAMES),
-    st.lists(st.sampled_from(TEAMS), unique=True, max_size=3),
-    st.integers(0, 3),
-)
-some_agents = st.lists(agents, unique_by=lambda one: one.name, max_size=4)
-
-
-class QueueMachine(RuleBasedStateMachine):
-    """A queue next to a model that is slow, knows only events, and judges each of them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.desk = Desk()
-        self.teams = Teams("", "", (), ())
-        self.on_duty: set[str] = set()
-        self.open: dict[str, e.Enqueued] = {}
-        self.since: dict[str, int] = {}
-        self.with_agent: dict[str, str] = {}
-        self.told: dict[str, list[int]] = {}
-        self.closed_at: dict[int, int] = {}
-        self.sent = dict.fromkeys(range(3), 0)
-
-    @initialize(agents=some_agents, on_duty=st.sets(st.sampled_from(NAMES)))
-    def open_for_the_day(self, agents: list[AgentSettings], on_duty: set[str]) -> None:
-        self.change_teams(agents, TEAMS)
-        for name in sorted(on_duty):
-            self.set_duty(name, True)
-
-    @rule(
-        name=st.integers(0, 4),
-        team=st.sampled_from([*TEAMS, *TEAMS, "", "gone"]),
-        priority=st.integers(0, 1),
-        asked=st.sampled_from(["", "", "", *NAMES]),
-        avoid=st.booleans(),
-        partition=st.integers(0, 2),
-    )
-    def enqueue(self, name: int, team: str, priority: int, asked: str, avoid: bool, partition: int) -> None:
-        conversation = f"c{partition}-{name}"
-        avoided = self.with_agent.get(conversation, "") if avoid else ""
-        self.do(c.Enqueue(conversation, team, priority, asked and f"a1-{asked}", avoided), partition)
-
-    @rule(name=st.integers(0, 4), partition=st.integers(0, 2))
-    def leave(self, name: int, partition: int) -> None:
-        self.do(c.Leave(f"c{partition}-{name}"), partition)
-
-    @rule(name=st.sampled_from(NAMES), on=st.booleans())
-    def set_duty(self, name: str, on: bool) -> None:
-        self.do(c.SetDuty(f"a1-{name}", on), 1)
-
-    @precondition(lambda self: self.desk.state.seq % 3 == 0)  # not too often: lines have to grow
-    @rule(agents=some_agents, names=st.lists(st.sampled_from(TEAMS), unique=True, min_size=1))
-    def change_teams(self, agents: list[AgentSettings], names: list[str]) -> None:
-        kept = [
-            msgspec.structs.replace(one, teams=tuple(team for team in one.teams if team in names)) for one in agents
-        ]
-        self.do(c.ChangeTeams(Teams("1", names[0], tuple(Team(name, name) for name in names), tuple(kept))), None)
-
-    @rule(days=st.sampled_from([1, 3, 7]))
-    def wait(self, days: int) -> None:
-        self.desk.now_ms += days * DAY_MS
-
-    @rule(partition=st.integers(0, 2), back=st.integers(0, 2))
-    def repeat(self, partition: int, back: int) -> None:
-        known = [origin for _, origin in self.desk.records if origin and origin.partition == partition]
-        if known:
-            with pytest.raises(Repeated):
-                self.desk.do(c.Leave(next(iter(self.open), "c0-0")), known[-1 - min(back, len(known) - 1)])
-
-    def do(self, command: AnyCommand, partition: int | None) -> None:
-        origin = None
-        if partition is not None:
-            self.sent[partition] += 1
-            origin = Origin(partition, 1, self.sent[partition], 0)
-        gave = self.with_agent.get(command.conversation, "") if isinstance(command, c.Enqueue) else ""
-        events = self.desk.do(command, origin)
-        chosen: list[e.Chosen] = []
-        for event in events:
-            if isinstance(event, e.Chosen):
-                self.judge_choice(event, command)
-                chosen.append(event)
-            self.follow(event)
-        for event in events:
-            if isinstance(event, e.Told):
-                line = self.line(self.team_of(event.conversation))
-                assert event.position == 1 + line.index(event.conversation)
-        for event in chosen:
-            for waiting in self.line(event.team):
-                given_away = isinstance(command, c.Enqueue) and waiting == command.conversation and event.agent == gave
-                asked = isinstance(command, c.Enqueue) and command.agent == event.agent
-                assert given_away or asked or self.rank(waiting) > self.rank(event.conversation), "FIFO"
-
-    def judge_choice(self, event: e.Chosen, command: AnyCommand) -> None:
-        assert event.conversation not in self.with_agent
-        enqueued = self.open[event.conversation]
-        assert (event.no, event.team) == (enqueued.no, self.team_of(event.conversation))
-        assert event.agent in self.on_duty
-        by_name = isinstance(command, c.Enqueue) and command.conversation == event.conversation
-        if by_name and isinstance(command, c.Enqueue) and command.agent == event.agent:
-            return
-        fit = self.fit(event.team)
-        wanted = {one: open for one, open in fit.items() if one != enqueued.avoid} or fit
-        assert wanted[event.agent] == min(wanted.values())
-
-    def follow(self, event: AnyEvent) -> None:
-        match event:
-            case e.TeamsChanged(teams=teams, removed=removed):
-                now_named = {one.id for one in teams.agents}
-                assert set(removed) == {one.id for one in self.teams.agents} - now_named
-                self.teams = teams
-                for conversation, one in list(self.with_agent.items()):
-                    if one not in now_named:
-                        del self.with_agent[conversation]
-            case e.DutySet(agent=one, on=on):
-                (self.on_duty.add if on else self.on_duty.remove)(one)
-            case e.Enqueued(conversation=conversation, no=no):
-                if conversation in self.open:
-                    assert no == self.open[conversation].no
-                else:
-                    self.judge_number(no)
-                    self.since[conversation] = len(self.since) + self.desk.state.seq * 100
-                self.open[conversation] = event
-                self.with_agent.pop(conversation, None)
-                self.told[conversation] = []
-            case e.Told(conversation=conversation, position=position):
-                self.told[conversation].append(position)
-                assert len(self.told[conversation]) == 1 or self.told[conversation][1:] == [1]
-                assert self.told[conversation] != [1, 1]
-                assert conversation not in self.with_agent
-            case e.Chosen(conversation=conversation, agent=one):
-                self.with_agent[conversation] = one
-                self.told[conversation] = []
-            case e.Left(conversation=conversation, no=no):
-                del self.open[conversation], self.since[conversation], self.told[conversation]
-                self.with_agent.pop(conversation, None)
-                self.closed_at[no] = self.desk.now_ms
-
-    def judge_number(self, no: int) -> None:
-        taken = {event.no for event in self.open.values()}
-        rested = {n for n, at_ms in self.closed_at.items() if n not in taken and at_ms + REST_MS <= self.desk.now_ms}
-        assert no == min(rested, default=max([*taken, *self.closed_at], default=0) + 1)
-
-    def team_of(self, conversation: str) -> str:
-        team = self.open[conversation].team
-        return team if team in {one.name for one in self.teams.teams} else self.teams.default
-
-    def rank(self, conversation: str) -> tuple[int, int]:
-        return -self.open[conversation].priority, self.since[conversation]
-
-    def line(self, team: str) -> list[str]:
-        waiting = [name for name in self.open if name not in self.with_agent and self.team_of(name) == team]
-        return sorted(waiting, key=self.rank)
-
-    def fit(self, team: str) -> dict[str, int]:
-        """The agents who can take one more, and how many they have."""
-        held = list(self.with_agent.values())
-        return {
-            one.id: held.count(one.id)
-            for one in self.teams.agents
-            if one.id in self.on_duty and team in one.teams and held.count(one.id) < one.capacity
-        }
-
-    @invariant()
-    def nobody_waits_while_an_agent_is_fit_or_without_being_told(self) -> None:
-        for conversation in self.open:
-            if conversation not in self.with_agent:
-                team = self.team_of(conversation)
-                assert not self.fit(team), conversation
-                assert self.told[conversation], f"{conversation} was never told"
-                assert self.line(team)[0] != conversation or 1 in self.told[conversation]
-
-    @invariant()
-    def state_is_what_the_events_say_and_what_a_replay_gives(self) -> None:
-        state = self.desk.state
-        assert {name: place.agent for name, place in state.places.items() if place.agent} == self.with_agent
-        assert set(state.places) == set(self.open)
-        lines = {team: [spot.conversation for spot in line] for team, line in state.lines.items() if line}
-        for team in lines.keys() | {self.team_of(name) for name in self.open}:
-            assert lines.get(team, []) == self.line(team)
-        assert self.desk.replayed() == state
-        assert msgspec.json.decode(msgspec.json.encode(state), type=Queue) == state
-
-
-QueueMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
-TestQueueMachine = QueueMachine.TestCase
+def test_replay_and_image_give_the_same_state() -> None:
+    desk = Desk(SERVED, on("wang"), *(enqueue(name, channel="h5", language="zh") for name in "abcd"), on("zhao"))
+    desk.do(c.Tick())
+    desk.do(leave("a"))
+    desk.do(c.ChangeTeams(teams(LI, version="3")))
+    assert desk.replayed() == desk.state
+    assert restored(desk.state) == desk.state

@@ -136,13 +136,15 @@ async def test_an_answer_that_waits_is_never_sent(desk: Desk) -> None:
     await desk.open(CHAT, 12)
     desk.parrot.says = lambda _: Retry("busy", 0.4)
     await desk.write("#12 一")
-    await until(lambda: len(desk.parrot.got) == 1)
+    await until(lambda: desk.parrot.got)
     await desk.write("二")
     await desk.write("撤回")
     await until(lambda: desk.phone.shows("已撤回 #12：「二」"))
     desk.parrot.says = lambda delivery: Sent(delivery.key)
-    await until(lambda: desk.parrot.reads == ["一"])
-    assert {delivery.text for delivery in desk.parrot.got} == {"一"}
+    await desk.write("三")
+    await until(lambda: "三" in desk.parrot.reads)
+    assert desk.parrot.reads == ["一", "三"]
+    assert {delivery.text for delivery in desk.parrot.got} == {"一", "三"}
     await desk.rig.stop()
 
 
@@ -164,7 +166,7 @@ async def test_a_change_in_the_air_is_repeated_after_a_kill_and_counts_once(desk
     await until(lambda: desk.rig.partitions.state(CHAT).outbox.sent)
     desk.parrot.says = lambda _: Unknown("reset")
     await desk.write("撤回")
-    await until(lambda: len(desk.parrot.got) == 2)
+    await until(lambda: len(desk.parrot.got) >= 2)
     await desk.restart()
     desk.parrot.says = lambda _: Sent()
     await until(lambda: desk.phone.shows("已撤回 #12：「七点」"))

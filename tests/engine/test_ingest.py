@@ -76,6 +76,8 @@ def inbound(text: str = "在吗", outside_id: str = "m1", **more: Any) -> Inboun
 async def test_half_a_surrogate_pair_is_replaced_wherever_it_stands(channel: str, identity: str) -> None:
     rig = Rig()
     await rig.take(inbound("a\ud83d", "m\ud83d", identity=identity, name="n\ud83d", address="b\ud83d"), channel=channel)
+    named = inbound(outside_id="m2", identity=identity, files=(File("f\ud83d", "t\ud83d", source="s\ud83d"),))
+    await rig.take(named, channel=channel)
     await rig.ingest.take(channel, Parsed(unparsed="what is \ud83d?"), RAW)
     for _, command in rig.taken:
         assert "\ud83d" not in msgspec.json.encode(command).decode()
@@ -133,7 +135,9 @@ async def test_a_conversation_of_another_kind_or_channel_is_rubbish(conversation
     "odd",
     [
         None, "text", {"identity": "x"}, inbound(outside_id=""), inbound(identity=""), inbound(outside_id=7),
-        inbound(text=None), inbound(sent_at_ms="now"), inbound(name=5), inbound(thread=None),
+        inbound(text=None), inbound(sent_at_ms="now"), inbound(sent_at_ms=True), inbound(name=5), inbound(thread=None),
+        inbound(automatic="yes"), inbound(files=None), inbound(files=("cat.png",)), inbound(files=(File(None),)),
+        inbound(files=(File("cat.png", content="text"),)),
     ],
 )  # fmt: skip
 async def test_rubbish_is_kept_whole_and_told(odd: Any) -> None:
@@ -146,7 +150,22 @@ async def test_rubbish_is_kept_whole_and_told(odd: Any) -> None:
     assert [line["event"] for line in lines] == ["connector made rubbish of a request"]
 
 
-@pytest.mark.parametrize("parsed", [None, [], "ok", {"answer": 1}])
+def made(**parts: Any) -> Parsed:
+    return Parsed(**parts)
+
+
+def receipt(*values: Any) -> Parsed:
+    return Parsed(receipts=(Receipt(*values),))
+
+
+@pytest.mark.parametrize(
+    "parsed",
+    [
+        None, [], "ok", {"answer": 1}, made(inbounds=None), made(receipts=7), made(unparsed=b"x"),
+        made(receipts=(None,)), receipt(CHAT, "seen", 3), receipt(CHAT, [], 3), receipt(CHAT, "read", "3"),
+        receipt(None, "read", 3),
+    ],
+)  # fmt: skip
 async def test_what_is_no_parsed_is_rubbish(parsed: Any) -> None:
     rig = Rig()
     with capture_logs():

@@ -163,6 +163,24 @@ async def test_a_killed_worker_s_successor_carries_out_each_once_and_in_order(tm
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_what_a_successor_gets_no_answer_to_is_submitted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = Owners()
+    owners.away = {WANG}
+    dead = spool_on(tmp_path, owners)
+    await dead.take("phone", WANG, text(1))
+    kill(dead)
+    monkeypatch.setattr(module, "ATTEMPT_S", 0.01)
+    owners.away, owners.silent = set(), True
+    successor = spool_on(tmp_path, owners)
+    await until(lambda: len(owners._unsaid) > 0)
+    owners._unsaid.clear()  # whoever was asked will never answer
+    owners.silent = False
+    await until(lambda: owners.kept == {WANG: ["text 1"]})
+    await successor.close()
+
+
 async def test_all_of_a_lane_goes_to_the_disk_in_its_order(tmp_path: Path) -> None:
     owners = Owners()
     owners.silent = True

@@ -30,7 +30,7 @@ from hub.contract import (
 from tests.kit.connectors import Asking, Called
 from tests.kit.parrot import MOST
 
-PAUSE_S = 2.0
+PAUSE_S, MINUTE_S = 2.0, 60.0
 
 # --- in --------------------------------------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ class KeepsItsOwnQueue(Called):
 
 
 class DropsQuickPairs(Called):
-    """Takes a second equal text within two seconds for the platform's repeat."""
+    """Takes a second equal text within a minute for the platform's repeat."""
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -67,7 +67,7 @@ class DropsQuickPairs(Called):
         for inbound in parsed.inbounds:
             text, at = self.last.get(inbound.identity, ("", 0.0))
             self.last[inbound.identity] = inbound.text, time.monotonic()
-            if text and text == inbound.text and time.monotonic() < at + PAUSE_S:
+            if text and text == inbound.text and time.monotonic() < at + MINUTE_S:
                 return Parsed()
         return parsed
 
@@ -158,7 +158,7 @@ class CollapsesSpaces(Called):
 
 
 class StopsFloods(Called):
-    """Takes 100 callbacks a second, and is silent about more."""
+    """Takes 100 callbacks a minute, and is silent about more."""
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -166,7 +166,7 @@ class StopsFloods(Called):
 
     def parse(self, raw: Raw) -> Parsed:
         parsed = super().parse(raw)
-        flood = len(self.latest) == self.latest.maxlen and self.latest[0] > time.monotonic() - PAUSE_S
+        flood = len(self.latest) == self.latest.maxlen and self.latest[0] > time.monotonic() - MINUTE_S
         self.latest.append(time.monotonic())
         return Parsed() if flood else parsed
 

@@ -1,5 +1,6 @@
 """Right connectors for the parrot: one that it calls, one that asks it."""
 
+import dataclasses
 import hmac
 import json
 from typing import Any
@@ -130,6 +131,12 @@ class Forgetful(Called):
 
     async def call(self, to: str, text: str, key: str) -> httpx.Response:
         return await super().call(to, text, "")
+
+
+class Patient(Forgetful):
+    """The same, and texts wait a while for others to be folded with."""
+
+    can = dataclasses.replace(Forgetful.can, fold_ms=60_000)
 
 
 class Staff(Called):

@@ -7,12 +7,14 @@ import os
 import pytest
 
 from hub.contract import Connector
+from hub.kit import bench
+from hub.kit import run as kit_run
 from hub.kit.checks import CHECKS
 from hub.kit.run import run
 from hub.kit.subject import Subject
 from hub.kit.suite import ConnectorKit
 from tests.kit import broken
-from tests.kit.connectors import Asking, Called, Forgetful, Staff
+from tests.kit.connectors import Asking, Called, Forgetful, Patient, Staff
 from tests.kit.parrot import AskedParrot, Parrot
 
 
@@ -87,6 +89,21 @@ def test_a_broken_connector_is_found_by_a_check_that_is_meant_for_it_and_by_no_o
 
 def test_each_check_has_a_broken_connector_that_it_finds() -> None:
     assert set[str]().union(*FAULTS.values()) == {check.id for check in CHECKS}
+
+
+async def test_a_text_that_has_not_set_out_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, that is: here it waits to be folded, for longer than nothing else happens."""
+    monkeypatch.setattr(bench, "FOLD_MS", int(3000 * bench.QUIET_S))
+    results = await run(parrot(Patient), ["lost-verdicts", "restart-out", "retry-order"])
+    assert [result.because for result in results if result.outcome != "held"] == []
+
+
+async def test_a_check_that_takes_too_long_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kit_run, "LIMIT_S", 0.01)
+    (result,) = await run(parrot(Called), ["arrives"])
+    assert (result.outcome, result.because) == (
+        "failed", "it was not done after 0.01 s: is the machine too busy for it?"
+    )  # fmt: skip
 
 
 async def test_an_exemption_is_shown_with_its_reason_and_nothing_is_tried() -> None:

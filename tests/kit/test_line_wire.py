@@ -10,6 +10,8 @@ from hub.kit.line_wire import LineWire
 from hub.kit.wire import HOST, Mishap, port_of
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+WHILE_S = 0.3
+"""So long a client waits for an answer that cannot come."""
 
 
 class Site:
@@ -36,12 +38,12 @@ class Site:
         assert await reader.readline() == b"hello\r\n"
         return reader, writer
 
-    async def ask(self, words: str, client: Stream | None = None) -> str:
+    async def ask(self, words: str, client: Stream | None = None, patience_s: float = 10) -> str:
         """The answer, or why there is none."""
         reader, writer = client or await self.call()
         writer.write(f"{words}\r\n".encode())
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(patience_s):
                 return (await reader.readuntil(b"\r\n")).decode().strip()
         except (OSError, asyncio.IncompleteReadError) as error:
             return type(error).__name__
@@ -90,7 +92,7 @@ async def test_a_mishap_happens_before_or_after_the_work(
     with site.wire.fault(mishap, "send", times=1, reply=b"another\r\n") as fault:
         client = await site.call()
         assert await site.ask("begin", client) == "done: begin"
-        assert await site.ask("send", client) == heard
+        assert await site.ask("send", client, WHILE_S if heard == "TimeoutError" else 10) == heard
         assert await site.ask("send") == "done: send"
     assert fault.hits == 1
     assert site.done == ["begin", *["send"] * carried_out, "send"]
@@ -107,13 +109,22 @@ async def test_an_answer_that_comes_drop_by_drop_is_whole_in_the_end_and_not_bef
     assert len(drops) > 1
 
 
+async def test_who_is_slow_to_read_gets_no_answer_in_one_piece_that_comes_drop_by_drop(site: Site) -> None:
+    reader, writer = await site.call()
+    with site.wire.fault("drip"):
+        writer.write(b"x\n")
+        await asyncio.sleep(0.03)
+        assert not (first := await reader.read(1 << 20)).endswith(b"\n")
+        assert first + await reader.readuntil(b"\r\n") == b"done: x\r\n"
+
+
 async def test_what_is_on_hold_goes_on_when_the_fault_is_over_unless_nobody_waits_any_more(site: Site) -> None:
     with site.wire.fault("hold"):
         client = await site.call()
-        assert await site.ask("given up", client) == "TimeoutError"
+        assert await site.ask("given up", client, WHILE_S) == "TimeoutError"
         client[1].close()
         patient = await site.call()
-        assert await site.ask("later", patient) == "TimeoutError"
+        assert await site.ask("later", patient, WHILE_S) == "TimeoutError"
     assert await patient[0].readline() == b"done: later\r\n"
     assert site.done == ["later"]
 

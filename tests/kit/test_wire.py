@@ -20,10 +20,11 @@ class Site:
     def __init__(self, wire: HttpWire, http: httpx.AsyncClient, asked: list[bytes]) -> None:
         self.wire, self.http, self.asked = wire, http, asked
 
-    async def ask(self, body: bytes = b"hello", timeout: float = 5) -> str:
-        """The status of the answer, or why there is none."""
+    async def ask(self, body: bytes = b"hello", read_s: float = 10) -> str:
+        """The status of the answer, or why there is none within `read_s`."""
+        patience = httpx.Timeout(10, read=read_s)
         try:
-            return str((await self.http.post("/say?a=1", content=body, timeout=timeout)).status_code)
+            return str((await self.http.post("/say?a=1", content=body, timeout=patience)).status_code)
         except httpx.HTTPError as error:
             return type(error).__name__
 
@@ -55,7 +56,7 @@ async def test_a_request_goes_through_unchanged_and_is_written_down(site: Site) 
 @pytest.mark.parametrize("mishap", ["reset", "cut", "refuse", "lose", "break", "spoil", "swallow", "answer"])
 async def test_a_mishap_happens_before_or_after_the_work(site: Site, mishap: Mishap) -> None:
     with site.wire.fault(mishap, "/say", times=1, reply=Reply(429)) as fault:
-        assert await site.ask(timeout=0.5) != "200"
+        assert await site.ask(read_s=0.5) != "200"
         assert await site.ask() == "200"
     assert fault.hits == 1
     assert len(site.asked) == (1 if mishap in (*HttpWire.before, "answer") else 2)
@@ -68,7 +69,7 @@ async def test_an_answer_that_comes_drop_by_drop_is_whole(site: Site) -> None:
 
 async def test_what_is_on_hold_goes_on_when_the_fault_is_over_unless_nobody_waits_any_more(site: Site) -> None:
     with site.wire.fault("hold"):
-        assert await site.ask(b"given up", timeout=0.2) == "ReadTimeout"
+        assert await site.ask(b"given up", read_s=0.2) == "ReadTimeout"
     assert await site.ask(b"later") == "200"
     assert site.asked == [b"later"]
 

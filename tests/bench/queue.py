@@ -1,0 +1,220 @@
+"""What a decision of the queue costs while 10,000 wait for 1,000 agents in 50 teams; no log, no network.
+
+Each figure is of deciding and evolving one command. Agents are in two teams, every fifth speaks but one language, mail
+weighs twice as much; every other team overflows into the next.
+"""
+
+import gc
+import itertools
+import random
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from hub.domain import commands as c
+from hub.domain import queue
+from hub.domain.commands import AnyCommand
+from hub.domain.events import Record
+from hub.domain.ids import QUEUE_ID
+from hub.domain.queue import Queue
+from hub.domain.teams import AgentSettings, Hours, Overflow, Span, Team, Teams
+from tests.bench.figures import Figures, Plan, note, quantiles_ms
+
+KINDS = {
+    "enqueue": "who joins a line",
+    "leave": "who is done: their agent gets the next one",
+    "give_up": "who leaves a line",
+    "transfer": "who goes from an agent to another team",
+    "off": "an agent goes off duty",
+    "on": "an agent comes on duty and takes five",
+    "take": "an agent takes somebody",
+    "list": "an agent asks who waits",
+    "reload": "new teams, and what they lead to, in parts: each part",
+}
+WORDS = {f"queue_{kind}_p50_ms": f"queue, ms: {words}, p50" for kind, words in KINDS.items()}
+WORDS |= {f"queue_{kind}_p99_ms": f"  {kind}, p99" for kind in KINDS}
+WORDS |= {f"queue_{kind}_max_ms": f"  {kind}, at most" for kind in KINDS}
+WORDS |= {
+    "queue_state_mb": "the queue's state in memory, MB",
+    "queue_image_mb": "its image, MB",
+    "queue_image_ms": "  to make it, ms",
+}
+CAPACITY = 5
+
+
+class Rig:
+    """A queue that is as full as it gets, and a clock that goes on by itself."""
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self.plan, self.draw = plan, random.Random(seed)
+        self.state: Queue = queue.new(QUEUE_ID)
+        self.now_ms = 0
+        self._names = (f"c{number % 32}-{number:013}" for number in itertools.count())
+        self.file = _teams(plan)
+        while self.decide(c.ChangeTeams(self.file)):
+            pass
+        self.settle()
+        for agent in self.file.agents:
+            self.decide(c.SetDuty(agent.id, True))
+        for _ in range(CAPACITY * plan.staff + plan.waiting):
+            self.decide(self.newcomer())
+
+    def decide(self, command: AnyCommand) -> float:
+        """Carry it out; seconds that it took, 0 when nothing came of it."""
+        self.now_ms += 7
+        begun = time.thread_time()
+        events = queue.decide(self.state, command, None, self.now_ms)
+        for event in events:
+            queue.evolve(self.state, Record(QUEUE_ID, self.state.seq + 1, self.state.seq, self.now_ms, event))
+        queue.next_due(self.state)
+        took = time.thread_time() - begun
+        return took if events else 0
+
+    def settle(self) -> Iterator[float]:
+        """Tick until nothing is due at once; seconds of each."""
+        took = []
+        while self.state.unsettled:
+            took.append(self.decide(c.Tick()))
+        return iter(took)
+
+    def newcomer(self) -> c.Enqueue:
+        """Somebody who writes for the first time."""
+        draw = self.draw
+        channel = "email" if draw.random() < 0.1 else "h5"
+        language = draw.choice(("zh", "zh", "zh", "en", "fr"))
+        return c.Enqueue(next(self._names), self.team(), 0, channel=channel, language=language, name="王先生")
+
+    def team(self) -> str:
+        """Any."""
+        return f"team-{self.draw.randrange(self.plan.groups)}"
+
+    def some(self, served: bool) -> str:
+        """A conversation that an agent has, or that waits."""
+        while True:
+            no = self.draw.randint(1, self.state.numbers.highest)
+            name = self.state.numbered.get(no)
+            if name is not None and bool(self.state.places[name].agent) == served:
+                return name
+
+
+def _teams(plan: Plan) -> Teams:
+    week = Hours("Asia/Shanghai", ((Span(540, 1080),),) * 5 + ((),) * 2)
+    names = [f"team-{number}" for number in range(plan.groups)]
+    teams = tuple(
+        Team(name, f"小组 {name}", hours=week, max_waiting=100,
+             overflow=Overflow(names[at + 1], 600) if at % 2 == 0 and at + 1 < plan.groups else None)
+        for at, name in enumerate(names)
+    )  # fmt: skip
+    agents = tuple(
+        AgentSettings(
+            f"a{number % 32}-agent{number:04}", f"agent{number:04}", f"客服{number}",
+            (names[number % plan.groups], names[(number * 7 + 1) % plan.groups]), CAPACITY, "wecom", f"Agent{number}",
+            languages=("zh",) if number % 5 == 0 else ("zh", "en"),
+        ) for number in range(plan.staff)
+    )  # fmt: skip
+    return Teams("1", names[0], teams, agents, weights={"email": 2})
+
+
+def run(plan: Plan) -> Figures:
+    """A full queue for each repeat."""
+    figures: Figures = {}
+    for repeat in range(plan.repeats):
+        rig = Rig(plan, repeat)
+        gc.collect()
+        gc.freeze()  # as a worker does after its start
+        for kind, measure in _MEASURES.items():
+            took = [one for _ in range(plan.decisions) if (one := measure(rig))]
+            _note(figures, kind, took)
+        _note(figures, "reload", _reloads(rig))
+        note(figures, _sizes(rig.state))
+        gc.unfreeze()
+    return figures
+
+
+def _note(figures: Figures, kind: str, took_s: list[float]) -> None:
+    p50, p99 = quantiles_ms(took_s)
+    note(figures, {
+        f"queue_{kind}_p50_ms": p50, f"queue_{kind}_p99_ms": p99, f"queue_{kind}_max_ms": max(took_s) * 1e3,
+    })  # fmt: skip
+
+
+def _enqueue(rig: Rig) -> float:
+    took = rig.decide(rig.newcomer())
+    rig.decide(c.Leave(rig.some(served=False)))
+    return took
+
+
+def _leave(rig: Rig) -> float:
+    took = rig.decide(c.Leave(rig.some(served=True)))
+    rig.decide(rig.newcomer())
+    return took
+
+
+def _give_up(rig: Rig) -> float:
+    took = rig.decide(c.Leave(rig.some(served=False)))
+    rig.decide(rig.newcomer())
+    return took
+
+
+def _transfer(rig: Rig) -> float:
+    name = rig.some(served=True)
+    agent = rig.state.places[name].agent
+    return rig.decide(c.Enqueue(name, rig.team(), 0, avoid=agent, channel="h5", language="zh", name="王先生"))
+
+
+def _off(rig: Rig) -> float:
+    agent = rig.draw.choice(rig.file.agents).id
+    took = rig.decide(c.SetDuty(agent, False))
+    rig.decide(c.SetDuty(agent, True))
+    return took
+
+
+def _on(rig: Rig) -> float:
+    agent = rig.draw.choice(rig.file.agents).id
+    rig.decide(c.SetDuty(agent, False))
+    for name in [name for name, place in rig.state.places.items() if place.agent == agent]:
+        rig.decide(c.Leave(name))
+        rig.decide(rig.newcomer())
+    return rig.decide(c.SetDuty(agent, True))
+
+
+def _take(rig: Rig) -> float:
+    name = rig.some(served=False)
+    took = rig.decide(c.Take(rig.draw.choice(rig.file.agents).id, rig.state.places[name].no))
+    rig.decide(c.Leave(name))
+    rig.decide(rig.newcomer())
+    return took
+
+
+def _list(rig: Rig) -> float:
+    return rig.decide(c.ListWaiting(rig.draw.choice(rig.file.agents).id))
+
+
+_MEASURES: dict[str, Callable[[Rig], float]] = {
+    "enqueue": _enqueue, "leave": _leave, "give_up": _give_up, "transfer": _transfer, "off": _off, "on": _on,
+    "take": _take, "list": _list,
+}  # fmt: skip
+
+
+def _reloads(rig: Rig) -> list[float]:
+    """Every second time an agent more has room; every part counts."""
+    took = []
+    for number in range(10):
+        agents = [msgspec.structs.replace(one, capacity=CAPACITY + number % 2) for one in rig.file.agents[:20]]
+        file = msgspec.structs.replace(rig.file, version=str(number), agents=(*agents, *rig.file.agents[20:]))
+        took += [rig.decide(c.ChangeTeams(file)), *rig.settle()]
+    return took
+
+
+def _sizes(state: Queue) -> dict[str, float]:
+    begun = time.thread_time()
+    image = msgspec.json.encode(state)
+    took = time.thread_time() - begun
+    tracemalloc.start()
+    kept = msgspec.json.decode(image, type=Queue)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del kept
+    return {"queue_state_mb": size / 1e6, "queue_image_mb": len(image) / 1e6, "queue_image_ms": took * 1e3}
