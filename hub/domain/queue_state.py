@@ -15,7 +15,7 @@ from hub.domain.teams import AgentSettings, Team, Teams
 from hub.domain.waits import Service
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An open conversation. `agent` has it; empty: it waits."""
 
     no: int
@@ -62,7 +62,7 @@ class Lane(msgspec.Struct):
     spots: list[Spot] = []
 
 
-class Load(msgspec.Struct, frozen=True):
+class Load(msgspec.Struct, frozen=True, gc=False):
     """An agent of teams.yaml, without the limits of their channel: how many conversations they have and what these
     weigh. `latest` is the queue's seq of the last conversation that they got.
     """

@@ -8,6 +8,7 @@ from hub.domain.messages import Wait
 from hub.domain.queue_draft import Draft
 from hub.domain.queue_fit import chooses, position, speaks, spoken, why_nobody
 from hub.domain.queue_state import Place, Queue, lines_of, team_of
+from hub.domain.teams import AgentSettings
 from hub.domain.waits import Service, expected
 
 TURNED = 50
@@ -34,6 +35,7 @@ class Outlook:
         self._loads = (before or state).loads
         self._busy = {team for team, line in (before or state).lines.items() if line}
         self._slots: dict[tuple[str, str], float] = {}
+        self._shares: dict[str, list[tuple[AgentSettings, float]]] = {}
         self._opens: dict[str, int] = {}
 
     def wait(self, place: Place, line: str, position: int) -> Wait:
@@ -57,13 +59,18 @@ class Outlook:
     def _slots_of(self, team: str, language: str) -> float:
         """How many conversations its agents can have at a time, less what other lines will get of them."""
         if (team, language) not in self._slots:
-            count = 0.0
-            for slot in self._state.slots[team]:
-                settings = self._loads[slot.agent].settings
-                if speaks(settings, language):
-                    count += settings.capacity / (len(self._busy.intersection(settings.teams)) or 1)
-            self._slots[team, language] = count
+            shares = self._shares_of(team)
+            self._slots[team, language] = sum(share for settings, share in shares if speaks(settings, language))
         return self._slots[team, language]
+
+    def _shares_of(self, team: str) -> list[tuple[AgentSettings, float]]:
+        if team not in self._shares:
+            on_duty = (self._loads[slot.agent].settings for slot in self._state.slots[team])
+            self._shares[team] = [
+                (settings, settings.capacity / (len(self._busy.intersection(settings.teams)) or 1))
+                for settings in on_duty
+            ]
+        return self._shares[team]
 
     def _opens_at(self, name: str) -> int:
         if name not in self._opens:

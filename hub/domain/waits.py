@@ -18,7 +18,7 @@ _Z = 0.8416
 """The standard normal distribution's 80th percentile; minus it is the 20th."""
 
 
-class Service(msgspec.Struct, frozen=True, array_like=True):
+class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How long a team's conversations stay with an agent: how many, the mean in seconds, the mean of the squares.
 
     One that takes two places of an agent's capacity counts as twice as long.

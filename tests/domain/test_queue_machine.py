@@ -2,14 +2,19 @@
 
 import pytest
 
+from hub.domain import queue_draft
 from tests.domain.queue_world import Walk
 
 STEPS = 250
 
 
-@pytest.mark.parametrize("first", range(0, 40, 10))
-def test_queue_keeps_its_promises(first: int) -> None:
-    """4 × 10 × 250 steps. The checks are the world's own; what stands below says that it was worth looking."""
+@pytest.mark.parametrize(("first", "at_once"), [(0, 100), (10, 100), (20, 3), (30, 3)])
+def test_queue_keeps_its_promises(first: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 × 10 × 250 steps, the later ones with most decisions cut into parts.
+
+    The checks are the world's own; what stands below says that it was worth looking.
+    """
+    monkeypatch.setattr(queue_draft, "AT_ONCE", at_once)
     counts: dict[str, int] = {}
     restarts = refused = 0
     for seed in range(first, first + 10):
