@@ -17,7 +17,7 @@ BEGINNING = 10
 LEAST_SECRET = 4
 """A shorter value is no secret, and would be found in everything."""
 SECRET_NAMES = re.compile(r"token|secret|sign|password|key|authorization|cookie", re.IGNORECASE)
-TEXTS = frozenset({"text", "original", "instead", "title", "choices"})
+TEXTS = frozenset({"text", "original", "instead", "title", "choices", "note"})
 """Fields of events that hold what people wrote."""
 AS_THEY_ARE = frozenset({"outside_id", "in_reply_to", "receipt", "conversation", "refs", "carries"})
 """Names that say which message is meant; some look like addresses of mail."""

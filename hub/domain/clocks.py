@@ -55,6 +55,8 @@ def begin(patience: Patience, now_ms: int, *, accepted: bool, lead: bool, nudges
 
 def next_due(clocks: Clocks) -> int | None:
     """When the next step is due (Unix ms); None: none is."""
+    if clocks.answered and not clocks.silent_ms:  # most of the time, and asked after each message
+        return None
     return min((at_ms for _, at_ms in _steps(clocks)), default=None)
 
 

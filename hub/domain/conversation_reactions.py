@@ -88,7 +88,9 @@ def _returned(me: str, event: e.Returned) -> Reactions:
     stop = (agent, c.StopServing(me, no, "returned"))
     if event.lost:  # the queue has it already
         return [stop]
-    enqueue = c.Enqueue(me, event.team, event.priority, "", agent, event.channel, event.language, event.name)
+    enqueue = c.Enqueue(
+        me, event.team, event.priority, "", agent, event.channel, event.language, event.name, missed=event.missed
+    )
     waits: Reactions = [(QUEUE_ID, enqueue)]
     if event.missed:
         return [*waits, (agent, c.NoteMissed(me, no))]

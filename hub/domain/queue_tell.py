@@ -46,7 +46,10 @@ class Outlook:
             return Wait()
         full = 0 < team.max_waiting < position
         if not is_served(state, place):
-            return Wait(full=full, opens_at_ms=self._opens_at(own), away=team.away, away_en=team.away_en)
+            zone = team.hours.zone if team.hours else ""
+            return Wait(
+                full=full, opens_at_ms=self._opens_at(own), zone=zone, away=team.away, away_en=team.away_en
+            )  # fmt: skip
         low_s, high_s = self._expected(place, line, position)
         return Wait(low_s, high_s, full, away=team.away if full else "", away_en=team.away_en if full else "")
 

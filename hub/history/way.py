@@ -49,10 +49,11 @@ async def _through(history: History, message: Record, meant: Sequence[Record] = 
     """
     after = await history.records(message.entity, message.seq, END, MOST)
     origin = await _origin(history, message) if isinstance(message.event, e.AnswerPosted) else []
-    before, decided = await _queue(history, message)
+    told = consequences(after)
+    before, decided = await _queue(history, message, sum(isinstance(one.event, e.Assigned) for one in told))
     typed = {record.seq: record for record in (*origin, *meant)}
     causes = [*before, *(typed[seq] for seq in sorted(typed))]
-    effects, complete = [*consequences(after)[1:], *decided], len(after) < MOST
+    effects, complete = [*told[1:], *decided], len(after) < MOST
     for agent in dict.fromkeys(shown_to(after)):
         since = await _since(history, agent, message.at_ms)
         effects += on_phone(since, message.entity, message.seq)
@@ -118,15 +119,19 @@ async def _origin(history: History, answer: Record) -> list[Record]:
     return origin
 
 
-async def _queue(history: History, message: Record) -> tuple[list[Record], list[Record]]:
-    """The queue's last word on the conversation before the message, and what it decided after it, up to a choice."""
+async def _queue(history: History, message: Record, choices: int) -> tuple[list[Record], list[Record]]:
+    """The queue's last word on the conversation before the message, and what it decided after it.
+
+    That is followed up to the first choice, or as far as `choices` that the message has seen.
+    """
     at = await history.seq_at(QUEUE_ID, message.at_ms)
     before = await history.records(QUEUE_ID, max(1, at - MOST), at - 1, MOST)
     decided: list[Record] = []
     for record in await history.records(QUEUE_ID, at, END, MOST):
         if _is_of(record, message.entity):
             decided.append(record)
-            if isinstance(record.event, e.Chosen | e.Left):
+            choices -= isinstance(record.event, e.Chosen)
+            if isinstance(record.event, e.Left) or (isinstance(record.event, e.Chosen) and choices <= 0):
                 break
     return [record for record in before if _is_of(record, message.entity)][-1:], decided
 
@@ -141,10 +146,13 @@ def _is_of(record: Record, conversation: str) -> bool:
 def consequences(after: Sequence[Record]) -> list[Record]:
     """The message, which is the first of `after`, and what the conversation's later events say of it."""
     message, told, numbers = after[0], [after[0]], set[int]()
-    waits = False
+    waits, handling = False, _handling(after)
     for record in after[1:]:
         event = record.event
         match event:
+            case _ if record.seq in handling:
+                waits = waits or isinstance(event, e.Returned | e.Transferred)
+                told.append(record)
             case e.AutoReplied() | e.QueueJoined() if record.at_ms == message.at_ms:  # the same decision
                 waits = waits or isinstance(event, e.QueueJoined)
                 told.append(record)
@@ -167,6 +175,24 @@ def consequences(after: Sequence[Record]) -> list[Record]:
             case _:
                 told += [record] if _carries_on(event, message.seq, numbers) else []
     return told
+
+
+def _handling(after: Sequence[Record]) -> set[int]:
+    """What was done about the visitor's message that is the first, until it was answered; about an answer, what came of
+    the silence after it. The seqs of these events.
+    """
+    done: tuple[type, ...]
+    ends: tuple[type, ...]
+    match after[0].event:
+        case e.MessagePosted():
+            done = (e.Accepted, e.Reminded, e.Returned, e.Transferred, e.HoldSet, e.NoteWritten, e.Closed)
+            ends = (e.AnswerPosted, e.Closed)
+        case e.AnswerPosted():
+            done, ends = (e.Nudged, e.Closed), (e.MessagePosted, e.AnswerPosted, e.Closed)
+        case _:
+            return set()
+    until = next((n for n, record in enumerate(after[1:], 2) if isinstance(record.event, ends)), len(after))
+    return {record.seq for record in after[1:until] if isinstance(record.event, done)}
 
 
 def _carries_on(event: e.AnyEvent, seq: int, numbers: set[int]) -> bool:

@@ -69,6 +69,7 @@ def test_who_waits_sees_their_place_and_nothing_moves_as_it_comes_nearer(chat: P
 
 def test_who_is_asked_whether_they_are_there_says_so_with_one_tap(chat: Page, hub: ProtocolServer) -> None:
     write(chat, "在吗")
+    expect_own(chat, ["在吗"])
     hub.tell("answer", by="小王", text="请讲")
     hub.tell("nudged", seconds=300)
     expect(chat.locator(".box")).to_contain_text("请问还需要帮助吗？")

@@ -103,7 +103,7 @@ def test_who_does_not_accept_in_time_loses_it_to_another_and_hears_so() -> None:
     assert isinstance(returned, e.Returned)
     assert (returned.missed, returned.because) == (True, "not accepted within 30 s")
     assert rig.told == [
-        (QUEUE_ID, c.Enqueue("c7-x", "sales", 0, "", WANG, "h5", "zh", "张三")),
+        (QUEUE_ID, c.Enqueue("c7-x", "sales", 0, "", WANG, "h5", "zh", "张三", missed=True)),
         (WANG, c.NoteMissed("c7-x", 12)),
     ]
     assert (rig.state.stage, rig.state.agent) == ("waiting", "")

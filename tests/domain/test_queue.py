@@ -289,7 +289,7 @@ def test_visitor_is_told_that_the_line_is_full_and_when_somebody_will_be_there()
     desk = Desk(c.ChangeTeams(file))
     nine = 9 * 3600 * SECOND_MS
     waits = [told.wait for name in "abc" for told in desk.do(enqueue(name)) if isinstance(told, e.Told)]
-    away = Wait(opens_at_ms=nine, away="写信", away_en="write")
+    away = Wait(opens_at_ms=nine, zone="UTC", away="写信", away_en="write")
     assert waits == [away, away, msgspec.structs.replace(away, full=True)]
     desk.now_ms = nine
     [_, told] = desk.do(enqueue("d"))

@@ -1,11 +1,13 @@
 """A conversation's clocks outlive their owner, and load nothing at a take-over that is not timed."""
 
+import msgspec
 import pytest
 
 from hub.bus.server import EmbeddedServer
 from hub.domain import commands as c
+from hub.domain import ids
 from hub.domain.batch import decode_entry
-from hub.domain.teams import Patience
+from hub.domain.teams import AgentSettings, Patience, Team, Teams
 from hub.engine import checkpoints
 from hub.engine.entities import Entities
 from hub.engine.kinds import kinds
@@ -13,6 +15,7 @@ from hub.engine.slots import RECENT, Slot
 from hub.errors import SnapshotDamaged
 from tests.engine.rig import Rig, conversation, until
 from tests.engine.test_recovery import made_by, owner_in
+from tests.engine.test_relay import PARTITIONS
 
 TIMED, UNTIMED = conversation(0, "timed"), conversation(0, "untimed")
 SHORT = Patience(nudge_s=1, close_s=3600)
@@ -93,4 +96,34 @@ async def test_a_moment_that_the_visitor_made_void_after_the_checkpoint_does_not
     await until(lambda: TIMED in owner_in(rig).entities.slots)  # it was rung
     await until(lambda: not owner_in(rig).due())
     assert owner_in(rig).state(TIMED).seq == seq
+    await rig.stop()
+
+
+async def test_a_silent_visitor_is_asked_then_leaves_room_for_the_next_and_comes_back_to_the_same_agent(
+    nats: EmbeddedServer,
+) -> None:
+    team = Team("sales", "售前", last_agent_days=1, patience=Patience(nudge_s=1, close_s=1))
+    wang, li = (
+        AgentSettings(ids.agent_id(PARTITIONS, name), name, name, ("sales",), capacity)
+        for name, capacity in (("wang", 1), ("li", 5))
+    )
+    rig = await Rig.start(nats, range(PARTITIONS))
+    await rig.submit(ids.QUEUE_ID, c.ChangeTeams(Teams("v1", "sales", (team,), (wang, li))))
+    await until(lambda: rig.partitions.state(wang.id) is not None)
+    await rig.submit(wang.id, c.SetDuty(wang.id, on=True))
+    one = conversation(2)
+    await rig.post(one, "t", 1)
+    await until(lambda: rig.partitions.state(one).agent == wang.id)
+    await rig.submit(one, c.AnswerMessage(wang.id, "您好", "d", 1))
+    await until(lambda: rig.partitions.state(one).stage == "closed")
+    await until(lambda: one not in rig.partitions.state(ids.QUEUE_ID).places)
+    await until(lambda: one not in rig.partitions.state(wang.id).serving)
+    page = await rig.watch(one, "visitor")
+    frames = [msgspec.json.decode(frame) for frame in page.frames]
+    assert [frame["kind"] for frame in frames] == ["message", "answer", "nudged", "closed"]
+    assert frames[-1]["because"] == "idle"
+    await until(lambda: rig.partitions.state(li.id) is not None)
+    await rig.submit(li.id, c.SetDuty(li.id, on=True))
+    await rig.post(one, "t", 2)
+    await until(lambda: rig.partitions.state(one).agent == wang.id)
     await rig.stop()

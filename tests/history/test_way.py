@@ -157,6 +157,48 @@ async def test_the_changes_of_an_answer_belong_to_its_way(engine: AsyncEngine, h
     ]  # fmt: skip
 
 
+async def test_all_that_is_done_until_somebody_answers_belongs_to_the_way(
+    engine: AsyncEngine, history: History
+) -> None:
+    visitor = at(
+        VISITOR,
+        (0, e.MessagePosted("t.1", "hi")),
+        (0, e.QueueJoined("sales", 0, False)),
+        (12, e.Assigned(WANG, "Wang", 12, "sales", True, "Zhang", because="sales: Wang has 0/5")),
+        (40, e.Returned(WANG, "not accepted within 30 s", 12, "sales", 0, missed=True)),
+        (42, e.WaitTold(12, "sales", 1, True)),
+        (50, e.Assigned("a0-li", "Li", 12, "sales", True, "Zhang")),
+        (51, e.Accepted("a0-li")),
+        (60, e.NoteWritten("a0-li", "Li", "ask Wang")),
+        (61, e.Transferred("a0-li", WANG, "sales", 0, 12, True, "yours after all")),
+        (65, e.Assigned(WANG, "Wang", 12, "sales", True, "Zhang")),
+        (70, e.Reminded(WANG, WANG, "Wang", 12, "Zhang", "sales", 60)),
+        (80, e.AnswerPosted("", WANG, "Wang", "hello", timed=True)),
+        (90, e.NoteWritten("a0-li", "Li", "well done")),
+        (95, e.Nudged(300)),
+        (99, e.Closed("", WANG, 12, True, e.IDLE)),
+    )
+    decided = at(
+        QUEUE,
+        (10, e.Enqueued(VISITOR, 12, "sales", 0)),
+        (11, e.Chosen(VISITOR, 12, WANG, "Wang", "sales", True, "sales: Wang has 0/5")),
+        (41, e.Enqueued(VISITOR, 12, "sales", 0, avoid=WANG)),
+        (48, e.Chosen(VISITOR, 12, "a0-li", "Li", "sales", True, "nobody else is free")),
+        (62, e.Enqueued(VISITOR, 12, "sales", 0, WANG)),
+        (63, e.Chosen(VISITOR, 12, WANG, "Wang", "sales", True, "Wang was asked for")),
+        (100, e.Left(VISITOR, 12, 9)),
+    )
+    writer = Writer(engine, 1)
+    await writer.load()
+    await writer.store(project(0, 1, batch(*visitor, *decided)))
+    assert await steps(history, VISITOR, 1) == [
+        "p1 MessagePosted", "p2 QueueJoined", "q1 Enqueued", "q2 Chosen", "p3 Assigned", "p4 Returned", "q3 Enqueued",
+        "p5 WaitTold", "q4 Chosen", "p6 Assigned", "p7 Accepted", "p8 NoteWritten", "p9 Transferred", "q5 Enqueued",
+        "q6 Chosen", "p10 Assigned", "p11 Reminded",
+    ]  # fmt: skip
+    assert await steps(history, VISITOR, 12) == ["q6 Chosen", "p12 AnswerPosted", "p14 Nudged", "p15 Closed", "q7 Left"]
+
+
 @pytest.mark.usefixtures("filled")
 async def test_an_automatic_reply_has_its_own_attempt(history: History) -> None:
     assert await steps(history, VISITOR, 3) == [
