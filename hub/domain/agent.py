@@ -7,13 +7,14 @@ not clear beyond doubt is held, and the agent is asked.
 
 from hub.domain import agent_duty as duty
 from hub.domain import agent_notes as notes
+from hub.domain import agent_threads as threads
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.agent_delivery import attempt, check_letter, next_send, resume, verdict
+from hub.domain.agent_delivery import attempt, check_letter, next_send, receipt, resume, verdict
 from hub.domain.agent_evolve import evolve
 from hub.domain.agent_state import Agent, Served
 from hub.domain.agent_tell import drop_held, give_back, note
-from hub.domain.agent_typed import receive
+from hub.domain.agent_typed import receive, understood
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -21,7 +22,7 @@ from hub.domain.origins import seen
 from hub.domain.refusals import NotFound, Repeated
 from hub.domain.teams import AgentSettings
 
-__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume"]
+__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume", "understood"]
 
 
 def new(entity_id: str) -> Agent:
@@ -43,6 +44,10 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
     """
     if origin is not None and seen(state.origins, origin):
         raise Repeated(0)
+    return threads.about(state, command, _decide(state, command, now_ms))
+
+
+def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
     match command:
         case c.Tick():
             return _expire(state, now_ms) or duty.tick(state, now_ms) or attempt(state, now_ms)
@@ -50,6 +55,8 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
             return receive(state, command, now_ms)
         case c.RecordVerdict():
             return verdict(state, command, now_ms)
+        case c.RecordReceipt():
+            return receipt(state, command, now_ms)
         case c.ShowMessage(block=block):
             return [e.BlocksWaiting((block,))] if block.conversation in state.serving else []
         case c.Serve():

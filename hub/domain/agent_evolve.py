@@ -5,6 +5,7 @@ import msgspec
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent_state import LEFT_MS, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
+from hub.domain.agent_threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
@@ -55,10 +56,14 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
             served.last = 0  # what nobody has answered comes again when there is a phone
     elif before is None or (before.channel, before.address) != (now.channel, now.address):
         state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
+        state.since = state.attempts
+        state.blocks = grouped(state.blocks) if now.limits.threads else state.blocks
     if now is not None and now.channel and before is not None and before.limits.max_text != now.limits.max_text:
         state.part = 0
         limit = now.limits.max_text - BLOCK_MARGIN
-        state.notes = [Note(page, n.begins, n.ends, n.returns) for n in state.notes for page in pages(n.text, limit)]
+        state.notes = [
+            Note(page, n.begins, n.ends, n.returns, n.thread) for n in state.notes for page in pages(n.text, limit)
+        ]
 
 
 # --- duty ----------------------------------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ def _evolve_served(
     match event:
         case e.NoteWaiting():
             if state.settings is not None and state.settings.channel:
-                state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
+                state.notes.append(Note(event.text, event.begins, event.ends, event.returns, event.thread))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
         case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
@@ -130,8 +135,10 @@ def _evolve_served(
 def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
     if state.settings is not None and state.settings.channel:
         state.blocks.extend(blocks)
+        state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
     for block in blocks:
         served = state.serving[block.conversation]
+        served.waits_ms = served.waits_ms or at_ms
         served.last, served.wrote_ms = max(served.last, block.seq), at_ms
         served.unanswered += 1
 
@@ -158,9 +165,10 @@ def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
 def _evolve_typed(state: Agent, record: Record) -> None:
     at_ms = record.at_ms
     match record.event:
-        case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms):
+        case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms, conversation=conversation):
             state.unreachable = False
-            state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
+            if conversation is None:
+                state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
             outside.note(state.outside, outside_id, at_ms, record.seq)
         case e.TextHeld(text=text, until_ms=until_ms):
             state.holds += 1
@@ -265,6 +273,9 @@ def _take(state: Agent, count: int) -> list[Carried]:
             state.part = 0
             taken += 1
     state.blocks = blocks[taken:]
+    waiting = {block.conversation for block in state.blocks}
+    for gone in {one.conversation for one in carried} - waiting:
+        state.serving[gone].waits_ms = 0
     return carried
 
 

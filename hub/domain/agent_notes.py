@@ -23,6 +23,15 @@ HELP = """上班 / 下班：开始、停止接待（on / off）
 取消：不发等待中的文字（cancel）
 保留：下班后会话仍归我（keep）"""
 
+THREAD_HELP = """——
+回复这封邮件，就是答复顾客；引用的内容不会发出。
+首行可写命令：#close 原因、#transfer @同事 留言、#note 只给同事看的话
+更多命令：#help"""
+"""Below a visitor's words, where an answer goes by the thread that it is in."""
+
+NO_THREAD = "客服通知"
+"""The title of what is about no conversation."""
+
 ASKED_ABOUT = 8
 """A question names so many conversations, and quotes so many texts; the list names all."""
 
@@ -30,6 +39,11 @@ ASKED_ABOUT = 8
 def called(served: Served) -> str:
     """`#12 张三`."""
     return f"#{served.no} {short_name(served.name)}"
+
+
+def title(no: int, name: str, team: str) -> str:
+    """Of a conversation's thread."""
+    return f"[#{no}] {short_name(name)} · {team}"
 
 
 def lasting(seconds: int) -> str:

@@ -30,6 +30,8 @@ class Served(msgspec.Struct):
     unanswered: int = 0
     wrote_ms: int = 0
     """When the visitor last wrote."""
+    waits_ms: int = 0
+    """When the first of its blocks came that have not left; 0: none waits."""
 
 
 class Led(msgspec.Struct, frozen=True):
@@ -55,6 +57,7 @@ class Note(msgspec.Struct):
     begins: int = 0
     ends: int = 0
     returns: bool = False
+    thread: tuple[str, str] = ("", "")
 
 
 class Carried(msgspec.Struct):
@@ -117,6 +120,8 @@ class Agent(msgspec.Struct):
     notes: list[Note] = []
     attempt: PhoneAttempt | None = None
     attempts: int = 0
+    since: int = 0
+    """The attempts up to this one went to another phone than they have now."""
     letters: dict[int, str] = {}
     """Dead letters: the texts of visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []

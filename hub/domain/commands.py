@@ -278,6 +278,9 @@ class ReceiveText(Command, frozen=True):
     files: tuple[Attachment, ...] = ()
     lookup: Lookup | None = None
     """Filled in by the pipeline in the owner, where the text names somebody or a quick reply."""
+    conversation: str | None = None
+    """Where a channel has threads: the one that it answers, "" for none, as a signature proves; it goes nowhere else.
+    """
 
 
 class Serve(Command, frozen=True):

@@ -460,6 +460,8 @@ class TextReceived(Event, frozen=True):
     raw: str = ""
     unsupported: str = ""
     files: tuple[Attachment, ...] = ()
+    conversation: str | None = None
+    """As in ReceiveText."""
 
 
 class DutySaid(Event, frozen=True):
@@ -647,6 +649,8 @@ class NoteWaiting(Event, frozen=True):
     """Who reads it knows that the conversation with this number is not theirs."""
     returns: bool = False
     """A text of the agent comes back with it: whom they thought to write to, the hub does not know."""
+    thread: tuple[str, str] = ("", "")
+    """The conversation that it is about, and the title of its thread; for a channel that has threads."""
 
 
 class Unreachable(Event, frozen=True):

@@ -79,6 +79,7 @@ def limits_of(can: Capabilities) -> Limits:
         resend_ms=can.recognises_s * 1000,
         edits_ms=can.edits_s * 1000,
         recalls_ms=can.recalls_s * 1000,
+        threads=can.role == "both",
     )
 
 
