@@ -70,8 +70,7 @@ class Reader:
     def _from_agent(self, mail: Mail, answered: ToAgent, cut: bool, now_ms: int) -> Parsed:
         """Their own words, without the mail's subject and without notes: all of it goes to a visitor."""
         if not answered.signed:
-            because = "answers a mail to one of our agents, and is not from the address that it was sent to"
-            return Parsed(unparsed=f"a mail of {mail.sender.address} {because}")
+            return Parsed(unparsed=f"it answers a mail to an agent, and is not signed for {mail.sender.address}")
         if mail.kind != "personal":
             return Parsed(left_out="a machine's answer to a mail for an agent")
         if cut:

@@ -92,7 +92,7 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
         case c.ConfigureAgent(settings=settings, shift=shift, handover_s=handover_s):
             serving = _must_know(state, settings)
             configured = e.AgentConfigured(settings, serving, shift, handover_s)
-            return [configured, *duty.configure(state, command, now_ms)]
+            return [configured, *_welcome(state, settings), *duty.configure(state, command, now_ms)]
     raise NotFound(f"an agent does not know {type(command).__name__}")
 
 
@@ -131,6 +131,14 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
 
 def _has_phone(settings: AgentSettings | None) -> bool:
     return settings is not None and bool(settings.channel)
+
+
+def _welcome(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
+    if settings is None or not settings.limits.threads:
+        return []
+    before = state.settings
+    known = before is not None and (before.channel, before.address) == (settings.channel, settings.address)
+    return [] if known else [e.NoteWaiting(notes.WELCOME)]
 
 
 def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:

@@ -29,6 +29,10 @@ THREAD_HELP = """——
 更多命令：#help"""
 """Below a visitor's words, where an answer goes by the thread that it is in."""
 
+WELCOME = """您是客服了：顾客的话会寄到这里，回复就是答复顾客。
+回复这封邮件可写：上班、下班、列表、排队、下一位；也请把它的回信地址存下。"""
+"""To whom gets a channel with threads: only by answering can they say anything there."""
+
 NO_THREAD = "客服通知"
 """The title of what is about no conversation."""
 
