@@ -1,6 +1,6 @@
-"""POST /api/v1/agents/{name}/token and /duty: lets an agent open a desk, and be given conversations."""
+"""POST /api/v1/agents/{name}/token and /duty, /agents/me/desk: an agent opens a desk, and is given conversations."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, post
@@ -11,7 +11,10 @@ from hub.api import answers
 from hub.api.auth import Caller, agent_of, may
 from hub.api.needs import Needs
 from hub.api.problems import problem
-from hub.domain.commands import SetDuty
+from hub.domain.commands import SetDesk, SetDuty
+
+FRONT_S = 150
+"""So long a desk counts as being in front after it has said so."""
 
 
 class AgentToken(msgspec.Struct):
@@ -26,6 +29,21 @@ class Duty(msgspec.Struct):
     """Whether an agent is on duty: only then the queue gives them conversations."""
 
     on: bool
+
+
+class Desk(msgspec.Struct):
+    """A desk by a name that its page made up, and whether it is in front of the agent."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    front: bool
+
+
+@post("/api/v1/agents/me/desk", opt=may("agent"), status_code=200, tags=["agents"])
+async def set_desk(request: Request[Any, Caller, Any], data: JSONBody[Desk], needs: NamedDependency[Needs]) -> Desk:
+    """While a desk is in front, nothing is pushed to a phone. It counts for 150 seconds: say it anew every 60."""
+    until_ms = int((needs.now_s() + FRONT_S) * 1000) if data.front else 0
+    await answers.carry_out(needs.calls, agent_of(request.auth), SetDesk(data.id, until_ms))
+    return data
 
 
 @post("/api/v1/agents/{name:str}/token", opt=may("admin"), tags=["agents"])

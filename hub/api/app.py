@@ -13,11 +13,11 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.api import pages
-from hub.api.agents import mint_agent_token, set_duty
+from hub.api.agents import mint_agent_token, set_desk, set_duty
 from hub.api.auth import check_rights
 from hub.api.callbacks import Callbacks
 from hub.api.clients import ClientRate
-from hub.api.conversations import ConversationController
+from hub.api.conversations import ConversationController, mark_read
 from hub.api.deliveries import DeliveryController
 from hub.api.files import ConversationFiles, download, upload
 from hub.api.health import health
@@ -53,7 +53,9 @@ def _api(needs: Needs) -> Litestar:
             VisitorController,
             mint_agent_token,
             set_duty,
+            set_desk,
             ConversationController,
+            mark_read,
             ConversationFiles,
             upload,
             download,

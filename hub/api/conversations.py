@@ -5,13 +5,13 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from hub.api import answers
-from hub.api.auth import Caller, may, may_read, owns
+from hub.api.auth import Caller, agent_of, may, may_read, owns
 from hub.api.needs import Needs
 from hub.api.problems import problem
-from hub.domain.commands import RejectMessage, ReleaseMessage
+from hub.domain.commands import MarkRead, RejectMessage, ReleaseMessage
 from hub.domain.ids import is_conversation
 from hub.domain.views import Audience
 from hub.engine.calls import Outcome
@@ -70,6 +70,22 @@ class ConversationController(Controller):
         """The held message stays unread."""
         check_id(id)
         return _decided(await answers.carry_out(needs.calls, id, RejectMessage(seq, "admin")), id)
+
+
+class Read(msgspec.Struct):
+    """All up to this seq has been read."""
+
+    seq: Annotated[int, msgspec.Meta(ge=1, le=answers.END)]
+
+
+@post("/api/v1/conversations/{id:str}/read", opt=may("agent"), status_code=200, tags=["conversations"])
+async def mark_read(
+    request: Request[Any, Caller, Any], id: FromPath[str], data: JSONBody[Read], needs: NamedDependency[Needs]
+) -> Read:
+    """What an agent has read here is not pushed to their other channels. Of a conversation not theirs: nothing."""
+    check_id(id)
+    await answers.carry_out(needs.calls, agent_of(request.auth), MarkRead(id, data.seq))
+    return data
 
 
 def check_id(id: str) -> None:

@@ -158,9 +158,9 @@ class Stage:
         named = teams["teams"].items()
         self.team_names = {name: (team["display"], team.get("display_en", name)) for name, team in named}
         return [
-            DemoAgent(agent["address"], agent["display"], frozenset(agent["teams"]))
+            DemoAgent(agent["addresses"][AGENTS], agent["display"], frozenset(agent["teams"]))
             for agent in teams["agents"].values()
-            if agent.get("channel") == AGENTS
+            if AGENTS in agent.get("addresses", ())
         ]
 
     async def _start_hub(self) -> None:

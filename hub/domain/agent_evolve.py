@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hub.domain import agent_ways as ways
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent_state import LEFT_MS, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
@@ -13,6 +14,7 @@ from hub.domain.messages import Block
 from hub.domain.origins import note
 from hub.domain.phone import BLOCK_MARGIN, pages, pieces
 from hub.domain.presence import Presence, has_answered, has_missed, has_said
+from hub.domain.teams import DESK
 
 DESK_EVERY_MS = 300_000
 """A conversation tells of answers at a desk at most so often."""
@@ -22,7 +24,7 @@ MOST_LETTERS = 20
 
 def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
     """Bring the state to where the event is in force."""
-    state.seq = record.seq
+    state.seq, state.at_ms = record.seq, record.at_ms
     if origin is not None:
         note(state.origins, origin)
     event, at_ms = record.event, record.at_ms
@@ -31,13 +33,15 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
             _configure(state, event)
         case e.DutySaid() | e.DutyChanged() | e.DutyProlonged() | e.Unreachable() | e.HandoverAsked():
             _evolve_duty(state, event)
+        case e.WayChosen() | e.WayFailed() | e.DeskSet():
+            ways.evolve(state, event, at_ms)
         case e.ActiveNoted() | e.ServingMissed() | e.LeadReminded():
             _evolve_presence(state, event, at_ms)
         case e.DeliveryRetried(attempt=number):
             state.notes.append(Note(state.letters.pop(number)))
         case e.DeliveryDropped(attempt=number):
             state.letters.pop(number)
-        case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting():
+        case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting() | e.ReadMarked():
             _evolve_served(state, event, at_ms)
         case e.Attempted() | e.AttemptSent() | e.AttemptDelayed() | e.AttemptRefused():
             _evolve_attempt(state, event, at_ms)
@@ -48,6 +52,9 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
 def _configure(state: Agent, event: e.AgentConfigured) -> None:
     before, now = state.settings, event.settings
     state.settings, state.shift, state.handover_s, state.unreachable = now, event.shift, event.handover_s, False
+    state.failing = {}
+    if now is None or not any(way.channel == DESK for way in now.ways):
+        state.at_desk = False
     if now is None:
         state.presence, state.handover_ms = Presence(), 0
     if now is None or not now.channel:
@@ -78,6 +85,7 @@ def _evolve_duty(
         case e.DutyChanged(on=on, until_ms=until_ms):
             state.on_duty, state.duty_until_ms, state.handover_ms = on, until_ms, 0
             state.unreachable = state.unreachable and not on
+            state.failing = {} if on else state.failing
         case e.DutyProlonged(until_ms=until_ms):
             state.duty_until_ms = until_ms
         case e.Unreachable(until_ms=until_ms):
@@ -112,7 +120,7 @@ def _answered(state: Agent, at_ms: int, more_ms: int = 0) -> None:
 
 
 def _evolve_served(
-    state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting, at_ms: int
+    state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting | e.ReadMarked, at_ms: int
 ) -> None:
     match event:
         case e.NoteWaiting():
@@ -120,8 +128,12 @@ def _evolve_served(
                 state.notes.append(Note(event.text, event.begins, event.ends, event.returns, event.thread))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
+        case e.ReadMarked(conversation=conversation, seq=seq):
+            _read(state, conversation, seq)
         case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
             known = state.serving.get(conversation)
+            if known is not None:
+                known.awaits = False
             if known is None:
                 state.serving[conversation] = Served(no, name, team, no in state.left_ms, assigned=assigned)
             elif assigned:
@@ -138,9 +150,19 @@ def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
         state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
     for block in blocks:
         served = state.serving[block.conversation]
-        served.waits_ms = served.waits_ms or at_ms
+        served.waits_ms, served.unread_ms = served.waits_ms or at_ms, served.unread_ms or at_ms
         served.last, served.wrote_ms = max(served.last, block.seq), at_ms
         served.unanswered += 1
+
+
+def _read(state: Agent, conversation: str, seq: int) -> None:
+    served = state.serving[conversation]
+    served.read = seq
+    if served.last <= seq:
+        served.unread_ms = 0
+    if state.blocks and state.blocks[0].conversation == conversation and state.blocks[0].seq <= seq:
+        state.part = 0
+    state.blocks = [one for one in state.blocks if one.conversation != conversation or one.seq > seq]
 
 
 def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
@@ -177,7 +199,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
         case e.HeldDropped(text=text):
             _unhold(state, text)
         case e.AnswerChosen(conversation=conversation, text=text, held=held):
-            state.serving[conversation].unanswered = 0
+            state.serving[conversation].unanswered = state.serving[conversation].unread_ms = 0
             state.serving[conversation].accepted = True
             _answered(state, at_ms)
             if held:
@@ -194,7 +216,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             else:
                 state.unsettled_ms = at_ms
         case e.AcceptAsked(conversation=conversation):
-            state.serving[conversation].accepted = True
+            state.serving[conversation].accepted, state.serving[conversation].unread_ms = True, 0
         case e.CloseAsked(no=no) | e.TransferAsked(no=no, because=""):  # not what is given back after their shift
             _unsee(state, no, at_ms)
 
@@ -232,9 +254,10 @@ def _evolve_attempt(
         case e.AttemptRefused() if state.attempt:
             attempt, state.attempt = state.attempt, None
             state.ask = bool(state.held)
-            if attempt.blocks:  # the notes only shared the text with what was refused
+            if attempt.blocks or event.again:  # the notes only shared the text with what was refused
                 state.notes = attempt.notes + state.notes
-                _bury(state, attempt)
+                if not event.again:
+                    _bury(state, attempt)
             elif any(lost.returns for lost in attempt.notes):
                 state.misled = True
 
@@ -280,7 +303,9 @@ def _take(state: Agent, count: int) -> list[Carried]:
 
 
 def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
-    """The phone has the text: whoever reads it knows what it says."""
+    """The phone has the text: whoever reads it knows what it says. One of before is not the phone they look at."""
+    if attempt.number <= state.since:
+        return
     for shown in attempt.notes:
         if shown.ends:
             state.left_ms[shown.ends] = at_ms

@@ -212,6 +212,22 @@ def off_duty_already(handover_s: int) -> str:
     return f"您已下班：{lasting(handover_s)}后会话交回小组；保留 则由您继续"
 
 
+def answered_elsewhere(served: Served, text: str) -> str:
+    """They have answered at a desk what this phone shows."""
+    return f"{called(served)} 已在工作台答复：「{beginning(text)}」"
+
+
+def twice(no: int) -> str:
+    """Two answers of theirs, on two ways, to one question."""
+    return f"#{no} 您刚在别处答复过，这一条也已发出"
+
+
+def away(display: str, because: str, conversations: int) -> str:
+    """To a lead: nobody reaches this agent."""
+    waiting = f"，{conversations} 个会话已退回排队" if conversations else ""
+    return f"联系不上 {display}：{because}{waiting}"
+
+
 def handed_over(count: int) -> str:
     """What the agent had goes back to the teams' lines."""
     return f"{count} 个会话已交回小组；有同事接手之前，您仍可回复"

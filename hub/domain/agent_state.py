@@ -30,6 +30,12 @@ class Served(msgspec.Struct):
     unanswered: int = 0
     wrote_ms: int = 0
     """When the visitor last wrote."""
+    unread_ms: int = 0
+    """Since when a message of it waits to be read; 0: all are."""
+    read: int = 0
+    """The seq up to which they have read it elsewhere."""
+    awaits: bool = False
+    """It has been asked for all that is not answered: a message that comes before that is part of it."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
 
@@ -83,6 +89,8 @@ class Agent(msgspec.Struct):
 
     id: str
     seq: int = 0
+    at_ms: int = 0
+    """When the last event was."""
     settings: AgentSettings | None = None
     shift: Hours | None = None
     presence: Presence = Presence()
@@ -92,6 +100,12 @@ class Agent(msgspec.Struct):
     handover_s: int = 0
     handover_ms: int = 0
     """When an agent who is off duty gives back what they have; 0: they do not."""
+    desks: dict[str, int] = {}
+    """Until when each desk of theirs counts as being in front."""
+    at_desk: bool = False
+    """A desk in front is the way in force: the conversations relay no messages."""
+    failing: dict[str, int] = {}
+    """Until when a channel is not tried."""
     unreachable: bool = False
     """Nothing is sent until the agent writes, comes on duty or is configured anew."""
     led: dict[int, Led] = {}

@@ -2,6 +2,8 @@
 
 from itertools import takewhile
 
+import msgspec
+
 from hub.domain import agent_aim as aim
 from hub.domain import agent_duty as duty
 from hub.domain import agent_notes as notes
@@ -34,7 +36,10 @@ def receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]
     )  # fmt: skip
     if state.settings is None:
         return [got]
-    events = _take_in(state, command, now_ms)
+    events = [
+        msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
+        for event in _take_in(state, command, now_ms)
+    ]
     if any(isinstance(event, e.AnswerChosen) for event in events):
         events += duty.answered(state, now_ms)
     return [got, *events]

@@ -201,7 +201,11 @@ def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed:
         id_ = f"{command.tab}.{command.n}" if command.tab else ""
         active = not relayed and now_ms >= state.active_ms + ACTIVE_MS  # what is relayed the agent entity has seen
         timed = state.clocks is not None and state.clocks.times_silence
-        return [e.AnswerPosted(id_, command.agent, state.display, command.text, command.files, active, timed)]
+        elsewhere = state.no if state.phone and not command.way else 0
+        twice = state.no if serving.answers_twice(state, command, now_ms) else 0
+        return [e.AnswerPosted(
+            id_, command.agent, state.display, command.text, command.files, active, timed, command.way, elsewhere, twice
+        )]  # fmt: skip
     if not relayed:
         raise serving.not_yours(state, refused)
     return [refused]

@@ -56,6 +56,15 @@ def assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
     ]
 
 
+TWICE_MS = 10_000
+
+
+def answers_twice(state: Conversation, command: c.AnswerMessage, now_ms: int) -> bool:
+    """Whether the agent has answered the same question on another of their ways, so shortly before."""
+    is_answered = bool(state.answers) and not state.backlog.count
+    return is_answered and command.way != state.answered_on and now_ms < state.answered_ms + TWICE_MS
+
+
 def tell_waiting(state: Conversation, command: c.TellWaiting) -> list[AnyEvent]:
     """The queue has nobody yet. Who has given it away may still answer: that the visitor waits is true all the same."""
     told = e.WaitTold(command.no, command.team, command.position, command.on_duty, command.wait)

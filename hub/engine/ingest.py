@@ -172,7 +172,7 @@ class Ingest:
             return self._roster.unparsed(channel, because, raw)
         text, files = await self._kept(agent, _shortened(inbound.text)[0], inbound.files)
         return agent, ReceiveText(
-            inbound.outside_id, text, inbound.sent_at_ms, raw, inbound.unsupported, files, conversation=proven
+            inbound.outside_id, text, inbound.sent_at_ms, raw, inbound.unsupported, files, None, channel, proven
         )
 
     def _conversation(self, channel: str, inbound: Inbound) -> str:

@@ -20,7 +20,7 @@ WANG = "wang@corp.example"
 
 def by_mail(teams: dict[str, Any]) -> None:
     unlimited(teams)
-    teams["agents"]["wangfang"] |= {"channel": "email", "address": WANG}
+    teams["agents"]["wangfang"]["addresses"] = {"email": WANG}
 
 
 @pytest.fixture

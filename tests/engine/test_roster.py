@@ -37,7 +37,7 @@ teams:
   billing: {display: 财务}
 agents:
   li: {display: 李雷, teams: [general, aftersale, billing], capacity: 3, languages: [zh, en], shift: night}
-  han: {display: 韩梅梅, teams: [billing], channel: nowhere, address: Han}
+  han: {display: 韩梅梅, teams: [billing], addresses: {nowhere: Han}}
 weights: {email: 2}
 handover_s: 9
 """
