@@ -201,7 +201,7 @@ def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed:
         id_ = f"{command.tab}.{command.n}" if command.tab else ""
         active = not relayed and now_ms >= state.active_ms + ACTIVE_MS  # what is relayed the agent entity has seen
         timed = state.clocks is not None and state.clocks.times_silence
-        elsewhere = state.no if state.phone and not command.way else 0
+        elsewhere = state.no if state.phone and not relayed else 0
         twice = state.no if serving.answers_twice(state, command, now_ms) else 0
         return [e.AnswerPosted(
             id_, command.agent, state.display, command.text, command.files, active, timed, command.way, elsewhere, twice

@@ -22,6 +22,8 @@ RIGHTS = {
     ("GET", "/files/{token}"): EVERYBODY,
     ("POST", "/api/v1/agents/{name}/token"): {"admin"},
     ("POST", "/api/v1/agents/{name}/duty"): {"agent", "admin"},
+    ("POST", "/api/v1/agents/me/desk"): {"agent"},
+    ("POST", "/api/v1/conversations/{id}/read"): {"agent"},
     ("GET", "/api/v1/deliveries"): {"admin"},
     ("GET", "/api/v1/deliveries/{entity}/{attempt}"): {"admin"},
     ("POST", "/api/v1/deliveries/{entity}/{attempt}/retry"): {"admin"},

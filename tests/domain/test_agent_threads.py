@@ -38,16 +38,15 @@ class MailRig(Rig):
     def answer(self, no: int, text: str, files: tuple[Attachment, ...] = ()) -> list[AnyEvent]:
         """What follows the TextReceived of an answer in the thread of conversation `no`; 0: to a mail of none."""
         self.typed += 1
-        command = c.ReceiveText(
-            f"m{self.typed}", text, self.now_ms, files=files, conversation=f"c{no}-x" if no else ""
-        )
+        command = c.ReceiveText(f"m{self.typed}", text, self.now_ms, files=files, conversation=f"c{no}-x" if no else "")
         match agent.understood(self.state, command):
             case words.Transfer(target=target):
                 name, _, rest = target.partition(" ")
                 found = msgspec.structs.replace(NAMED.get(name, Lookup()), rest=rest)
                 command = msgspec.structs.replace(command, lookup=found)
         got, *events = self.do(command)
-        assert isinstance(got, e.TextReceived) and got.conversation == command.conversation
+        assert isinstance(got, e.TextReceived)
+        assert got.conversation == command.conversation
         return events
 
 
@@ -62,7 +61,8 @@ def test_who_gets_a_mailbox_is_told_what_to_answer_there() -> None:
 def test_each_conversation_has_its_own_mail_with_what_to_do() -> None:
     rig = MailRig(12, 15)
     _, zhang, li = rig.sent
-    assert zhang.message and li.message
+    assert zhang.message
+    assert li.message
     assert (zhang.message.thread, zhang.message.title) == ("c12-x", "[#12] 张三 · 售前")
     assert (li.message.thread, li.message.title) == ("c15-x", "[#15] 李四 · 售前")
     assert zhang.text.startswith("新会话 #12 张三（售前）\n【#12·1 张三】在吗\n\n——\n回复这封邮件，就是答复顾客")
@@ -76,7 +76,8 @@ def test_what_a_visitor_writes_within_the_fold_is_one_mail_and_another_does_not_
     assert rig.mail() is None
     rig.wait(40_000)
     first, second = rig.mail(), rig.mail()
-    assert first and second
+    assert first
+    assert second
     assert first.text.startswith("【#12·2 张三】一\n【#12·3 张三】三\n")
     assert second.text.startswith("【#15·2 李四】二\n")
 
@@ -87,7 +88,10 @@ def test_files_go_with_the_words_as_far_as_one_mail_takes_them() -> None:
     rig.do(c.ShowMessage(Block("c12-x", 12, 2, "张三", "看", (one, other))))
     rig.wait(MINUTE)
     first, second = rig.mail(), rig.mail()
-    assert first and first.message and second and second.message
+    assert first
+    assert first.message
+    assert second
+    assert second.message
     assert (first.message.files, second.message.files) == ((one,), (other,))
     assert rig.mail() is None
 
@@ -155,7 +159,8 @@ def test_what_follows_an_answer_stands_in_its_thread() -> None:
     rig = MailRig(12, 15)
     rig.answer(15, "#note 爱喝茶")
     noted = rig.mail()
-    assert noted and noted.message
+    assert noted
+    assert noted.message
     assert (noted.message.thread, noted.message.title) == ("c15-x", "[#15] 李四 · 售前")
 
 
@@ -164,7 +169,8 @@ def test_a_mail_that_comes_back_says_that_nobody_is_there() -> None:
     last = rig.sent[-1].attempt
     had, gone, *_ = rig.do(c.RecordReceipt("failed", last, because="no such user"))
     assert had == e.ReceiptHad(last, "failed", "no such user")
-    assert isinstance(gone, e.Unreachable) and gone.conversations == ("c12-x",)
+    assert isinstance(gone, e.Unreachable)
+    assert gone.conversations == ("c12-x",)
     assert rig.do(c.RecordReceipt("failed", last)) == [e.ReceiptHad(last, "failed")]
     with pytest.raises(NotFound, match="no attempt 99"):
         rig.do(c.RecordReceipt("failed", 99))

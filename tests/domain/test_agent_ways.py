@@ -134,13 +134,16 @@ def test_a_channel_that_refuses_them_makes_room_for_the_next_and_nothing_is_lost
     attempted = rig.attempt()
     assert attempted
     refused, failed = rig.verdict("refused", because="left the company", unreachable=True)
-    assert isinstance(refused, e.AttemptRefused) and refused.again
+    assert isinstance(refused, e.AttemptRefused)
+    assert refused.again
     assert failed == e.WayFailed("wecom", "left the company", rig.now_ms + ways.FAILING_MS)
-    assert rig.state.on_duty and not rig.state.letters
+    assert rig.state.on_duty
+    assert not rig.state.letters
     rig.do(c.Tick())
     assert [one.text for one in rig.state.notes] == ["新会话 #12 张三（售前）"]
     chosen = rig.log[-1][0].event
-    assert isinstance(chosen, e.WayChosen) and (chosen.way, chosen.because) == (OFF_DUTY, "wecom 联系不上")
+    assert isinstance(chosen, e.WayChosen)
+    assert (chosen.way, chosen.because) == (OFF_DUTY, "wecom 联系不上")
 
 
 def test_when_none_is_left_they_are_off_duty_and_the_leads_are_told() -> None:
@@ -149,7 +152,8 @@ def test_when_none_is_left_they_are_off_duty_and_the_leads_are_told() -> None:
     rig.verdict("refused", because="gone", unreachable=True)
     rig.do(c.Tick())
     attempted = rig.attempt()
-    assert attempted and attempted.channel == "email"
+    assert attempted
+    assert attempted.channel == "email"
     rig.verdict("refused", because="nobody has this address", unreachable=True)
     gone = next(record for record, _ in rig.log if isinstance(record.event, e.Unreachable))
     because = "nobody has this address"
@@ -177,7 +181,8 @@ def test_new_settings_leave_the_way_in_force_where_it_is_still_one_of_theirs() -
     assert due(rig) == "email"
     more = msgspec.structs.replace(WANG, capacity=9)
     rig.do(c.ConfigureAgent(more))
-    assert rig.state.settings and (rig.state.settings.channel, rig.state.settings.capacity) == ("email", 9)
+    assert rig.state.settings
+    assert (rig.state.settings.channel, rig.state.settings.capacity) == ("email", 9)
     rig.do(c.ConfigureAgent(msgspec.structs.replace(more, ways=(DESK_WAY, WECOM))))
     assert rig.state.settings.channel == "wecom"
 

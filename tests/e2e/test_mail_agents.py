@@ -12,10 +12,10 @@ from connectors.email.post_office import Letter
 from hub.demo.channels.email import Email
 from hub.demo.stage import Stage
 from tests.e2e.conftest import unlimited
-from tests.e2e.test_whole_way import answers, until
+from tests.e2e.test_whole_way import answers, phone, type_on_phone, until
 from tests.e2e.visitors import Visitors
 
-WANG = "wang@corp.example"
+WANG, PHONE = "wang@corp.example", "WangFang"
 
 
 def by_mail(teams: dict[str, Any]) -> None:
@@ -23,9 +23,17 @@ def by_mail(teams: dict[str, Any]) -> None:
     teams["agents"]["wangfang"]["addresses"] = {"email": WANG}
 
 
+def both_ways(teams: dict[str, Any]) -> None:
+    unlimited(teams)
+    teams["handover_s"] = 0
+    teams["agents"]["wangfang"] |= {
+        "addresses": {"wecom": PHONE, "email": WANG}, "delivery": ["desk", {"email": "off_duty"}, "wecom"],
+    }  # fmt: skip
+
+
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with Stage(tmp_path / "hub", by_mail, channels=("h5", "email")) as stage:
+async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with Stage(tmp_path / "hub", request.param, channels=("h5", "email")) as stage:
         yield stage
 
 
@@ -57,6 +65,7 @@ class Mailbox:
         self.office.post(mail)
 
 
+@pytest.mark.parametrize("stage", [by_mail], indirect=True)
 async def test_a_visitor_on_the_page_is_answered_and_served_by_mail(
     stage: Stage, http: httpx.AsyncClient, admin: dict[str, str]
 ) -> None:
@@ -89,6 +98,49 @@ async def test_a_visitor_on_the_page_is_answered_and_served_by_mail(
     await visitor.until(lambda: visitor.history.shown[-1]["kind"] == "closed")
     box.reply(second, "还有一件事")
     assert "未发送：这个会话已不是你的\n还有一件事" in (await box.got("还有一件事")).text
+    await visitors.leave()
+
+
+@pytest.mark.parametrize("stage", [both_ways], indirect=True)
+async def test_an_agent_goes_from_the_phone_to_the_desk_and_home_to_mail_and_nothing_is_missing(
+    stage: Stage, http: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    visitors, box = Visitors(stage, http), Mailbox(stage)
+    (visitor,) = await visitors.come(1)
+    await type_on_phone(stage, PHONE, "上班")
+    visitor.say("这款有货吗？想买一件")
+    await phone(stage, PHONE, "这款有货吗")
+
+    minted = (await http.post(f"{stage.url}/api/v1/agents/wangfang/token", headers=admin)).json()
+    page = {"authorization": f"Bearer {minted['token']}"}
+
+    async def desk(front: bool) -> None:
+        said = await http.post(f"{stage.url}/api/v1/agents/me/desk", json={"id": "tab1", "front": front}, headers=page)
+        assert said.status_code == 200, said.text
+
+    async def frames(kind: str) -> list[dict[str, Any]]:
+        url = f"{stage.url}/api/v1/conversations/{visitor.conversation}/messages"
+        return [one for one in (await http.get(url, headers=page)).json()["events"] if one["kind"] == kind]
+
+    await desk(True)
+    async with asyncio.timeout(30):
+        while not await frames("phone"):
+            await asyncio.sleep(0.05)
+    visitor.say("只有黑色吗？")
+    await visitor.settled()
+    read = await http.post(
+        f"{stage.url}/api/v1/conversations/{visitor.conversation}/read",
+        json={"seq": (await frames("message"))[0]["seq"]}, headers=page,
+    )  # fmt: skip
+    assert read.status_code == 200, read.text
+    await desk(False)
+    shown = await phone(stage, PHONE, "只有黑色吗")
+    assert shown.count("这款有货吗") == 1
+
+    await type_on_phone(stage, PHONE, "下班")
+    question = await box.got("只有黑色吗")
+    box.reply(question, "还有白色")
+    await visitor.until(lambda: answers(visitor) == ["还有白色"])
     await visitors.leave()
 
 
