@@ -22,7 +22,8 @@ HubError
 │   └── AttachmentsAway    the store cannot be reached or has no room
 ├── HistoryAway          the history's database cannot be read at this moment
 ├── SpoolFull            a callback can be kept neither in the log nor on this worker's disk
-└── TokensPaused         a platform's token cannot be had just now
+├── TokensPaused         a platform's token cannot be had just now
+└── Locked               too many wrong passwords: nobody may try for a while
 
 Every message names the place and the cure.
 """
@@ -132,3 +133,11 @@ class TokensPaused(HubError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Locked(HubError):
+    """Too many wrong passwords for one name: nobody may try before `until_ms` (Unix ms)."""
+
+    def __init__(self, until_ms: int) -> None:
+        super().__init__(f"too many wrong passwords: nobody may try again before {until_ms} (Unix ms)")
+        self.until_ms = until_ms

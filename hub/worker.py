@@ -23,11 +23,15 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hub import logs
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.api.once import Once
+from hub.api.upgrades import ApiProtocol
+from hub.bus.access import SharedAccess
 from hub.bus.attachment_folder import FolderAttachments
 from hub.bus.attachment_stream import StreamAttachments
 from hub.bus.attachments import Attachments
 from hub.bus.connection import Connection, connect
 from hub.bus.founding import Founding, found, read
+from hub.bus.passwords import Passwords
 from hub.bus.requests import serve as serve_requests
 from hub.bus.room import Rooms
 from hub.bus.shared_secrets import Secrets, share
@@ -55,6 +59,7 @@ from hub.engine.spool import Spool
 from hub.engine.stalls import Stalls
 from hub.errors import HubError
 from hub.gateway.addresses import Addresses
+from hub.gateway.frames import MAX_FRAME_BYTES
 from hub.gateway.sessions import Sessions
 from hub.gateway.socket import socket_class
 from hub.gateway.tokens import Tokens
@@ -88,8 +93,8 @@ class Worker:
         self.clock = Clock()
         self._partition_count = founding.partitions
         self._shared = shared
-        self.tokens = Tokens(shared.signing_key)
-        self._shared = shared
+        self.access = SharedAccess(connection)
+        self.tokens = Tokens(shared.signing_key, self.access.generation)
         self.sessions = Sessions(self.tokens)
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
@@ -234,6 +239,10 @@ class Worker:
             tokens=self.tokens,
             connectors=self.connectors,
             is_admin=self._shared.is_admin,
+            access=self.access,
+            passwords=Passwords(self.connection),
+            once=Once(self.connection),
+            teams=lambda: self.roster.teams,
             new_conversation_id=self._new_conversation_id,
             profile=visitors.profile if visitors else None,
             allows=self.allows,
@@ -255,6 +264,7 @@ class Worker:
         """Run the connectors, begin to take partitions; after this requests may come."""
         self.router.pushes = self.sessions
         self.sessions.start(self.router)
+        await self.access.start()
         await self.partitions.listen()
         await self.rooms.listen(self.connection)
         await serve_requests(self.connection, HEALTH_SUBJECT, self._tell_health)
@@ -303,6 +313,7 @@ class Worker:
             await connector.stop()
         await self._watching
         self._looking.cancel()
+        self.access.stop()
         await self.history.close()
         await self.connection.close()
 
@@ -334,7 +345,8 @@ async def build(supervised: Supervised) -> tuple[Worker, uvicorn.Config]:
     http = uvicorn.Config(
         create_app(worker.needs()),
         ws=socket_class(worker.sessions, worker.allows, worker.addresses()),
-        http="httptools",
+        http=ApiProtocol,
+        ws_max_size=MAX_FRAME_BYTES,
         lifespan="on",
         log_config=None,
         access_log=False,

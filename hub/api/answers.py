@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from hub.api.problems import denied_problem
 from hub.domain.commands import AnyCommand
+from hub.domain.ids import is_conversation
+from hub.domain.looks import AskStanding, Question, Standing
+from hub.domain.refusals import NotFound
 from hub.domain.views import Audience
-from hub.engine.calls import Calls, Denied, Outcome, Page
+from hub.engine.calls import Calls, Denied, Outcome, Page, Seen
 
 T = TypeVar("T")
 END = 2**53 - 1
@@ -47,7 +52,21 @@ async def page(calls: Calls, entity: str, audience: Audience, after: int, before
     return answer
 
 
-async def serves(calls: Calls, agent: str, conversation: str) -> bool:
-    """Whether the conversation is this agent's now."""
-    end = await page(calls, agent, "agent", END - 1, END)
-    return conversation in end.serving
+async def look(calls: Calls, entity: str, question: Question, answer: type[T]) -> T:
+    """What the entity answers; a refusal is raised as a problem."""
+    seen: Seen | Denied = await ask(lambda done: calls.look(entity, question, done))
+    if isinstance(seen, Denied):
+        raise denied_problem(seen)
+    return msgspec.json.decode(seen.data, type=answer)
+
+
+async def standing(calls: Calls, conversation: str) -> Standing | None:
+    """How the conversation stands now; None: there is none with this id."""
+    if not is_conversation(conversation):
+        return None
+    seen: Seen | Denied = await ask(lambda done: calls.look(conversation, AskStanding(), done))
+    if isinstance(seen, Seen):
+        return msgspec.json.decode(seen.data, type=Standing)
+    if seen.code == NotFound.code:
+        return None
+    raise denied_problem(seen)

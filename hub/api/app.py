@@ -13,16 +13,22 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.api import pages
-from hub.api.agents import mint_agent_token, set_desk, set_duty
+from hub.api.agents import AgentController
 from hub.api.auth import check_rights
 from hub.api.callbacks import Callbacks
 from hub.api.clients import ClientRate
-from hub.api.conversations import ConversationController, mark_read
+from hub.api.conversations import ConversationController
 from hub.api.deliveries import DeliveryController
+from hub.api.events import Tip, follow, poll
 from hub.api.files import ConversationFiles, download, upload
 from hub.api.health import health
+from hub.api.integrations import TokenController
+from hub.api.logins import log_in, set_password
+from hub.api.messages import MessageController
 from hub.api.needs import Needs
 from hub.api.problems import answer_attachment_error, answer_away, answer_crash, answer_http_error
+from hub.api.queues import QueueController, teams
+from hub.api.rights import WEBSOCKET, check_complete
 from hub.api.trace import TraceController
 from hub.api.unparsed import UnparsedController
 from hub.api.visitors import VisitorController
@@ -30,6 +36,8 @@ from hub.errors import AttachmentError, HistoryAway
 
 MAX_BODY_BYTES = 65_536
 """Of a request to the API; callbacks have their own limit."""
+LOGINS_PER_MINUTE = 30
+"""So many logins one address may try a minute and worker; twice as many at once (a team behind one address)."""
 
 
 def create_app(needs: Needs) -> Callbacks:
@@ -42,23 +50,38 @@ def create_app(needs: Needs) -> Callbacks:
     return Callbacks(needs, _api(needs))
 
 
+def routes(api: Litestar) -> list[tuple[str, str]]:
+    """Method and path of all that may be called; OPTIONS is answered by the framework, with names of methods only."""
+    found = [
+        (method, route.path_format) for route in api.routes for method in getattr(route, "methods", None) or [WEBSOCKET]
+    ]
+    return [route for route in found if route[0] != "OPTIONS"]
+
+
 def _api(needs: Needs) -> Litestar:
     rate = ClientRate(needs.tokens_per_minute, needs.tokens_burst, needs.trusted_proxies)
     per_minute = needs.media.uploads_per_minute
     uploads = ClientRate(per_minute, 2 * per_minute, needs.trusted_proxies)
+    logins = ClientRate(LOGINS_PER_MINUTE, 2 * LOGINS_PER_MINUTE, needs.trusted_proxies)
     files = pages.StaticFiles(needs.connectors)
-    return Litestar(
+    tip = Tip(needs.history)
+    api = Litestar(
         route_handlers=[
             health,
             VisitorController,
-            mint_agent_token,
-            set_duty,
-            set_desk,
+            log_in,
+            set_password,
+            AgentController,
+            TokenController,
+            teams,
+            QueueController,
             ConversationController,
-            mark_read,
+            MessageController,
             ConversationFiles,
             upload,
             download,
+            poll,
+            follow,
             DeliveryController,
             UnparsedController,
             TraceController,
@@ -71,6 +94,8 @@ def _api(needs: Needs) -> Litestar:
             "needs": Provide(lambda: needs, sync_to_thread=False),
             "rate": Provide(lambda: rate, sync_to_thread=False),
             "uploads": Provide(lambda: uploads, sync_to_thread=False),
+            "logins": Provide(lambda: logins, sync_to_thread=False),
+            "tip": Provide(lambda: tip, sync_to_thread=False),
             "files": Provide(lambda: files, sync_to_thread=False),
         },
         state=State({"needs": needs}),
@@ -82,7 +107,9 @@ def _api(needs: Needs) -> Litestar:
             Exception: answer_crash,
         },
         # Tokens travel in headers and bodies, never in cookies: another site's page gains nothing by asking.
-        cors_config=CORSConfig(allow_origins=["*"], allow_headers=["authorization", "content-type"], max_age=86_400),
+        cors_config=CORSConfig(
+            allow_origins=["*"], allow_headers=["authorization", "content-type", "idempotency-key"], max_age=86_400
+        ),
         openapi_config=OpenAPIConfig(
             title="Kefu Hub",
             version=version("kefu-hub"),
@@ -94,3 +121,5 @@ def _api(needs: Needs) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
+    check_complete(routes(api))
+    return api

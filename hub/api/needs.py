@@ -4,9 +4,13 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from hub.api.once import Once
+from hub.bus.access import SharedAccess
 from hub.bus.attachments import Attachments
+from hub.bus.passwords import Passwords
 from hub.contract import Connector, Parsed, Raw
 from hub.domain.messages import Profile
+from hub.domain.teams import Teams
 from hub.engine.calls import Calls, Health, Replayed
 from hub.gateway.tokens import Tokens
 from hub.history.queries import History
@@ -23,6 +27,14 @@ class Needs:
     """By channel."""
     is_admin: Callable[[str], bool]
     """Whether this is the admin token; takes the same time for any wrong one."""
+    access: SharedAccess
+    """Integration tokens, and agents' generations."""
+    passwords: Passwords
+    """Agents'."""
+    once: Once
+    """What requests with an Idempotency-Key have led to."""
+    teams: Callable[[], Teams]
+    """Who answers, as rules/teams.yaml has it now."""
     new_conversation_id: Callable[[], str]
     profile: Callable[[bytes, str], Profile] | None
     """What is known of a visitor, from the body of the mint request and the User-Agent; ValueError: what is wrong.
@@ -56,3 +68,7 @@ class Needs:
     tokens_burst: float = 60
     """… and so many at once: a school or an office may stand behind one address."""
     now_s: Callable[[], float] = time.time
+
+    def now_ms(self) -> int:
+        """The same in Unix milliseconds."""
+        return int(self.now_s() * 1000)

@@ -13,12 +13,17 @@ from hub.errors import AttachmentError, AttachmentsAway, AttachmentTooBig, Histo
 
 logger = structlog.get_logger("api")
 
-_STATUS = {"not_found": 404, "not_yours": 403, "not_held": 409, "repeated": 409, "refused": 409}
+_STATUS = {
+    "not_found": 404, "not_yours": 409, "taken": 409, "not_held": 409, "unchangeable": 409, "repeated": 409,
+    "refused": 409,
+}  # fmt: skip
 
 
-def problem(status: int, detail: str, code: str = "", headers: dict[str, str] | None = None) -> ProblemDetailsException:
-    """An exception that becomes the answer. `detail` says what is wrong and what to do."""
-    extra = {"code": code} if code else None
+def problem(
+    status: int, detail: str, code: str = "", headers: dict[str, str] | None = None, **more: str | int
+) -> ProblemDetailsException:
+    """An exception that becomes the answer. `detail` says what is wrong and what to do, `more` are fields beside it."""
+    extra = ({"code": code} if code else {}) | more or None
     title = HTTPStatus(status).phrase
     return ProblemDetailsException(detail=detail, status_code=status, title=title, extra=extra, headers=headers)
 
@@ -26,6 +31,8 @@ def problem(status: int, detail: str, code: str = "", headers: dict[str, str] | 
 def denied_problem(denied: Denied) -> ProblemDetailsException:
     """The engine's refusal; 503 for one that is not final."""
     status = _STATUS.get(denied.code, 503)
+    if denied.by:
+        return problem(status, denied.message, denied.code, by=denied.by, since=denied.since_ms)
     return problem(status, denied.message, denied.code, {"retry-after": "1"} if status == 503 else None)
 
 

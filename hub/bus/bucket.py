@@ -23,11 +23,15 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Bucket:
-    """The JetStream key-value bucket `name`; made when it is first used. Waits while the server is away."""
+    """The JetStream key-value bucket `name`; made when it is first used. Waits while the server is away.
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    With `keeps_s` a value is gone so long after it was stored.
+    """
+
+    def __init__(self, connection: Connection, name: str, keeps_s: float = 0) -> None:
         self._connection = connection
         self._name = name
+        self._keeps_s = keeps_s
         self._opened: KeyValue | None = None
 
     async def get(self, key: str) -> Entry:
@@ -71,6 +75,7 @@ class Bucket:
                 num_replicas=replicas,
                 discard=api.DiscardPolicy.NEW,
                 max_msgs_per_subject=1,
+                max_age=self._keeps_s,
                 allow_rollup_hdrs=True,
                 deny_delete=True,
                 # A direct read skips the leader's queue (0.3 ms); in a cluster it might miss what was just stored.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from hub.errors import BusError
 
-EXPENDABLE = frozenset({"KV_LEASES", "KV_TOKENS", "KV_POSITIONS"})
-"""Streams of which nothing is worth a refusal: leases run out, tokens are fetched again, positions are told again."""
+EXPENDABLE = frozenset({"KV_LEASES", "KV_TOKENS", "KV_POSITIONS", "KV_IDEMPOTENCY"})
+"""Streams of which nothing is worth a refusal: leases run out, tokens are fetched again, positions are told again, and
+answers to requests that may come again are kept for a day."""
 CHECKED = "checked"
 """The file in a generation whose start was found to be good."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
+from hub.cli.agents import agents
 from hub.cli.connectors import connectors
 from hub.cli.deliveries import deliveries
 from hub.cli.demo import demo
@@ -12,6 +13,7 @@ from hub.cli.doctor import doctor
 from hub.cli.log import log
 from hub.cli.nats import nats
 from hub.cli.rules import rules
+from hub.cli.tokens import tokens
 from hub.cli.trace import trace
 from hub.cli.unparsed import unparsed
 from hub.cli.up import up
@@ -29,6 +31,8 @@ app.command(nats)
 app.command(log)
 app.command(doctor)
 app.command(rules)
+app.command(agents)
+app.command(tokens)
 app.command(deliveries)
 app.command(unparsed)
 app.command(trace)

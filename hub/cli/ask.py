@@ -36,10 +36,13 @@ class Asking:
     """Print the API's answer as it is, for programs."""
 
 
-def ask(asking: Asking, method: str, path: str, **params: str | int | bool) -> dict[str, Any]:
-    """The API's answer. Where the hub refuses, its sentence goes to stderr, and the exit status is 1.
+def ask(
+    asking: Asking, method: str, path: str, body: dict[str, Any] | None = None, **params: str | int | bool
+) -> dict[str, Any]:
+    """The API's answer; empty where it says nothing.
 
-    Raises HubError when there is no hub to ask, or it does not know the token.
+    Where the hub refuses, its sentence goes to stderr, and the exit status is 1. Raises HubError when there is no hub
+    to ask, or it does not know the token.
     """
     import httpx
 
@@ -52,9 +55,10 @@ def ask(asking: Asking, method: str, path: str, **params: str | int | bool) -> d
                 method,
                 f"{url}/api/v1/{path}",
                 params={name: value for name, value in params.items() if value != ""},
+                json=body,
                 headers={"authorization": f"Bearer {asking.token}"},
             )
-            said: dict[str, Any] = answer.json()
+            said: dict[str, Any] = answer.json() if answer.content else {}
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise HubError(
             f"{url}: no hub answers there ({type(error).__name__}); start it, or name its address with --url"

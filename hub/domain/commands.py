@@ -156,11 +156,13 @@ class HoldConversation(Command, frozen=True):
 
 
 class WriteNote(Command, frozen=True):
-    """A note between agents, which the visitor never sees."""
+    """A note between agents, which the visitor never sees. `tab`.`n` is a client's own number, where it has one."""
 
     by: str
     text: str
     display: str = ""
+    tab: str = ""
+    n: int = 0
 
 
 class ReturnConversation(Command, frozen=True):

@@ -64,7 +64,9 @@ def _decide_serving(state: Conversation, command: AnyCommand, relayed: bool) -> 
             return serving.accept(state, command, relayed)
         case c.HoldConversation():
             return serving.hold(state, command, relayed)
-        case c.WriteNote():
+        case c.WriteNote(by=by, tab=tab, n=n):
+            if tab:
+                check_number(state, f"{by}/{tab}", n)
             return serving.write_note(state, command)
         case c.CloseConversation():
             return serving.close(state, command, relayed)

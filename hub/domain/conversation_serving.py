@@ -107,7 +107,8 @@ def write_note(state: Conversation, command: c.WriteNote) -> list[AnyEvent]:
     """Anybody who works here may leave one, and also when the conversation is over."""
     if state.profile is None:
         raise NotFound(f"there is no conversation {state.id}")
-    return [e.NoteWritten(command.by, command.display, command.text)]
+    id_ = f"{command.tab}.{command.n}" if command.tab else ""
+    return [e.NoteWritten(command.by, command.display, command.text, id_)]
 
 
 def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> list[AnyEvent]:

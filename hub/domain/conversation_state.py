@@ -172,8 +172,9 @@ def _change_serving(state: Conversation, record: Record) -> None:
                 state.last, state.last_ms = agent, record.at_ms
             _unassign(state, "closed")
             state.routed, state.backlog, state.notes = False, Backlog(), ()
-        case e.NoteWritten(display=display, text=text):
+        case e.NoteWritten(by=by, display=display, text=text, id=id_):
             _leave_note(state, display, text)
+            _note_id(state, by, id_, record.seq)
         case e.HoldSet() | e.Accepted() | e.Reminded() | e.Nudged():
             _change_clocks(state, record)
 
@@ -227,9 +228,7 @@ def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> 
     said = Said(record.seq, record.seq, event.text[: BEGINNING + 1], event.files)
     state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
     state.answered_ms, state.answered_on = record.at_ms, event.way
-    if event.id:
-        tab, _, n = event.id.rpartition(".")
-        _note_number(state, f"{event.agent}/{tab}", int(n), record.seq)
+    _note_id(state, event.agent, event.id, record.seq)
     if event.active:
         state.active_ms = record.at_ms
     if state.clocks is not None:
@@ -297,6 +296,13 @@ def _note_life(state: Conversation, status: Status) -> None:
     """The visitor is there, unless nobody will ever read what they wrote."""
     if state.clocks is not None and status != "blocked":
         clocks.wrote(state.clocks)
+
+
+def _note_id(state: Conversation, agent: str, id_: str, seq: int) -> None:
+    """What an agent's client calls `id_` is stored as `seq`; many bear no number."""
+    if id_:
+        tab, _, n = id_.rpartition(".")
+        _note_number(state, f"{agent}/{tab}", int(n), seq)
 
 
 def _note_number(state: Conversation, tab: str, n: int, seq: int) -> None:

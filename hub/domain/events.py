@@ -166,11 +166,12 @@ class HoldSet(Event, frozen=True):
 
 
 class NoteWritten(Event, frozen=True):
-    """A note between agents."""
+    """A note between agents. `id` is a client's own number, where it has one."""
 
     by: str
     display: str
     text: str
+    id: str = ""
 
 
 class AssignRefused(Event, frozen=True):

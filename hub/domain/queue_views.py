@@ -72,11 +72,15 @@ class TeamLoad(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long a conversation stays with an agent, on average; 0: too few were measured."""
 
 
-def waiting(state: Queue, now_ms: int, team: str = "") -> list[Waiting]:
-    """Who waits, in the order of their places in line; of one team's line or of all."""
+def waiting(state: Queue, now_ms: int, team: str = "", after: int = 0, limit: int | None = None) -> list[Waiting]:
+    """Who waits, in the order of their places in line; of one team's line or of all.
+
+    `limit`: at most so many, behind the first `after`; what it costs grows with them and not with the line.
+    """
     outlook = Outlook(state, now_ms)
-    spots = {spot for line in ([team] if team else state.lines) for spot in state.lines.get(line, ())}
-    return [_waiting(state, outlook, spot.conversation) for spot in sorted(spots)]
+    spots = state.lines.get(team, []) if team else sorted({spot for line in state.lines.values() for spot in line})
+    last = None if limit is None else after + limit
+    return [_waiting(state, outlook, spot.conversation) for spot in spots[after:last]]
 
 
 def place_of(state: Queue, now_ms: int, conversation: str) -> Waiting | Served | None:
@@ -93,15 +97,17 @@ def served(state: Queue, agent: str = "") -> list[Served]:
     return sorted((_served(state, *one) for one in having), key=lambda one: (one.since_ms, one.no))
 
 
-def loads(state: Queue) -> list[AgentLoad]:
-    """All agents of rules/teams.yaml, in the order of their names."""
-    agents = [
+def loads(state: Queue, after: str = "", limit: int | None = None) -> list[AgentLoad]:
+    """All agents of rules/teams.yaml, in the order of their names; at most `limit` of those behind the name `after`."""
+    behind = sorted(
+        (pair for pair in state.loads.items() if pair[1].settings.name > after), key=lambda pair: pair[1].settings.name
+    )
+    return [
         AgentLoad(
             agent, load.settings.name, load.settings.display, load.settings.teams, agent in state.on_duty, load.open,
             load.load, load.settings.capacity,
-        ) for agent, load in state.loads.items()
+        ) for agent, load in behind[:limit]
     ]  # fmt: skip
-    return sorted(agents, key=lambda agent: agent.name)
 
 
 def teams(state: Queue) -> list[TeamLoad]:

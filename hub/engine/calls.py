@@ -11,6 +11,7 @@ import msgspec
 
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
+from hub.domain.looks import Question
 from hub.domain.refusals import NotFound, NotHeld, NotYours, Refusal, Repeated, Unchangeable
 from hub.domain.views import Audience
 
@@ -25,7 +26,8 @@ _FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, Not
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """A refusal (hub.domain.refusals), as data: `seq` of `repeated` and `unknown_tab`, `resend_from` of `resend`.
 
-    `hidden` of `older` (hub.engine.slots): the events whose words the asker gets no more.
+    `hidden` of `older` (hub.engine.slots): the events whose words the asker gets no more. `by`: what people call the
+    agent who has the conversation, since `since_ms` (Unix ms), where that is why.
     """
 
     code: str
@@ -33,6 +35,8 @@ class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     seq: int = 0
     resend_from: int = 0
     hidden: tuple[int, ...] = ()
+    by: str = ""
+    since_ms: int = 0
 
     @property
     def final(self) -> bool:
@@ -114,6 +118,12 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """Of an agent entity: the conversations that are theirs."""
 
 
+class Seen(msgspec.Struct, frozen=True, tag=True):
+    """What an entity looks like, as of what is on disk: the JSON of the answer that its Question names."""
+
+    data: bytes
+
+
 class Pushes(Protocol):
     """Who hears of new events: the gateway of a worker."""
 
@@ -151,6 +161,9 @@ class Calls(Protocol):
         self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
     ) -> None:
         """Answer the latest at most 50 events with after < seq < before."""
+
+    def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
+        """Answer the question from the entity's state, wherever its owner is; an entity that is not there is new."""
 
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """Hand a frame without seq to the sockets of `audience`, wherever they are."""

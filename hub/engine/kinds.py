@@ -4,9 +4,10 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from hub.domain import agent, agent_state, conversation, ids, intake, queue
+from hub.domain import agent, agent_state, conversation, ids, intake, looks, queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
+from hub.domain.looks import Question
 
 Decide = Callable[[Any, AnyCommand, Origin | None, int], list[AnyEvent]]
 
@@ -30,6 +31,9 @@ class Kind(NamedTuple):
     awake: Callable[[Any], bool] = lambda state: False
     """Whether something of it may be in the air: then it must not be forgotten, and is loaded at a take-over."""
     prev: Callable[[Any], int] = attrgetter("seq")
+    look: Callable[[Any, Question, int], bytes] = looks.at_nothing
+    """The JSON of the answer to a question about the state, at a moment (Unix ms). Raises NotFound for a question that
+    this kind does not know."""
 
 
 def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decide = agent.decide) -> dict[str, Kind]:
@@ -44,6 +48,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             conversation.next_due,
             conversation.sets_clock,
             prev=attrgetter("visitor_seq"),
+            look=looks.at_conversation,
         ),
         ids.PLATFORM: Kind(
             conversation.Conversation,
@@ -55,6 +60,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             resume=conversation.resume,
             awake=lambda state: state.outbox is not None and state.outbox.attempt is not None,
             prev=attrgetter("visitor_seq"),
+            look=looks.at_conversation,
         ),
         ids.AGENT: Kind(
             agent_state.Agent,
@@ -65,7 +71,10 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             agent.next_due,
             resume=agent.resume,
             awake=lambda state: state.attempt is not None,
+            look=looks.at_agent,
         ),
-        ids.QUEUE: Kind(queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due),
+        ids.QUEUE: Kind(
+            queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due, look=looks.at_queue
+        ),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),
     }

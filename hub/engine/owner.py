@@ -22,9 +22,10 @@ from hub.domain.batch import SCHEMA, Batch, Entry, encode_batch, encode_entry
 from hub.domain.commands import AnyCommand, Origin, Tick
 from hub.domain.events import AnyEvent, Record
 from hub.domain.images import Checkpoint
-from hub.domain.refusals import Refusal
+from hub.domain.looks import Question
+from hub.domain.refusals import NotFound, Refusal
 from hub.domain.views import ACKED, Audience, serving_change
-from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
+from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes, Seen
 from hub.engine.commits import Commits, Done, Item
 from hub.engine.entities import Entities
 from hub.engine.kinds import Kind
@@ -270,6 +271,25 @@ class Owner:
         self.entities.drop_unused(slot)
         self._commits.after(lambda: done(page), done)
 
+    def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
+        """Answer a question from the entity's state, once all that it tells of is on disk."""
+        if self._closed or time.monotonic() >= self.valid_until:
+            done(self._unavailable())
+            return
+        slot = self._slots.get(entity) or self.entities.at_hand(entity)
+        if slot is None:
+            self.entities.fetch(entity, partial(self.look, entity, question, done))
+            return
+        if slot.spoilt:
+            done(Denied(STOPPED, slot.stopped))
+            return
+        try:
+            answer: Seen | Denied = Seen(slot.kind.look(slot.state, question, self.now_ms()))
+        except NotFound as refusal:
+            answer = as_denied(refusal)
+        self.entities.drop_unused(slot)
+        self._commits.after(lambda: done(answer), done)
+
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """Hand on a frame that takes no seq."""
         slot = self._slots.get(entity)
@@ -385,4 +405,5 @@ class Owner:
 def as_denied(refusal: Refusal) -> Denied:
     """A refusal as data."""
     seq, resend_from = getattr(refusal, "seq", 0), getattr(refusal, "resend_from", 0)
-    return Denied(refusal.code, str(refusal), seq, resend_from)
+    by, since_ms = getattr(refusal, "by", ""), getattr(refusal, "since_ms", 0)
+    return Denied(refusal.code, str(refusal), seq, resend_from, by=by, since_ms=since_ms)

@@ -11,9 +11,10 @@ from hub.bus.connection import Connection
 from hub.domain.batch import decode_record
 from hub.domain.commands import AnyCommand
 from hub.domain.ids import partition_of
+from hub.domain.looks import Question
 from hub.domain.refusals import NotFound
 from hub.domain.views import Audience
-from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
+from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes, Seen
 from hub.engine.owner import Owner
 from hub.engine.peers import Peer, RemotePushes
 from hub.engine.relay import Relayed
@@ -23,6 +24,7 @@ from hub.engine.wire import (
     Ask,
     Forward,
     GetPage,
+    Look,
     PushedList,
     Submit,
     Unwatch,
@@ -170,6 +172,15 @@ class Router:
         else:
             self._ask(partition, GetPage(entity, audience, after, before), answered)
 
+    def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
+        """As hub.engine.calls.Calls."""
+        partition = partition_of(entity)
+        owner = self._owners.get(partition)
+        if owner is not None:
+            owner.look(entity, question, done)
+        else:
+            self._ask(partition, Look(entity, question), done)
+
     async def _older(
         self, entity: str, audience: Audience, after: int, older: Denied, done: Callable[[Page | Denied], None]
     ) -> None:
@@ -249,6 +260,8 @@ class Router:
                 done(None)
             case GetPage(entity, audience, after, before):
                 owner.page(entity, audience, after, before, done)
+            case Look(entity, question):
+                owner.look(entity, question, done)
             case Forward(entity, audience, frame):
                 owner.signal(entity, audience, frame)
                 done(None)

@@ -9,8 +9,9 @@ from typing import Literal, TypeVar
 import msgspec
 
 from hub.domain.commands import AnyCommand, Origin
+from hub.domain.looks import Question
 from hub.domain.views import Audience
-from hub.engine.calls import Denied, Outcome, Page
+from hub.engine.calls import Denied, Outcome, Page, Seen
 
 SCHEMA = 1
 """Stands at the head of each payload; a worker that cannot read it says so instead of guessing."""
@@ -60,6 +61,12 @@ class GetPage(Ask, frozen=True):
     before: int
 
 
+class Look(Ask, frozen=True):
+    """Answer a question from the entity's state."""
+
+    question: Question
+
+
 class Forward(Ask, frozen=True):
     """Hand a frame without seq to those who watch."""
 
@@ -71,10 +78,10 @@ class Asks(msgspec.Struct, frozen=True, array_like=True):
     """One request."""
 
     schema: int
-    asks: list[Submit | Watch | Unwatch | GetPage | Forward]
+    asks: list[Submit | Watch | Unwatch | GetPage | Look | Forward]
 
 
-Answer = Outcome | Page | Denied
+Answer = Outcome | Page | Seen | Denied
 
 
 class SentPage(msgspec.Struct, frozen=True, tag=True):
@@ -97,7 +104,7 @@ class Answers(msgspec.Struct, frozen=True, array_like=True):
     """
 
     schema: int
-    answers: list[Outcome | SentPage | Denied | None]
+    answers: list[Outcome | SentPage | Seen | Denied | None]
 
 
 def fitting(sizes: Iterable[int]) -> int:

@@ -1,5 +1,6 @@
 """The tokens that let a visitor or an agent in: JWTs, HS256, signed by the hub (docs/protocol.md, Tokens)."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jwt
@@ -28,10 +29,14 @@ class Visitor(msgspec.Struct, frozen=True, gc=False):
 
 
 class AgentIdentity(msgspec.Struct, frozen=True, gc=False):
-    """An agent, by entity id; may see and answer what the queue gives them, until `expires_at_s` (Unix seconds)."""
+    """An agent, by entity id; may see and answer what the queue gives them, until `expires_at_s` (Unix seconds).
+
+    `generation` counts their passwords: with the next one the token is good no more.
+    """
 
     agent: str
     expires_at_s: int
+    generation: int = 0
 
 
 Identity = Visitor | AgentIdentity
@@ -53,20 +58,25 @@ class Expired(Exception):
 
 
 class Tokens:
-    """Signs and reads tokens. All workers of a hub share one `secret` of at least 32 bytes."""
+    """Signs and reads tokens. All workers of a hub share one `secret` of at least 32 bytes.
 
-    def __init__(self, secret: bytes) -> None:
+    `generation` says how often the password of the agent with an entity id was set.
+    """
+
+    def __init__(self, secret: bytes, generation: Callable[[str], int] = lambda agent: 0) -> None:
         if len(secret) < 32:
             raise ValueError(f"the token secret has {len(secret)} bytes; HS256 needs at least 32 random ones")
         self._secret = secret
+        self.generation = generation
 
     def mint_visitor(self, conversation: str, profile: Profile, now_s: float) -> Minted:
         """A token for the visitor of `conversation`."""
         return self._sign("visitor", conversation, int(now_s) + VISITOR_TOKEN_S, msgspec.to_builtins(profile))
 
-    def mint_agent(self, agent: str, now_s: float) -> Minted:
-        """A token for the agent with this entity id."""
-        return self._sign("agent", agent, int(now_s) + AGENT_TOKEN_S, {})
+    def mint_agent(self, agent: str, now_s: float, generation: int | None = None) -> Minted:
+        """A token for the agent with this entity id; of the generation that there is now, unless another is named."""
+        counted = self.generation(agent) if generation is None else generation
+        return self._sign("agent", agent, int(now_s) + AGENT_TOKEN_S, {"gen": counted} if counted else {})
 
     def read(self, token: str, now_s: float, grace_s: int = 0) -> Identity:
         """Whose token it is; up to `grace_s` past its end. Raises Invalid or Expired."""
@@ -80,6 +90,8 @@ class Tokens:
             raise Invalid("the token was not made by this hub") from error
         if now_s >= identity.expires_at_s + grace_s:
             raise Expired("the token has expired")
+        if isinstance(identity, AgentIdentity) and identity.generation != self.generation(identity.agent):
+            raise Expired("the agent's password has been changed since")
         return identity
 
     def read_claim(self, text: str, now_s: float) -> Claim:
@@ -93,15 +105,16 @@ class Tokens:
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
-    known = msgspec.convert({"subject": claims.get("sub"), "expires_at_s": claims.get("exp")}, _Claims)
+    known = msgspec.convert(claims, _Claims)
     match claims.get("role"):
         case "visitor":
             return Visitor(known.subject, msgspec.convert(claims, Profile), known.expires_at_s)
         case "agent":
-            return AgentIdentity(known.subject, known.expires_at_s)
+            return AgentIdentity(known.subject, known.expires_at_s, known.generation)
     raise Invalid("the token was not made by this hub")
 
 
 class _Claims(msgspec.Struct):
-    subject: str
-    expires_at_s: int
+    subject: str = msgspec.field(name="sub")
+    expires_at_s: int = msgspec.field(name="exp")
+    generation: int = msgspec.field(name="gen", default=0)

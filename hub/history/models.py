@@ -98,7 +98,21 @@ class UnparsedRow(SQLModel, table=True):
     because: str
 
 
-EVENTS, CONVERSATIONS, POSITIONS, DELIVERIES, UNPARSED = (
-    SQLModel.metadata.tables[name] for name in ("events", "conversations", "positions", "deliveries", "unparsed")
+class FeedRow(SQLModel, table=True):
+    """Which events were written next, of all partitions: the positions are 1, 2, 3 … without a hole.
+
+    Many events share a row: beside an event's own row this one must cost next to nothing.
+    """
+
+    __tablename__ = "feed"
+
+    position: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    places: bytes = Field(sa_type=LargeBinary)
+    """Entity and seq of each, as hub.history.feed packs them."""
+
+
+EVENTS, CONVERSATIONS, POSITIONS, DELIVERIES, UNPARSED, FEED = (
+    SQLModel.metadata.tables[name]
+    for name in ("events", "conversations", "positions", "deliveries", "unparsed", "feed")
 )
 """The same for Core: through the ORM a row takes many times as long to write."""

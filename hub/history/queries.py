@@ -1,6 +1,6 @@
 """Reading the history, from any process: it disturbs nobody, and nobody disturbs it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,11 +11,13 @@ from hub.domain.batch import decode_record
 from hub.domain.events import Record
 from hub.domain.ids import AGENT, PLATFORM
 from hub.errors import HistoryAway
-from hub.history import database
+from hub.history import database, feed
+from hub.history.feed import Cursor
 from hub.history.models import (
     CONVERSATIONS,
     DELIVERIES,
     EVENTS,
+    FEED,
     POSITIONS,
     UNPARSED,
     ConversationRow,
@@ -25,6 +27,8 @@ from hub.history.models import (
 )
 
 PAGE = 500
+FEED_ROWS = 4
+"""So many rows of the feed are read at a time: each names up to feed.MOST events."""
 END = 1 << 62
 
 DEAD = ("refused", "unknown")
@@ -45,7 +49,7 @@ class History:
     """The history, as far as the follower has written it.
 
     While it cannot be read (it is not made yet, locked or away) the answers are those of an empty one: a reader who
-    knows which seq must be there sees that it is not, and asks again. What people ask, from `deliveries` on, raises
+    knows which seq must be there sees that it is not, and asks again. What people ask, from `conversations` on, raises
     HistoryAway then.
     """
 
@@ -75,11 +79,6 @@ class History:
                 return bool(bodies)
             before = decode_record(bodies[0]).seq
 
-    async def conversations(self, limit: int) -> list[ConversationRow]:
-        """The `limit` conversations in which something happened last, the latest first."""
-        latest = CONVERSATIONS.select().order_by(CONVERSATIONS.c.at_ms.desc(), CONVERSATIONS.c.entity).limit(limit)
-        return [ConversationRow(**row._mapping) for row in await self._all(latest)]
-
     async def positions(self) -> dict[int, PositionRow]:
         """How far each partition's log has been read, and why no further; partitions never read are left out."""
         return {row.partition: PositionRow(**row._mapping) for row in await self._all(POSITIONS.select())}
@@ -88,6 +87,56 @@ class History:
         """Up to which sequence the partition's log has been read; 0: not at all."""
         row = (await self.positions()).get(partition)
         return row.seq if row else 0
+
+    async def conversations(
+        self,
+        limit: int,
+        *,
+        stage: str = "",
+        team: str = "",
+        agent: str = "",
+        channel: str = "",
+        name: str = "",
+        seen_by: tuple[str, Sequence[str]] | None = None,
+        after: Place | None = None,
+    ) -> list[ConversationRow]:
+        """The `limit` conversations in which something happened last, the latest first, of those that are asked for.
+
+        `agent` is an entity id, `name` a part of the visitor's. `seen_by`: only those that this agent has, or that
+        belong to one of these teams. Raises HistoryAway.
+        """
+        of = CONVERSATIONS.c
+        wanted = CONVERSATIONS.select().where(*_filters(of, stage=stage, team=team, agent=agent, channel=channel))
+        if name:
+            wanted = wanted.where(of.name.icontains(name, autoescape=True))
+        if seen_by is not None:
+            wanted = wanted.where(or_(of.agent == seen_by[0], of.team.in_(seen_by[1])))
+        page = _page(wanted, (of.at_ms, of.entity, of.seq), after, limit)
+        return [ConversationRow(**row._mapping) for row in await self._read(page)]
+
+    async def concerned(self, entities: Collection[str], agent: str, teams: Sequence[str]) -> set[str]:
+        """Those of the conversations that the agent has, or that belong to one of the teams. Raises HistoryAway."""
+        of = CONVERSATIONS.c
+        theirs = or_(of.agent == agent, of.team.in_(teams))
+        return {row.entity for row in await self._read(select(of.entity).where(of.entity.in_(entities), theirs))}
+
+    async def tip(self) -> int:
+        """The last position of the feed; 0: there is none. Raises HistoryAway."""
+        position: int = (await self._read(select(func.coalesce(func.max(FEED.c.position), 0))))[0][0]
+        return position
+
+    async def feed(self, after: Cursor, limit: int) -> tuple[list[Record], Cursor]:
+        """The next at most `limit` records after the cursor, in the order in which they were written, and the cursor
+        behind them. Raises HistoryAway.
+        """
+        rows = select(FEED).where(FEED.c.position >= after.position).order_by(FEED.c.position).limit(FEED_ROWS)
+        places, behind = feed.between([(row.position, row.places) for row in await self._read(rows)], after, limit)
+        if not places:
+            return [], behind
+        key = tuple_(EVENTS.c.entity, EVENTS.c.seq)
+        found = await self._read(select(EVENTS).where(key.in_(places)))
+        bodies = {(row.entity, row.seq): row.body for row in found}
+        return [decode_record(bodies[place]) for place in places if place in bodies], behind
 
     async def deliveries(
         self,

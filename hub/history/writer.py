@@ -9,6 +9,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from hub.history import feed
 from hub.history.models import CONVERSATIONS, DELIVERIES, EVENTS, POSITIONS, UNPARSED
 from hub.history.projector import Position, Row, Rows
 
@@ -51,6 +52,8 @@ class Writer:
             await _PUT_CONVERSATIONS.execute(connection, _values(CONVERSATIONS, rows.conversations.values()))
             await _PUT_DELIVERIES.execute(connection, _values(DELIVERIES, rows.deliveries.values()))
             await _ADD_UNPARSED.execute(connection, _values(UNPARSED, rows.unparsed))
+            for places in feed.packed((entity, seq) for entity, seq, _ in rows.events):
+                await _ADD_TO_FEED.execute(connection, [(places,)])
         self._positions |= rows.positions
 
 
@@ -122,5 +125,10 @@ _ADD_EVENTS = _insert(EVENTS, "DO NOTHING")
 _PUT_CONVERSATIONS = _put(CONVERSATIONS, "entity")
 _PUT_DELIVERIES = _put(DELIVERIES, "entity, attempt")
 _ADD_UNPARSED = _insert(UNPARSED, "DO NOTHING")
+_ADD_TO_FEED = _Statement(
+    "INSERT INTO feed SELECT coalesce(max(position), 0) + 1, ?1 FROM feed",
+    "INSERT INTO feed SELECT coalesce(max(position), 0) + 1, ($1::bytea[])[1] FROM feed",
+)
+"""There is one writer; were there two for a moment, the key would turn one of them back."""
 _NEW_POSITIONS = _insert(POSITIONS, "DO NOTHING")
 _MOVE_POSITIONS = _move_positions()

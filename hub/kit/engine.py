@@ -19,9 +19,12 @@ import uvicorn
 
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.api.once import Once
+from hub.bus.access import SharedAccess
 from hub.bus.attachment_stream import StreamAttachments
-from hub.bus.connection import connect
+from hub.bus.connection import Connection, connect
 from hub.bus.founding import found, read
+from hub.bus.passwords import Passwords
 from hub.bus.tokens import SharedTokens
 from hub.clock import Clock
 from hub.contract import Connector, Delivery, Retry, Surroundings, Verdict
@@ -172,7 +175,7 @@ class Engine:
         await self._announce()
         self._pulls = Pulls(connection, connectors, partitions.leases, ingest)
         self._pulls.start()
-        await self._listen(self._needs(connectors, ingest, roster, files, attachments))
+        await self._listen(self._needs(connection, connectors, ingest, roster, files, attachments))
 
     async def _announce(self) -> None:
         """Everybody is on duty."""
@@ -182,6 +185,7 @@ class Engine:
 
     def _needs(
         self,
+        connection: Connection,
         connectors: Mapping[str, Connector],
         ingest: Ingest,
         roster: Roster,
@@ -193,6 +197,10 @@ class Engine:
             tokens=Tokens(KEY),
             connectors=connectors,
             is_admin=lambda token: False,
+            access=SharedAccess(connection),
+            passwords=Passwords(connection),
+            once=Once(connection),
+            teams=lambda: roster.teams,
             new_conversation_id=lambda: ids.new_conversation_id(0, b"n" * 16),
             profile=self.connector.profile,
             allows=self.connector.allows,

@@ -3,6 +3,7 @@
 import pytest
 
 from hub.api.agents import FRONT_S
+from hub.domain import agent
 from hub.domain.commands import MarkRead, SetDesk, SetDuty
 from tests.api.world import ADMIN, AGENT, NOW_S, C, World, problem_of
 
@@ -42,6 +43,15 @@ async def test_duty_without_an_owner_is_to_be_tried_again() -> None:
     world.calls.away = True
     answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", "agent", json={"on": True})
     assert answer.status_code == 503
+
+
+async def test_whether_somebody_is_on_duty_and_what_they_have() -> None:
+    world = World()
+    state = world.calls.agents.setdefault(AGENT, agent.new(AGENT))
+    state.on_duty, state.duty_until_ms = True, 1_764_000_900_000
+    answer = await world.ask("GET", "/api/v1/agents/wangfang/duty", "read:agents")
+    assert answer.json() == {"on_duty": True, "until_ms": 1_764_000_900_000}
+    assert problem_of(await world.ask("GET", "/api/v1/agents/nobody/duty", "agent"))["code"] == "not_found"
 
 
 async def test_duty_needs_a_yes_or_no() -> None:

@@ -118,8 +118,9 @@ async def test_what_is_uploaded_can_be_downloaded(site: Site, content: bytes, ro
 
 
 async def test_the_claim_says_what_was_uploaded_where_and_by_whom(site: Site) -> None:
+    site.world.calls.post(CONVERSATION, "hi")
+    site.world.calls.assign(CONVERSATION, AGENT)
     for role, by in (("visitor", "visitor"), ("agent", AGENT)):
-        site.world.calls.assign(CONVERSATION, AGENT)
         said = (await site.ask("PUT", await site.ticket(len(PNG), role=role), content=PNG)).json()
         claim = links.read(Claim, said["claim"], NOW_S, KEY)
         assert claim == Claim(NOW_S + links.CLAIM_S, CONVERSATION, by, Attachment(**said["attachment"]))

@@ -2,80 +2,65 @@
 
 import pytest
 
-from hub.api.auth import PUBLIC
-from tests.api.world import AGENT, C, World
+from hub.api.app import routes
+from hub.api.rights import RIGHTS, ROLES, SCOPES, WEBSOCKET, Right, check_complete
+from tests.api.world import AGENT, C, World, problem_of
 
-EVERYBODY = {"none", "visitor", "agent", "admin"}
-RIGHTS = {
-    ("GET", "/"): EVERYBODY,
-    ("GET", "/chat"): EVERYBODY,
-    ("GET", "/{channel}/{file}"): EVERYBODY,
-    ("GET", "/api/v1/health"): EVERYBODY,
-    ("POST", "/api/v1/visitors"): EVERYBODY,
-    ("POST", "/api/v1/visitors/renew"): EVERYBODY,
-    ("GET", "/api/v1/conversations/{id}/messages"): {"visitor", "agent", "admin"},
-    ("POST", "/api/v1/conversations/{id}/messages/{seq}/release"): {"admin"},
-    ("POST", "/api/v1/conversations/{id}/messages/{seq}/reject"): {"admin"},
-    ("POST", "/api/v1/conversations/{id}/files"): {"visitor", "agent"},
-    ("POST", "/api/v1/conversations/{id}/files/links"): {"visitor", "agent", "admin"},
-    ("PUT", "/files/{token}"): EVERYBODY,
-    ("GET", "/files/{token}"): EVERYBODY,
-    ("POST", "/api/v1/agents/{name}/token"): {"admin"},
-    ("POST", "/api/v1/agents/{name}/duty"): {"agent", "admin"},
-    ("POST", "/api/v1/agents/me/desk"): {"agent"},
-    ("POST", "/api/v1/conversations/{id}/read"): {"agent"},
-    ("GET", "/api/v1/deliveries"): {"admin"},
-    ("GET", "/api/v1/deliveries/{entity}/{attempt}"): {"admin"},
-    ("POST", "/api/v1/deliveries/{entity}/{attempt}/retry"): {"admin"},
-    ("POST", "/api/v1/deliveries/{entity}/{attempt}/drop"): {"admin"},
-    ("GET", "/api/v1/unparsed"): {"admin"},
-    ("GET", "/api/v1/unparsed/{entity}/{seq}"): {"admin"},
-    ("POST", "/api/v1/unparsed/{entity}/{seq}/replay"): {"admin"},
-    ("GET", "/api/v1/trace"): {"admin"},
-    ("GET", "/api/v1/trace/{conversation}/{seq}"): {"admin"},
-    ("GET", "/api/v1/schema"): {"admin"},
-    ("GET", "/api/v1/schema/openapi.json"): {"admin"},
-    ("GET", "/api/v1/schema/{path}"): {"admin"},
-}
+PUBLIC = {
+    "/", "/chat", "/{channel}/{file}", "/api/v1/health", "/api/v1/visitors", "/api/v1/visitors/renew",
+    "/api/v1/agents/login", "/files/{token}",
+}  # fmt: skip
+VALUES = {"id": C, "conversation": C, "seq": "2", "entity": "p7-phone-x", "attempt": "1", "name": "wangfang",
+          "channel": "phone", "team": "sales", "token": "x", "file": "chat.js", "path": "openapi.json"}  # fmt: skip
+WALK = sorted(route for route in RIGHTS if route[0] != WEBSOCKET)
 
 
-def walk() -> list[tuple[str, str]]:
-    """Every method and path of the API; OPTIONS is answered by the framework, with the names of the methods only."""
-    routes = [(method, route.path_format) for route in World().app.others.routes for method in route.methods]  # type: ignore[attr-defined]
-    return sorted(route for route in routes if route[0] != "OPTIONS")
+def test_the_table_names_every_route_and_no_other() -> None:
+    there = routes(World().app.others)  # type: ignore[arg-type]
+    assert set(there) == set(RIGHTS)
+    with pytest.raises(RuntimeError, match="does not say who may call"):
+        check_complete([*there, ("GET", "/api/v1/secrets")])
+    with pytest.raises(RuntimeError, match="routes that do not exist"):
+        check_complete(there[1:])
 
 
-def test_the_table_names_every_route() -> None:
-    assert set(walk()) == set(RIGHTS)
+def test_what_everybody_may_call_is_little() -> None:
+    assert {path for (_, path), right in RIGHTS.items() if right.everybody} == PUBLIC
 
 
-def test_public_is_what_everybody_may_call() -> None:
-    assert {path for (_, path), roles in RIGHTS.items() if roles == EVERYBODY} == PUBLIC
+def test_what_is_not_public_is_the_admins_too_or_for_whom_a_conversation_is_with() -> None:
+    without = {route for route, right in RIGHTS.items() if not right.everybody and "admin" not in right.roles}
+    assert without == {
+        ("GET", "/api/v1/agents/me"), ("POST", "/api/v1/queues/next"), ("POST", "/api/v1/conversations/{id}/files"),
+        ("POST", "/api/v1/agents/me/desk"), ("POST", "/api/v1/conversations/{id}/read"),
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("role", sorted(EVERYBODY))
-@pytest.mark.parametrize(("method", "path"), walk())
-async def test_who_may_call(method: str, path: str, role: str) -> None:
+def may(right: Right, token: str) -> bool:
+    return right.everybody or token in right.roles or (right.scope is not None and token == right.scope)
+
+
+@pytest.mark.parametrize(("method", "path"), WALK)
+async def test_who_may_call(method: str, path: str) -> None:
     world = World()
-    world.calls.post(C, "hold this")
-    world.calls.assign(C, AGENT)
-    values = {"id": C, "conversation": C, "seq": "2", "entity": "p7-phone-x", "attempt": "1", "name": "wangfang"}
-    for name, value in (values | {"channel": "phone"}).items():
-        path = path.replace(f"{{{name}}}", value)
-    before = len(world.calls.commands)
-    answer = await world.ask(method, path, role)
-    may = role in RIGHTS[method, next(known for m, known in RIGHTS if m == method and matches(known, path))]
-    if may:
-        assert answer.status_code not in {401, 403} or path.endswith("/renew")
-    else:
-        assert answer.status_code == (401 if role == "none" else 403)
-        assert len(world.calls.commands) == before
+    for token in ("none", *ROLES, *SCOPES):
+        world.calls.forget()
+        world.calls.post(C, "hold this")
+        world.calls.assign(C, AGENT)
+        before = len(world.calls.commands)
+        answer = await world.ask(method, path.format_map(VALUES), token)
+        if may(RIGHTS[method, path], token):
+            assert answer.status_code not in {401, 403} or path.endswith("/renew"), token
+        else:
+            assert answer.status_code == (401 if token == "none" else 403), token
+            assert len(world.calls.commands) == before
 
 
-def matches(template: str, path: str) -> bool:
-    """Whether `path` was made from `template`."""
-    parts, found = template.split("/"), path.split("/")
-    return len(parts) == len(found) and all(p.startswith("{") or p == f for p, f in zip(parts, found, strict=True))
+async def test_an_integration_is_told_which_scope_it_lacks() -> None:
+    answer = await World().ask("GET", "/api/v1/queues", "read:events")
+    assert problem_of(answer)["detail"] == "This token was made without the scope read:queue."
+    answer = await World().ask("GET", "/api/v1/tokens", "read:events")
+    assert problem_of(answer)["detail"] == "This is not for integration tokens."
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer wrong", "the-admin-token"])

@@ -13,10 +13,15 @@ import httpx
 
 from hub.api.app import create_app
 from hub.api.needs import Needs
+from hub.api.once import Once
+from hub.bus.access import Access, Integration, SharedAccess, digest
 from hub.bus.attachment_folder import FolderAttachments
+from hub.bus.connection import Connection
+from hub.bus.passwords import Passwords
 from hub.contract import Answer, Capabilities, Connector, Parsed, Raw, Route
 from hub.domain.commands import AnyCommand, KeepUnparsed
 from hub.domain.messages import Profile
+from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Health
 from hub.engine.ingest import Ingest
 from hub.engine.replay import Replay
@@ -33,7 +38,17 @@ from tests.gateway.fakes import ZHANG, FakeCalls
 NOW_S = 1_764_000_000
 ADMIN = "the-admin-token"
 C = "c7-abc"
-AGENT = "a3-wangfang"
+AGENT, LEAD = "a3-wangfang", "a5-lilei"
+TEAMS = Teams(
+    "1",
+    "sales",
+    (Team("sales", "售前", lead=LEAD), Team("service", "售后")),
+    (
+        AgentSettings(AGENT, "wangfang", "王芳", ("sales",), 5),
+        AgentSettings(LEAD, "lilei", "李雷", ("sales", "service"), 2),
+        AgentSettings("a6-han", "han", "韩梅", ("service",), 5),
+    ),
+)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -53,13 +68,23 @@ class Phone(Connector):
 
 
 class World:
-    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and no file kept."""
+    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and there is no history;
+    without a `connection` nobody can log in, and no key be kept.
+    """
 
-    """`client` asks the app; `now_s` is its clock. Without a `disk` nothing can be spooled, and there is no history."""
-
-    def __init__(self, peer: str = "192.0.2.1", disk: Path = Path("/dev/null"), **needs: Any) -> None:
+    def __init__(
+        self,
+        peer: str = "192.0.2.1",
+        disk: Path = Path("/dev/null"),
+        connection: Connection | None = None,
+        **needs: Any,
+    ) -> None:
         self.calls = FakeCalls()
-        self.tokens = Tokens(b"s" * 32)
+        nats: Any = connection
+        self.access = SharedAccess(nats)
+        self.tokens = Tokens(b"s" * 32, self.access.generation)
+        self.teams = TEAMS
+        self.integrations: dict[str, Integration] = {}
         self.now_s = NOW_S
         self.phone = Phone(None)  # type: ignore[arg-type]
         self.minted = 0
@@ -78,7 +103,11 @@ class World:
             "new_conversation_id": self._new_conversation_id,
             "profile": read_profile,
             "allows": lambda origin, own: origin in {own, "https://shop.example"},
-            "agent_id": lambda name: AGENT if name == "wangfang" else None,
+            "access": self.access,
+            "passwords": Passwords(nats),
+            "once": Once(nats),
+            "teams": lambda: self.teams,
+            "agent_id": lambda name: next((agent.id for agent in self.teams.agents if agent.name == name), None),
             "take": ingest.take,
             "history": self.history,
             "replay": Replay(connectors, ingest.prepare, NoFiles(), self.calls, knew).run,
@@ -89,7 +118,8 @@ class World:
             "media": Media(),
             "now_s": lambda: self.now_s,
         }
-        self.app = create_app(Needs(**(given | needs)))
+        self.needs = Needs(**(given | needs))
+        self.app = create_app(self.needs)
         transport = httpx.ASGITransport(self.app, client=(peer, 5000))  # type: ignore[arg-type]
         self.client = httpx.AsyncClient(transport=transport, base_url="https://hub.example")
 
@@ -97,11 +127,11 @@ class World:
         self.minted += 1
         return f"c7-new{self.minted}"
 
-    async def tell(self, *batches: bytes) -> None:
-        """The history has these batches of a partition's log."""
+    async def tell(self, *batches: bytes, after: int = 0) -> None:
+        """The history has these batches of a partition's log, those behind its sequence `after`."""
         await asyncio.to_thread(schema.migrate, self._where)
         engine, rows = database.writer(self._where), Rows()
-        for seq, data in enumerate(batches, 1):
+        for seq, data in enumerate(batches, after + 1):
             rows.add(project(0, seq, data))
         writer = Writer(engine, 1)
         await writer.load()
@@ -109,14 +139,23 @@ class World:
         await engine.dispose()
 
     def headers(self, role: str) -> dict[str, str]:
-        """The Authorization header of the visitor of C, the agent AGENT, the admin, or none."""
-        token = {
-            "visitor": self.tokens.mint_visitor(C, ZHANG, self.now_s).token,
-            "agent": self.tokens.mint_agent(AGENT, self.now_s).token,
-            "admin": ADMIN,
-            "none": "",
-        }[role]
-        return {"authorization": f"Bearer {token}"} if token else {}
+        """The Authorization header of the visitor of C, the agent AGENT, the LEAD, the admin, none, or an integration
+        with the scope that `role` is.
+        """
+        match role:
+            case "visitor":
+                token = self.tokens.mint_visitor(C, ZHANG, self.now_s).token
+            case "agent" | "lead":
+                token = self.tokens.mint_agent(AGENT if role == "agent" else LEAD, self.now_s).token
+            case "admin":
+                token = ADMIN
+            case "none":
+                return {}
+            case scope:
+                token = f"kefu_{scope}"
+                self.integrations[digest(token)] = Integration(scope, "shop", (scope,), 1)
+                self.access._learn(Access(integrations=dict(self.integrations)), self.access._revision + 1)
+        return {"authorization": f"Bearer {token}"}
 
     async def ask(self, method: str, path: str, role: str = "none", **request: Any) -> httpx.Response:
         return await self.client.request(

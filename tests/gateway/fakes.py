@@ -5,14 +5,16 @@ from typing import Any
 
 import msgspec
 
-from hub.domain import conversation
+from hub.domain import agent, conversation, looks, queue
 from hub.domain.commands import AnyCommand, Assign, PostMessage
 from hub.domain.events import Assigned, Record
-from hub.domain.ids import agent_name, kind_of, partition_of
+from hub.domain.ids import AGENT, QUEUE_ID, agent_name, kind_of, partition_of
+from hub.domain.looks import Question
 from hub.domain.messages import Judgement, Profile
 from hub.domain.refusals import Refusal
 from hub.domain.views import ACKED, Audience, view
-from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes
+from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes, Seen
+from hub.engine.owner import as_denied
 
 NOW_MS = 1_764_000_000_000
 ZHANG = Profile("h5", name="张三", page="https://shop.example/cart")
@@ -28,6 +30,10 @@ class FakeCalls:
 
     def __init__(self) -> None:
         self.pushes: Pushes | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: nothing has happened yet."""
         self.epoch = 1
         self.away = False
         self.hold = False
@@ -35,6 +41,8 @@ class FakeCalls:
         self.commands: list[tuple[str, AnyCommand]] = []
         self.asked_to_watch: list[tuple[str, Audience, int, int]] = []
         self.serves: dict[str, set[str]] = {}
+        self.queue = queue.new(QUEUE_ID)
+        self.agents: dict[str, Any] = {}
         self._states: dict[str, Any] = {}
         self._records: dict[str, list[Record]] = {}
         self._held: list[Callable[[], None]] = []
@@ -46,16 +54,15 @@ class FakeCalls:
         if self.away:
             self._say(done, Outcome(denied=Denied(UNAVAILABLE, "no owner answers")))
             return
-        if kind_of(entity) not in "cp":
+        if kind_of(entity) not in "cpq":
             self._say(done, Outcome())
             return
         if isinstance(command, PostMessage):
             command = msgspec.structs.replace(command, judgement=judge(command.text))
         try:
-            records = self._carry_out(entity, command)
+            records = self.tell_queue(command) if entity == QUEUE_ID else self._carry_out(entity, command)
         except Refusal as refusal:
-            seq, again = getattr(refusal, "seq", 0), getattr(refusal, "resend_from", 0)
-            self._say(done, Outcome(denied=Denied(refusal.code, str(refusal), seq, again)))
+            self._say(done, Outcome(denied=as_denied(refusal)))
             return
         self._say(done, Outcome(tuple(records)))
         self._push(records, sender)
@@ -108,6 +115,22 @@ class FakeCalls:
             ),
         )
 
+    def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
+        if self.away:
+            self._say(done, Denied(UNAVAILABLE, "no owner answers"))
+            return
+        try:
+            if entity == QUEUE_ID:
+                answer = looks.at_queue(self.queue, question, NOW_MS)
+            elif kind_of(entity) == AGENT:
+                answer = looks.at_agent(self.agents.setdefault(entity, agent.new(entity)), question, NOW_MS)
+            else:
+                answer = looks.at_conversation(self._state(entity), question, NOW_MS)
+        except Refusal as refusal:
+            self._say(done, as_denied(refusal))
+            return
+        self._say(done, Seen(answer))
+
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         if self.pushes and (entity, audience) in self.watching:
             self.pushes.signal(entity, audience, frame)
@@ -128,6 +151,18 @@ class FakeCalls:
         self._push(records, None)
         if told and self.pushes and (agent, "agent") in self.watching:
             self.pushes.serving(agent, entity, True)
+
+    def tell_queue(self, command: AnyCommand) -> list[Record]:
+        """The real queue decides, and conversations hear of it."""
+        records = []
+        for event in queue.decide(self.queue, command, None, NOW_MS):
+            record = Record(QUEUE_ID, self.queue.seq + 1, self.queue.seq, NOW_MS, event)
+            queue.evolve(self.queue, record)
+            records.append(record)
+            for entity, called in queue.reactions(record):
+                if kind_of(entity) in "cp":
+                    self.carry_out(entity, called)
+        return records
 
     def take_away(self, entity: str, agent: str) -> None:
         """The agent does not have it any more."""

@@ -50,7 +50,7 @@ async def test_several_nodes_may_migrate_at_once(where: URL) -> None:
     command = [sys.executable, "-c", code, where.render_as_string(hide_password=False)]
     nodes = [await asyncio.create_subprocess_exec(*command) for _ in range(2)]
     assert [await node.wait() for node in nodes] == [0, 0]
-    assert await do(where, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert await do(where, "SELECT version_num FROM alembic_version") == [("0004",)]
 
 
 async def test_a_migration_that_breaks_off_leaves_nothing(where: URL, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ async def test_a_migration_that_breaks_off_leaves_nothing(where: URL, monkeypatc
         with pytest.raises(RuntimeError, match="killed"):
             await asyncio.to_thread(schema.migrate, where)
     await asyncio.to_thread(schema.migrate, where)
-    assert await do(where, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert await do(where, "SELECT version_num FROM alembic_version") == [("0004",)]
 
 
 async def test_events_of_the_first_version_are_kept_on_the_way_up_and_down(where: URL) -> None:

@@ -12,6 +12,7 @@ from hub.domain.batch import decode_record
 from hub.domain.messages import Profile
 from hub.errors import HistoryAway
 from hub.history import database
+from hub.history.feed import Cursor
 from hub.history.models import EVENTS
 from hub.history.projector import Position, Rows, project
 from hub.history.queries import History, Place
@@ -58,6 +59,45 @@ async def test_conversations_come_latest_first(history: History) -> None:
         ("c0-a", 120, None, None),
     ]
     assert len(await history.conversations(9)) == 3
+    assert await history.concerned({"c0-b", "c5-c"}, "a1-wang", []) == set()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, ["c0-1", "c0-2", "c0-3", "c0-4"]),
+        ({"stage": "closed"}, ["c0-3"]),
+        ({"team": "sales"}, ["c0-1", "c0-2"]),
+        ({"agent": "a0-wang"}, ["c0-1"]),
+        ({"channel": "mail"}, ["c0-4"]),
+        ({"name": "a_n"}, ["c0-3"]),
+        ({"name": "三"}, ["c0-1"]),
+        ({"name": "ZHAN"}, ["c0-1", "c0-2"]),
+        ({"stage": "closed", "channel": "mail"}, []),
+        ({"seen_by": ("a0-wang", [])}, ["c0-1"]),
+        ({"seen_by": ("a0-wang", ["service"])}, ["c0-1", "c0-3"]),
+    ],
+)
+async def test_conversations_are_those_that_are_asked_for(
+    engine: AsyncEngine, history: History, wanted: dict[str, Any], found: list[str]
+) -> None:
+    lives: list[tuple[str, str, list[e.AnyEvent]]] = [
+        ("h5", "zhang 张三", [e.QueueJoined("sales", 0, False), e.Assigned("a0-wang", "W", 1, "sales", False, "")]),
+        ("h5", "Zhang", [e.QueueJoined("sales", 0, False)]),
+        ("h5", "a_n", [e.QueueJoined("service", 0, False), e.Closed("a0-wang")]),
+        ("mail", "ann", []),
+    ]
+    writer = Writer(engine, 1)
+    await writer.load()
+    for n, (channel, name, events) in enumerate(lives, 1):
+        told = [e.Opened(Profile(channel, name=name)), *events]
+        await writer.store(project(0, n, batch(*(record(f"c0-{n}", seq, one) for seq, one in enumerate(told, 1)))))
+    rows = await history.conversations(9, **wanted)
+    assert sorted(row.entity for row in rows) == found
+    after = Place(rows[0].at_ms, rows[0].entity, rows[0].seq) if rows else None
+    rest = await history.conversations(9, **wanted, after=after)
+    assert [row.entity for row in rest] == [row.entity for row in rows[1:]] or not rows
+    assert await history.concerned({"c0-1", "c0-2", "c0-4"}, "a0-wang", ["service"]) == {"c0-1"}
 
 
 @pytest.mark.usefixtures("filled")
@@ -177,6 +217,10 @@ async def test_a_message_is_found_by_what_its_platform_calls_it(engine: AsyncEng
 @pytest.mark.parametrize(
     "ask",
     [
+        lambda history: history.conversations(9),
+        lambda history: history.concerned({"c0-a"}, "a0-wang", []),
+        lambda history: history.feed(Cursor(), 9),
+        lambda history: history.tip(),
         lambda history: history.deliveries(9),
         lambda history: history.delivery(P, 1),
         lambda history: history.unparsed(9),
