@@ -174,7 +174,10 @@ def _welcome(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
 
 def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:
     """The conversations that have to learn of a phone that was got or lost; they relay messages only to a phone."""
-    return tuple(state.serving) if _has_phone(state.settings) != _has_phone(settings) else ()
+    had, has = _has_phone(state.settings) and not state.at_desk, _has_phone(settings)
+    if state.at_desk and settings is not None and any(way.channel == DESK for way in settings.ways):
+        return ()
+    return tuple(state.serving) if had != has else ()
 
 
 def _is_pushed(state: Agent, block: Block) -> bool:
