@@ -10,7 +10,7 @@ from hub.domain.agent_threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
-from hub.domain.messages import Block
+from hub.domain.messages import Block, Outgoing
 from hub.domain.origins import note
 from hub.domain.phone import BLOCK_MARGIN, pages, pieces
 from hub.domain.presence import Presence, has_answered, has_missed, has_said
@@ -38,7 +38,7 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
         case e.ActiveNoted() | e.ServingMissed() | e.LeadReminded():
             _evolve_presence(state, event, at_ms)
         case e.DeliveryRetried(attempt=number):
-            state.notes.append(Note(state.letters.pop(number)))
+            state.notes.append(state.letters.pop(number))
         case e.DeliveryDropped(attempt=number):
             state.letters.pop(number)
         case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting() | e.ReadMarked():
@@ -263,8 +263,9 @@ def _evolve_attempt(
 
 
 def _bury(state: Agent, attempt: PhoneAttempt) -> None:
-    files = attempt.message.files if attempt.message else ()
-    state.letters[attempt.number] = attempt.text or " ".join(f"[{file.name}]" for file in files)
+    message = attempt.message or Outgoing(())
+    text = attempt.text or " ".join(f"[{file.name}]" for file in message.files)
+    state.letters[attempt.number] = Note(text, thread=(message.thread, message.title))
     if len(state.letters) > MOST_LETTERS:
         del state.letters[next(iter(state.letters))]
 

@@ -136,8 +136,8 @@ class Agent(msgspec.Struct):
     attempts: int = 0
     since: int = 0
     """The attempts up to this one went to another phone than they have now."""
-    letters: dict[int, str] = {}
-    """Dead letters: the texts of visitors' messages that did not reach the phone, by the number of their attempt."""
+    letters: dict[int, Note] = {}
+    """Dead letters: visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []
     """The moments of the last hour's tries."""
     left_ms: dict[int, int] = {}

@@ -49,12 +49,12 @@ def _team(name: str, line: TeamLine, hours: Mapping[str, Hours], partitions: int
 
 
 def _settings(name: str, roster: RosterLines, connectors: Mapping[str, Connector], partitions: int) -> AgentSettings:
-    """The agent; ways on channels that are off are none."""
+    """The agent; ways on channels that are off, or on which there are only visitors, are none."""
     line = roster.agents[name]
     ways = tuple(
         Way(way.channel, line.addresses.get(way.channel, ""), _limits(connectors, way.channel), *way[1:])
         for way in roster.ways(line)
-        if way.channel == DESK or way.channel in connectors
+        if way.channel == DESK or _has_agents(connectors, way.channel)
     )
     phones = [way for way in ways if way.channel != DESK]
     leads = {roster.teams[team].lead for team in line.teams} - {"", name}
@@ -74,6 +74,10 @@ def _settings(name: str, roster: RosterLines, connectors: Mapping[str, Connector
     return msgspec.structs.replace(
         desk, channel=first.channel, address=first.address, limits=first.limits, ways=ways if len(ways) > 1 else ()
     )
+
+
+def _has_agents(connectors: Mapping[str, Connector], channel: str) -> bool:
+    return channel in connectors and connectors[channel].can.role != "visitor"
 
 
 def _limits(connectors: Mapping[str, Connector], channel: str) -> Limits:
