@@ -172,10 +172,11 @@ class ConversationController(Controller):
     async def read(
         self, request: Request[Any, Caller, Any], id: FromPath[str], data: JSONBody[Read], needs: NamedDependency[Needs]
     ) -> Read:
-        """What an agent has read here is not pushed to their other channels. Of what is not theirs nothing is."""
-        check_id(id)
-        await answers.carry_out(needs.calls, request.auth.agent, MarkRead(id, data.seq))
-        return data
+        """What an agent has read here is not pushed to their other channels. Nobody reads what is not written yet."""
+        standing = await standing_for(request.auth, id, needs)
+        read = Read(min(data.seq, standing.seq))
+        await answers.carry_out(needs.calls, request.auth.agent, MarkRead(id, read.seq))
+        return read
 
     @post("/{id:str}/transfer", status_code=200)
     async def transfer(

@@ -49,9 +49,14 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
     if origin is not None and seen(state.origins, origin):
         raise Repeated(0)
     events = threads.about(state, command, _decide(state, command, now_ms))
-    if state.at_desk and not isinstance(command, c.ReceiveText):  # the page says all that a note would
-        return [event for event in events if not isinstance(event, e.NoteWaiting)]
-    return events
+    return [event for event in events if not isinstance(event, e.NoteWaiting)] if _on_page(state, command) else events
+
+
+def _on_page(state: Agent, command: AnyCommand) -> bool:
+    """Whether a desk in front of the agent says all that a note on the phone would."""
+    if isinstance(command, c.Remind):
+        return state.at_desk and command.conversation in state.serving
+    return state.at_desk and isinstance(command, c.StopServing | c.NoteMissed)
 
 
 def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:

@@ -12,7 +12,7 @@ from hub.domain.commands import Origin
 from hub.domain.events import Record
 from hub.domain.messages import Block, Outgoing
 from hub.domain.origins import note
-from hub.domain.phone import BLOCK_MARGIN, pages, pieces
+from hub.domain.phone import pieces
 from hub.domain.presence import Presence, has_answered, has_missed, has_said
 from hub.domain.teams import DESK
 
@@ -67,10 +67,7 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
         state.blocks = grouped(state.blocks) if now.limits.threads else state.blocks
     if now is not None and now.channel and before is not None and before.limits.max_text != now.limits.max_text:
         state.part = 0
-        limit = now.limits.max_text - BLOCK_MARGIN
-        state.notes = [
-            Note(page, n.begins, n.ends, n.returns, n.thread) for n in state.notes for page in pages(n.text, limit)
-        ]
+        ways.cut_notes(state, now.limits)
 
 
 # --- duty ----------------------------------------------------------------------------------------------------------

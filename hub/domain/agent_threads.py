@@ -15,7 +15,7 @@ from hub.domain.agent_state import Agent, Note
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Block, Limits, Outgoing
 from hub.domain.pace import earliest_repeat
-from hub.domain.phone import pieces
+from hub.domain.phone import BLOCK_MARGIN, pieces
 from hub.domain.teams import AgentSettings
 from hub.domain.text import cut, size
 
@@ -82,7 +82,7 @@ def next_send(state: Agent, limits: Limits) -> int | None:
 def compose(state: Agent, settings: AgentSettings) -> e.Attempted:
     """The first of what waits, with all else of its conversation that fits."""
     limits = settings.limits
-    room = limits.max_text - size(notes.THREAD_HELP) - 2
+    room = limits.max_text - BLOCK_MARGIN
     thread = _first_thread(state)
     lines, files, carries = list[str](), list[Attachment](), list[tuple[str, int]]()
 
@@ -105,7 +105,7 @@ def compose(state: Agent, settings: AgentSettings) -> e.Attempted:
             if not (fits(piece) if isinstance(piece, str) else _fit(files, piece, limits)):
                 break
             carries.append(place)
-    if carries:
+    if carries and size(notes.THREAD_HELP) + 2 <= room:
         lines += ["", notes.THREAD_HELP]
     message = Outgoing((), files=tuple(files), thread=thread[0], title=thread[1] or notes.NO_THREAD)
     return e.Attempted(

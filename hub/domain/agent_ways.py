@@ -12,6 +12,8 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent_state import Agent
 from hub.domain.events import AnyEvent
+from hub.domain.messages import Limits
+from hub.domain.phone import BLOCK_MARGIN, pages
 from hub.domain.teams import DESK, AgentSettings, Way
 
 FAILING_MS = 3_600_000
@@ -143,10 +145,17 @@ def evolve(state: Agent, event: e.WayChosen | e.WayFailed | e.DeskSet, at_ms: in
             _change(state, way)
 
 
+def cut_notes(state: Agent, limits: Limits) -> None:
+    """What waits as notes is cut anew, to the size of another channel."""
+    limit = limits.max_text - BLOCK_MARGIN
+    state.notes = [msgspec.structs.replace(one, text=page) for one in state.notes for page in pages(one.text, limit)]
+
+
 def _change(state: Agent, way: Way) -> None:
     """Another phone: it shows nothing yet, and what nobody has answered comes again from the conversations."""
     assert state.settings is not None
     state.settings = by(state.settings, way)
+    cut_notes(state, state.settings.limits)
     state.at_desk = way.channel == DESK
     state.seen, state.part, state.blocks, state.since = {}, 0, [], state.attempts
     for served in state.serving.values():

@@ -76,8 +76,14 @@ async def test_a_desk_needs_a_name_and_a_yes_or_no(desk: dict[str, object]) -> N
 
 async def test_what_an_agent_has_read_is_told_to_their_other_channels() -> None:
     world = World()
-    answer = await world.ask("POST", f"/api/v1/conversations/{C}/read", "agent", json={"seq": 7})
-    assert (answer.status_code, answer.json()) == (200, {"seq": 7})
-    assert world.calls.commands == [(AGENT, MarkRead(C, 7))]
+    world.calls.post(C, "在吗")
+    world.calls.assign(C, AGENT)
+    before = len(world.calls.commands)
+    answer = await world.ask("POST", f"/api/v1/conversations/{C}/read", "agent", json={"seq": 1})
+    assert (answer.status_code, answer.json()) == (200, {"seq": 1})
+    ahead = await world.ask("POST", f"/api/v1/conversations/{C}/read", "agent", json={"seq": 10**12})
+    last = ahead.json()["seq"]
+    assert 1 < last < 100
+    assert world.calls.commands[before:] == [(AGENT, MarkRead(C, 1)), (AGENT, MarkRead(C, last))]
     nowhere = await world.ask("POST", "/api/v1/conversations/x/read", "agent", json={"seq": 7})
     assert (nowhere.status_code, problem_of(nowhere)["code"]) == (404, "not_found")

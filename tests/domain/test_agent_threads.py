@@ -198,3 +198,20 @@ def test_who_changes_from_the_phone_to_mail_gets_there_what_is_not_answered() ->
         threads.append(attempted.message.thread)
     assert {"c12-x", "c15-x"} <= set(threads)
     assert not rig.state.blocks
+
+
+def test_words_as_long_as_a_mail_may_be_come_whole_and_the_help_goes_along_where_it_fits() -> None:
+    rig = MailRig(12)
+    rig.show(12, 2, "长" * 10_900)
+    rig.show(12, 3, "短")
+    rig.wait(MINUTE)
+    sent = []
+    while attempted := rig.mail():
+        sent.append(attempted.text)
+    assert sum(text.count("长") for text in sent) == 10_900
+    assert all(len(text.encode()) <= MAIL.max_text for text in sent)
+    assert "就是答复顾客" in sent[-1]
+    rig.append([e.NoteWaiting("字" * 9_990)])
+    noted = rig.mail()
+    assert noted
+    assert noted.text == "字" * 9_990

@@ -92,6 +92,26 @@ def test_what_they_type_on_the_phone_is_answered_there_with_a_desk_in_front() ->
     assert notes(rig.type("#99 有货")) == ["未发送：#99 不是你的会话\n有货"]
 
 
+def test_a_text_that_waited_for_its_number_comes_back_with_a_desk_in_front() -> None:
+    rig = serving(12, 15)
+    assert [type(event) for event in rig.type("给谁")] == [e.TextHeld]
+    rig.do(c.SetDesk("d1", rig.now_ms + 10 * MINUTE))
+    rig.do(c.Tick())
+    rig.wait(3 * MINUTE)
+    assert notes(rig.do(c.Tick())) == ["未发送：没有等到 #号\n给谁"]
+
+
+def test_a_long_note_is_cut_to_the_size_of_the_way_it_goes_at_last() -> None:
+    rig = serving()
+    rig.do(c.SetDuty(ME, False))
+    assert due(rig) == "email"
+    rig.append([e.NoteWaiting("字" * 5_000)])
+    rig.do(c.SetDuty(ME, True))
+    assert due(rig) == "wecom"
+    texts = [rig.send() for _ in range(9)]
+    assert sum(text.count("字") for text in texts) == 5_000
+
+
 def test_all_that_is_not_answered_comes_again_on_the_new_way_and_once_only() -> None:
     rig = serving(12)
     rig.do(c.SetDuty(ME, False))
