@@ -32,11 +32,11 @@ class Capabilities:
     than `max_text` in `unit` is cut. `files`: which it takes; `files_with_text`: in the same call as a text, else each
     alone. `choices`: so many answers to pick are buttons (more: numbered lines). `notices`: visitors are told that they
     wait, and of the closing. `fold_ms`: texts for one recipient within that time become one. `per_minute`, `per_hour`:
-    calls for one recipient; `per_second`: for all together, shared by all workers. `replies`: calls for one recipient
-    until they write again; `reply_within_s`: for so long after they wrote. 0: no limit. A call of unknown outcome is
-    repeated while the platform recognises a repeat: for `recognises_s` seconds (0: never), by Delivery.`key` or the
-    same `text` (of agents' channels: the hub makes their texts differ). Within `edits_s` after it was sent a visitor's
-    text can be replaced, within `recalls_s` taken back (Delivery.`replaces`).
+    calls for one recipient; `per_second`: for all together, by all workers. `replies`: calls for one recipient until
+    they write again; `reply_within_s`: for so long after they wrote. 0: no limit. A call of unknown outcome is repeated
+    while a repeat is recognised: for `recognises_s` seconds (0: never), by Delivery.`key` or the same `text` (of
+    agents' channels: their texts differ). For `edits_s` a visitor's text can be replaced, for `recalls_s` taken back
+    (Delivery.`replaces`).
     """
 
     role: Literal["visitor", "agent", "both"]
@@ -88,10 +88,11 @@ class Inbound:
 
     `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
     recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
-    `unsupported` names a kind that the hub cannot show: both sides read that there was one. `agent`: a signature proves
-    (`Surroundings.key`) that it answers a Delivery to this `agent`; or, the `conversation` that it answers. Of visitors
-    also: `account` of ours that they wrote to; `address` for answers (empty: `identity`); `name` and `language` there;
-    `thread` and `title`, where it has threads; `edits`, the outside id of what it replaces; `automatic`: by a machine.
+    `unsupported` names a kind that the hub cannot show: both sides read that there was one. As a signature proves
+    (`Surroundings.key`): the `conversation` that this answers, and whether it answers what was delivered to an `agent`.
+    Of visitors also: `account` of ours that they wrote to; `address` for answers (empty: `identity`); `name` and
+    `language` there; `thread` and `title`, where it has threads; `edits`, the outside id of what it replaces;
+    `automatic`: by a machine.
     """
 
     identity: str
