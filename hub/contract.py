@@ -31,12 +31,11 @@ class Capabilities:
     own protocol (docs/protocol.md), nothing is delivered. `typing`: it shows that the other side types. A text longer
     than `max_text` in `unit` is cut. `files`: which it takes; `files_with_text`: in the same call as a text, else each
     alone. `choices`: so many answers to pick are buttons (more: numbered lines). `notices`: visitors are told that they
-    wait, and of the closing. `fold_ms`: texts for one recipient within that time become one. `per_minute`, `per_hour`:
-    calls for one recipient; `per_second`: for all together, by all workers. `replies`: calls for one recipient until
-    they write again; `reply_within_s`: for so long after they wrote. 0: no limit. A call of unknown outcome is repeated
-    while a repeat is recognised: for `recognises_s` seconds (0: never), by Delivery.`key` or the same `text` (of
-    agents' channels: their texts differ). For `edits_s` a visitor's text can be replaced, for `recalls_s` taken back
-    (Delivery.`replaces`).
+    wait, and of the closing. `fold_ms`: texts within that time become one. `per_minute`, `per_hour`: calls for one
+    recipient; `per_second`: for all, by all workers. `replies`: calls for one recipient until they write again;
+    `reply_within_s`: for so long after they wrote. 0: no limit. A call of unknown outcome is repeated while a repeat is
+    recognised: for `recognises_s` seconds (0: never), by Delivery.`key` or the same `text` (of agents' channels: their
+    texts differ). For `edits_s` a visitor's text can be replaced, for `recalls_s` taken back (Delivery.`replaces`).
     """
 
     role: Literal["visitor", "agent", "both"]
@@ -86,13 +85,12 @@ class File:
 class Inbound:
     """One thing somebody on the platform did.
 
-    `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
-    recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
-    `unsupported` names a kind that the hub cannot show: both sides read that there was one. As a signature proves
-    (`Surroundings.key`): the `conversation` that this answers, and whether it answers what was delivered to an `agent`.
-    Of visitors also: `account` of ours that they wrote to; `address` for answers (empty: `identity`); `name` and
-    `language` there; `thread` and `title`, where it has threads; `edits`, the outside id of what it replaces;
-    `automatic`: by a machine.
+    `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is known;
+    it differs between any two messages of one identity. `sent_at_ms` is by the platform's clock. `unsupported`: a kind
+    that cannot be shown; both sides read that there was one. As a signature proves (`Surroundings.key`): the
+    `conversation` that this answers, and whether that was delivered to an `agent`. Of visitors also: `account` of ours
+    that they wrote to; `address` for answers (empty: `identity`); `name` and `language` there; `thread` and `title`,
+    where it has threads; `edits`, the outside id of what it replaces; `automatic`: by a machine.
     """
 
     identity: str
