@@ -23,7 +23,7 @@ GROUP = "kefu_hub.connectors"
 LEAST_TEXT = 128
 """Below it not even the head of a visitor's message fits."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_TAKEN = frozenset({"api", "callbacks", "chat", "files", "schema"})
+_TAKEN = frozenset({"agent", "api", "callbacks", "chat", "client", "files", "schema"})
 """Names that would hide pages of the hub itself."""
 
 

@@ -243,6 +243,7 @@ class Worker:
             passwords=Passwords(self.connection),
             once=Once(self.connection),
             teams=lambda: self.roster.teams,
+            replies=self.roster.replies,
             new_conversation_id=self._new_conversation_id,
             profile=visitors.profile if visitors else None,
             allows=self.allows,

@@ -167,10 +167,10 @@ def test_what_cannot_be_is_named(attributes: dict[str, Any], said: list[str]) ->
     assert list(faults("pigeon", with_(**attributes))) == said
 
 
-@pytest.mark.parametrize("name", ["api", "Pigeon", "pi-geon", "callbacks"])
+@pytest.mark.parametrize("name", ["agent", "api", "Pigeon", "pi-geon", "callbacks"])
 def test_a_channel_may_not_hide_the_hubs_own_pages(name: str) -> None:
     assert list(faults(name, with_())) == [
-        "a channel's name is a word of a-z, 0-9 and _, and none of api, callbacks, chat, files, schema"
+        "a channel's name is a word of a-z, 0-9 and _, and none of agent, api, callbacks, chat, client, files, schema"
     ]
 
 

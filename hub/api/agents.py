@@ -46,6 +46,19 @@ class Me(msgspec.Struct):
     leads: list[str]
 
 
+class QuickReply(msgspec.Struct):
+    """What an agent need not type: `/name` stands for the text."""
+
+    name: str
+    text: str
+
+
+class QuickReplies(msgspec.Struct):
+    """In the order of rules/replies.yaml."""
+
+    replies: list[QuickReply]
+
+
 class Duty(msgspec.Struct):
     """Whether an agent is on duty: only then the queue gives them conversations."""
 
@@ -90,6 +103,12 @@ class AgentController(Controller):
         until_ms = int((needs.now_s() + FRONT_S) * 1000) if data.front else 0
         await answers.carry_out(needs.calls, request.auth.agent, SetDesk(data.id, until_ms))
         return data
+
+    @get("/me/replies")
+    async def replies(self, request: Request[Any, Caller, Any], needs: NamedDependency[Needs]) -> QuickReplies:
+        """The quick replies of whoever asks: their teams', and everybody's."""
+        teams = next((agent.teams for agent in needs.teams().agents if agent.id == request.auth.agent), ())
+        return QuickReplies([QuickReply(name, text) for name, text in needs.replies(teams).items()])
 
     @post("/{name:str}/token")
     async def mint_token(self, name: FromPath[str], needs: NamedDependency[Needs]) -> AgentToken:

@@ -87,6 +87,7 @@ def _api(needs: Needs) -> Litestar:
             TraceController,
             pages.root,
             pages.chat,
+            pages.agent,
             pages.static_file,
         ],
         guards=[check_rights],

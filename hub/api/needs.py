@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from hub.api.once import Once
 from hub.bus.access import SharedAccess
@@ -35,6 +35,8 @@ class Needs:
     """What requests with an Idempotency-Key have led to."""
     teams: Callable[[], Teams]
     """Who answers, as rules/teams.yaml has it now."""
+    replies: Callable[[Iterable[str]], Mapping[str, str]]
+    """The quick replies of an agent of these teams, by name."""
     new_conversation_id: Callable[[], str]
     profile: Callable[[bytes, str], Profile] | None
     """What is known of a visitor, from the body of the mint request and the User-Agent; ValueError: what is wrong.

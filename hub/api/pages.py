@@ -1,4 +1,4 @@
-"""Pages: /chat, and the files that connectors bring along at /<channel>/."""
+"""Pages: /chat, /agent, and what they are made of: our own files, and those that connectors bring at /<channel>/."""
 
 import dataclasses
 import hashlib
@@ -17,6 +17,9 @@ from hub.api.problems import problem
 from hub.contract import Connector
 
 CHAT_PAGE = "chat.html"
+STATIC = Path(__file__).with_name("static")
+OWN = ("client", "agent")
+"""Our own folders there: the client of our protocol, which all pages share, and the page of agents."""
 _TEXTS = frozenset({".html", ".css", ".js", ".mjs", ".json", ".svg", ".txt"})
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript"}
 """What a machine's own table may have otherwise, and then no browser runs the module."""
@@ -42,12 +45,15 @@ class StaticFile:
 
 
 class StaticFiles:
-    """All files of all connectors, by the path that they are served at."""
+    """Our own files and those of all connectors, by the path that they are served at."""
 
     def __init__(self, connectors: Mapping[str, Connector]) -> None:
         self._files: dict[str, StaticFile] = {}
         self.chat: StaticFile | None = None
         """The page of the first channel that visitors write on from a browser."""
+        for folder in OWN:
+            self._read(folder, STATIC / folder)
+        self.agent = self._files["/agent/agent.html"]
         for channel, connector in connectors.items():
             if connector.static:
                 self._read(channel, Path(inspect.getfile(type(connector))).parent / connector.static)
@@ -81,20 +87,26 @@ async def chat(request: Request[Any, Any, Any], files: NamedDependency[StaticFil
     return _serve(request, files.chat)
 
 
+@get("/agent", include_in_schema=False)
+async def agent(request: Request[Any, Any, Any], files: NamedDependency[StaticFiles]) -> Response[bytes]:
+    """The page of agents. It stands in no frame: what is tapped there acts in somebody's name."""
+    return _serve(request, files.agent, f"{_POLICY}; frame-ancestors 'none'")
+
+
 @get("/{channel:str}/{file:path}", include_in_schema=False)
 async def static_file(
     request: Request[Any, Any, Any], channel: FromPath[str], file: FromPath[str], files: NamedDependency[StaticFiles]
 ) -> Response[bytes]:
-    """A connector's file."""
+    """A file of ours or of a connector."""
     return _serve(request, files.get(f"/{channel}{file}"))
 
 
-def _serve(request: Request[Any, Any, Any], file: StaticFile | None) -> Response[bytes]:
+def _serve(request: Request[Any, Any, Any], file: StaticFile | None, policy: str = _POLICY) -> Response[bytes]:
     if file is None:
         raise problem(404, "There is no such page.", "not_found")
     headers = _HEADERS | {"etag": file.etag, "content-type": file.content_type}
     if file.content_type.startswith("text/html"):
-        headers["content-security-policy"] = _POLICY
+        headers["content-security-policy"] = policy
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
     return Response(file.body, headers=headers)

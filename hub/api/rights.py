@@ -43,6 +43,7 @@ STAFF = "agent lead admin"
 RIGHTS: dict[tuple[str, str], Right] = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/chat"): EVERYBODY,
+    ("GET", "/agent"): EVERYBODY,
     ("GET", "/{channel}/{file}"): EVERYBODY,
     ("GET", "/api/v1/health"): EVERYBODY,
     ("PUT", "/files/{token}"): EVERYBODY,
@@ -60,6 +61,7 @@ RIGHTS: dict[tuple[str, str], Right] = {
     ("GET", "/api/v1/agents"): _of(STAFF, "read:agents"),
     ("GET", "/api/v1/agents/me"): _of("agent lead"),
     ("POST", "/api/v1/agents/me/desk"): _of("agent lead"),
+    ("GET", "/api/v1/agents/me/replies"): _of("agent lead"),
     ("GET", "/api/v1/agents/{name}/duty"): _of(STAFF, "read:agents"),
     ("POST", "/api/v1/agents/{name}/duty"): _of(STAFF, "manage:agents"),
     ("GET", "/api/v1/teams"): _of(STAFF, "read:queue"),

@@ -15,7 +15,7 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent_delivery import attempt, check_letter, next_send, receipt, resume, verdict
 from hub.domain.agent_evolve import evolve
-from hub.domain.agent_state import Agent, Served
+from hub.domain.agent_state import MISSING, Agent, Served
 from hub.domain.agent_tell import drop_held, give_back, note
 from hub.domain.agent_typed import receive, understood
 from hub.domain.commands import AnyCommand, Origin
@@ -158,7 +158,7 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
 def _another_phone(me: str, event: e.WayChosen) -> list[tuple[str, AnyCommand]]:
     """Off, and where it is no desk on again: then the conversation says all that is not answered."""
     changes = (False,) if event.way.channel == DESK else (False, True)
-    return [(one, c.SetPhone(me, on)) for one in event.serving for on in changes]
+    return [(one, c.SetPhone(me, on, assigned)) for one, assigned in event.serving for on in changes]
 
 
 def _has_phone(settings: AgentSettings | None) -> bool:
@@ -188,7 +188,7 @@ def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:
 def _is_pushed(state: Agent, block: Block) -> bool:
     """Whether a visitor's message waits for the phone: not what the page shows, nor what comes again anyhow."""
     served = state.serving.get(block.conversation)
-    return served is not None and not state.at_desk and not served.awaits
+    return served is not None and not state.at_desk and served.last != MISSING
 
 
 def _mark_read(state: Agent, command: c.MarkRead) -> list[AnyEvent]:
@@ -212,12 +212,16 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
         gone = e.ServingStopped(command.conversation, command.no, "returned")
         return [*events, gone, duty.unreachable(state, because, (command.conversation,), now_ms)]
     if state.at_desk:
-        return [*events, e.WayChosen(Way(DESK), "工作台在前台", (command.conversation,))]
+        assigned = command.assigned or (known.assigned if known else 0)
+        return [*events, e.WayChosen(Way(DESK), "工作台在前台", ((command.conversation, assigned),))]
     if known is None or command.no not in state.seen:
         text = notes.begun(Served(command.no, command.name, command.team), command.skipped, command.note)
         events += note(state, text, begins=command.no)
-    if known is None and not command.taken:
+    is_new = known is None or command.assigned not in (0, known.assigned)
+    if is_new and not command.taken:
         events += duty.unexpected(state, now_ms)
+    if command.phone not in (None, _has_phone(state.settings)):  # chosen before the queue knew
+        events.append(e.AgentConfigured(state.settings, (command.conversation,), state.shift, state.handover_s))
     backlog = tuple(block for block in command.backlog if known is None or block.seq > max(known.last, known.read))
     return [*events, e.BlocksWaiting(backlog)] if backlog else events
 
@@ -257,7 +261,7 @@ def _remind(state: Agent, command: c.Remind) -> list[AnyEvent]:
     text = notes.lead_reminded(
         command.no, command.name, command.team, command.waited_s, command.display, state.settings.name
     )
-    return [e.LeadReminded(command.conversation, command.no), *note(state, text)]
+    return [e.LeadReminded(command.conversation, command.no, command.assigned), *note(state, text)]
 
 
 def _expire(state: Agent, now_ms: int) -> list[AnyEvent]:

@@ -54,10 +54,20 @@ def outdated(state: Agent, conversation: str, command: c.ReceiveText, now_ms: in
     return latest(command, now_ms) < state.left_ms.get(state.serving[conversation].no, 0)
 
 
+def premature(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int) -> bool:
+    """It was written before the agent could know that the conversation is theirs, or theirs again: who decided that
+    has decided later than they.
+    """
+    since_ms = state.serving[conversation].since_ms
+    return outdated(state, conversation, command, now_ms) or latest(command, now_ms) < since_ms
+
+
 def returning(state: Agent) -> bool:
-    """A text of theirs is on its way back to them, or was lost there: they may think that somebody has it."""
+    """A text of theirs, or that a conversation is not theirs, is on its way to them, or was lost there: they may think
+    that somebody has it.
+    """
     notes = [*state.notes, *(state.attempt.notes if state.attempt else ())]
-    return state.misled or any(one.returns for one in notes)
+    return state.misled or any(one.returns or one.ends for one in notes)
 
 
 def surprised(state: Agent, command: c.ReceiveText, now_ms: int) -> bool:

@@ -41,9 +41,12 @@ def configure(state: Agent, command: c.ConfigureAgent, now_ms: int) -> list[AnyE
         state, settings=settings, shift=command.shift, handover_s=command.handover_s, presence=known
     )
     duty = presence.duty(known, command.shift, now_ms)
+    unasked = state.settings is None or not state.handover_s  # nobody asked them before
+    asked = unexpected(after, now_ms) if unasked and state.serving and settings and not duty.on else []
     if duty.because in ("said", "missed", "unreachable") and command.shift != state.shift:
-        return say(after, now_ms, on=duty.on, because=duty.because)  # "until the next shift begins" is another moment
-    return _settle(after, known, now_ms)
+        said = say(after, now_ms, on=duty.on, because=duty.because)  # "until the next shift begins" is another moment
+        return [*said, *asked]
+    return [*_settle(after, known, now_ms), *asked]
 
 
 def answered(state: Agent, now_ms: int) -> list[AnyEvent]:

@@ -5,7 +5,7 @@ import msgspec
 from hub.domain import agent_ways as ways
 from hub.domain import events as e
 from hub.domain import outside
-from hub.domain.agent_state import LEFT_MS, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
+from hub.domain.agent_state import LEFT_MS, MISSING, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
 from hub.domain.agent_threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
@@ -55,12 +55,13 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
     state.failing = {}
     if now is None or not any(way.channel == DESK for way in now.ways):
         state.at_desk = False
-    if now is None:
+    if now is None and before is not None:
         state.presence, state.handover_ms = Presence(), 0
     if now is None or not now.channel:
+        state.misled = state.misled or any(lost.returns or lost.ends for lost in state.notes)
         state.blocks, state.notes, state.part, state.ask = [], [], 0, False
         for served in state.serving.values():
-            served.last = 0  # what nobody has answered comes again when there is a phone
+            served.last = MISSING
     elif before is None or (before.channel, before.address) != (now.channel, now.address):
         state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
         state.since = state.attempts
@@ -101,9 +102,9 @@ def _evolve_presence(state: Agent, event: e.ActiveNoted | e.ServingMissed | e.Le
                 _answered(state, at_ms, DESK_EVERY_MS)
         case e.ServingMissed():
             state.presence = has_missed(state.presence)
-        case e.LeadReminded(conversation=conversation, no=no):
+        case e.LeadReminded(conversation=conversation, no=no, assigned=assigned):
             state.led = {other: led for other, led in state.led.items() if led.at_ms > at_ms - LEFT_MS}
-            state.led[no] = Led(conversation, at_ms)
+            state.led[no] = Led(conversation, at_ms, assigned)
 
 
 def _answered(state: Agent, at_ms: int, more_ms: int = 0) -> None:
@@ -121,7 +122,7 @@ def _evolve_served(
 ) -> None:
     match event:
         case e.NoteWaiting():
-            if state.settings is not None and state.settings.channel:
+            if _has_phone(state):
                 state.notes.append(Note(event.text, event.begins, event.ends, event.returns, event.thread))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
@@ -129,22 +130,26 @@ def _evolve_served(
             _read(state, conversation, seq)
         case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
             known = state.serving.get(conversation)
-            if known is not None:
-                known.awaits = False
             if known is None:
-                state.serving[conversation] = Served(no, name, team, no in state.left_ms, assigned=assigned)
-            elif assigned:
+                state.serving[conversation] = Served(
+                    no, name, team, no in state.left_ms, MISSING, assigned=assigned, since_ms=at_ms
+                )  # fmt: skip
+            elif assigned not in (0, known.assigned):
                 known.no, known.name, known.team = no, name, team
-                known.assigned, known.accepted = assigned, False
+                known.assigned, known.since_ms, known.accepted = assigned, at_ms, False
+            if _is_pushed_to(state):
+                state.serving[conversation].last = max(state.serving[conversation].last, 0)
             state.ask = bool(state.held)
         case e.ServingStopped(conversation=conversation, no=no):
             _stop(state, conversation, no, at_ms)
 
 
 def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
-    if state.settings is not None and state.settings.channel:
-        state.blocks.extend(blocks)
-        state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
+    if not _is_pushed_to(state):
+        return
+    assert state.settings is not None
+    state.blocks.extend(blocks)
+    state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
     for block in blocks:
         served = state.serving[block.conversation]
         served.waits_ms, served.unread_ms = served.waits_ms or at_ms, served.unread_ms or at_ms
@@ -160,6 +165,14 @@ def _read(state: Agent, conversation: str, seq: int) -> None:
     if state.blocks and state.blocks[0].conversation == conversation and state.blocks[0].seq <= seq:
         state.part = 0
     state.blocks = [one for one in state.blocks if one.conversation != conversation or one.seq > seq]
+
+
+def _has_phone(state: Agent) -> bool:
+    return state.settings is not None and bool(state.settings.channel)
+
+
+def _is_pushed_to(state: Agent) -> bool:
+    return _has_phone(state) and not state.at_desk
 
 
 def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
@@ -186,6 +199,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
     match record.event:
         case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms, conversation=conversation):
             state.unreachable = False
+            state.misled = state.misled or not _has_phone(state)  # nothing can be said to what they write
             if conversation is None:
                 state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
             outside.note(state.outside, outside_id, at_ms, record.seq)
@@ -255,7 +269,7 @@ def _evolve_attempt(
                 state.notes = attempt.notes + state.notes
                 if not event.again:
                     _bury(state, attempt)
-            elif any(lost.returns for lost in attempt.notes):
+            elif any(lost.returns or lost.ends for lost in attempt.notes):
                 state.misled = True
 
 

@@ -88,9 +88,9 @@ def not_switched(served: Served) -> str:
     return f"没有切换到 {called(served)}：这条到得太晚，请再发一次 #{served.no}"
 
 
-def too_late(served: Served) -> str:
-    """The conversation has gone and come back since the agent wrote what to do with it."""
-    return f"没有照办：{called(served)} 后来又转给了您。如仍需要，请再写一次"
+def premature(served: Served) -> str:
+    """The conversation has come, or come back, since the agent wrote what to do with it."""
+    return f"没有照办：{called(served)} 是之后才转给您的。如仍需要，请再写一次"
 
 
 def listed(served: Iterable[Served], sticky: Served | None) -> str:

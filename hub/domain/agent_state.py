@@ -13,6 +13,9 @@ from hub.domain.teams import AgentSettings, Hours
 LEFT_MS = 24 * HOUR_MS
 """So long it is remembered that a conversation was here; longer than any platform's duplicate check."""
 
+MISSING = -1
+"""For Served.last: the phone is shown nothing of the conversation until a Serve brings all that nobody has answered."""
+
 
 class Served(msgspec.Struct):
     """A conversation that is this agent's."""
@@ -23,9 +26,11 @@ class Served(msgspec.Struct):
     again: bool = False
     """It was here before, not long ago: the phone may have got some of its blocks then."""
     last: int = 0
-    """The highest seq among the blocks it has brought."""
+    """The highest seq among the blocks it has brought; MISSING: some may have come while there was no phone."""
     assigned: int = 0
-    """The seq of the assignment there."""
+    """The seq of the assignment there,"""
+    since_ms: int = 0
+    """and when the agent entity heard of it."""
     accepted: bool = False
     unanswered: int = 0
     wrote_ms: int = 0
@@ -34,8 +39,6 @@ class Served(msgspec.Struct):
     """Since when a message of it waits to be read; 0: all are."""
     read: int = 0
     """The seq up to which they have read it elsewhere."""
-    awaits: bool = False
-    """It has been asked for all that is not answered: a message that comes before that is part of it."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
 
@@ -45,6 +48,8 @@ class Led(msgspec.Struct, frozen=True):
 
     conversation: str
     at_ms: int
+    assigned: int = 0
+    """The seq of the assignment there."""
 
 
 class Held(msgspec.Struct):
@@ -121,7 +126,9 @@ class Agent(msgspec.Struct):
     unsettled_ms: int = 0
     """When a conversation last stopped, was given away or lost the sticky place, or when the phone showed that."""
     misled: bool = False
-    """A text given back did not reach the phone: the agent thinks that somebody got it, until they choose again."""
+    """A text given back, or that a conversation is not theirs, did not reach the phone: the agent thinks that somebody
+    gets what they write, until they choose again.
+    """
     written_ms: int = 0
     """When the latest of the agent's texts was written, by the platform's clock."""
     held: list[Held] = []

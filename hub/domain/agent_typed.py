@@ -147,21 +147,22 @@ def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[
         e.AnswerChosen(conversation, no, held.text, held=True)
         for held in takewhile(lambda held: 0 < held.asked_ms <= written_ms, state.held)
     ]
-    return [*(asked or _accept(state, conversation)), *switched]
+    return [*(asked or _accept(state, conversation, command, now_ms)), *switched]
 
 
-def _accept(state: Agent, conversation: str) -> list[AnyEvent]:
+def _accept(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """The agent has turned to it, which its clock need be told but once; an answer says as much."""
     served = state.serving[conversation]
-    return [] if served.accepted else [e.AcceptAsked(conversation, served.no, served.assigned)]
+    if served.accepted or aim.premature(state, conversation, command, now_ms):
+        return []
+    return [e.AcceptAsked(conversation, served.no, served.assigned)]
 
 
 def _take(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """Somebody who waits, with 0 the next. Text without a number may be for them from now on, or not."""
     mine = aim.numbered(state, no)
     if mine is not None:  # it may wait all the same, given back; whether that answers a question is not clear
-        late = aim.late(state, command) or aim.outdated(state, mine, command, now_ms)
-        accepted = [] if late else _accept(state, mine)
+        accepted = [] if aim.late(state, command) else _accept(state, mine, command, now_ms)
         return [e.TakeAsked(no), *accepted, *_switch(state, mine, command, now_ms, told=True)]
     doubt: list[AnyEvent] = [e.StickyChosen("")] if state.serving and not aim.late(state, command) else []
     return [e.TakeAsked(no), *doubt]
@@ -185,8 +186,8 @@ def _hold_or_note(state: Agent, said: words.Hold | words.Note, command: c.Receiv
         question = notes.which(verb, f"{verb} #12" + (" 内容" if text else ""))
         return [*_doubt_sticky(state, command), *give_back(state, question, text)]
     served = state.serving[conversation]
-    if isinstance(said, words.Hold) and aim.outdated(state, conversation, command, now_ms):
-        return note(state, notes.too_late(served))
+    if isinstance(said, words.Hold) and aim.premature(state, conversation, command, now_ms):
+        return [*_doubt_sticky(state, command), *note(state, notes.premature(served))]
     switched = _switch(state, conversation, command, now_ms) if said.no else []
     if isinstance(said, words.Hold):
         hold = e.HoldAsked(conversation, served.no, said.on, served.assigned)
@@ -206,8 +207,8 @@ def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.Rece
         verb, rest = ("结束", "") if isinstance(said, words.Close) else ("转接", f" @{said.target}")
         return [*_doubt_sticky(state, command), *note(state, notes.which(verb, f"{verb} #12{rest}"))]
     served = state.serving[conversation]
-    if aim.outdated(state, conversation, command, now_ms):
-        return note(state, notes.too_late(served))
+    if aim.premature(state, conversation, command, now_ms):
+        return [*_doubt_sticky(state, command), *note(state, notes.premature(served))]
     if isinstance(said, words.Close):
         return [e.CloseAsked(conversation, served.no, said.because, served.assigned)]
     return _transfer(state, conversation, served.no, said, command)
@@ -220,7 +221,7 @@ def _transfer(state: Agent, conversation: str, no: int, said: words.Transfer, co
         return give_back(state, f"没有叫 {beginning(said.target)} 的同事或小组", command.text)
     if to.agent == state.id and conversation in state.serving:
         return give_back(state, "不能转给自己", command.text)
-    assigned = state.serving[conversation].assigned if conversation in state.serving else 0
+    assigned = (state.serving.get(conversation) or state.led[no]).assigned
     return [e.TransferAsked(conversation, no, to.agent, to.team, to.rest, assigned=assigned)]
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.agent_state import Agent
+from hub.domain.agent_state import MISSING, Agent
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Limits
 from hub.domain.phone import BLOCK_MARGIN, pages
@@ -88,7 +88,10 @@ def tick(state: Agent, now_ms: int) -> list[AnyEvent]:
     if settings is None or len(settings.ways) < 2:
         return []
     choice = _another(state, settings, now_ms)
-    return [e.WayChosen(choice.way, choice.because, tuple(state.serving))] if choice else []
+    if choice is None:
+        return []
+    serving = tuple((conversation, served.assigned) for conversation, served in state.serving.items())
+    return [e.WayChosen(choice.way, choice.because, serving)]
 
 
 def settle(state: Agent, settings: AgentSettings, now_ms: int) -> AgentSettings:
@@ -159,4 +162,4 @@ def _change(state: Agent, way: Way) -> None:
     state.at_desk = way.channel == DESK
     state.seen, state.part, state.blocks, state.since = {}, 0, [], state.attempts
     for served in state.serving.values():
-        served.last, served.waits_ms, served.awaits = 0, 0, not state.at_desk
+        served.last, served.waits_ms = MISSING, 0

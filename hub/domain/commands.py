@@ -100,6 +100,8 @@ class Assign(Command, frozen=True):
     """The team's, by entity id."""
     taken: bool = False
     """The agent has taken it themself: there is nothing to accept."""
+    asked: int = 0
+    """As in the Enqueue that it answers."""
 
 
 class TellWaiting(Command, frozen=True):
@@ -177,6 +179,8 @@ class SetPhone(Command, frozen=True):
 
     agent: str
     on: bool
+    assigned: int = 0
+    """The seq of the Assigned that they knew of; of another one nothing follows. 0: not said."""
 
 
 class ReleaseMessage(Command, frozen=True):
@@ -224,6 +228,8 @@ class Enqueue(Command, frozen=True):
     """When that ended."""
     missed: bool = False
     """`avoid` had it, and let the time to accept or to answer pass: it is not given to them again at once."""
+    asked: int = 0
+    """The conversation's seq with which it asks: a choice made for an earlier one does not count there. 0: not said."""
 
 
 class Take(Command, frozen=True):
@@ -304,6 +310,8 @@ class Serve(Command, frozen=True):
     """The seq of its Assigned, for the commands that follow; 0: as before."""
     taken: bool = False
     """They took it themself."""
+    phone: bool | None = None
+    """Whether the conversation believes that they have a phone; None: not said."""
 
 
 class ShowMessage(Command, frozen=True):
@@ -359,6 +367,8 @@ class Remind(Command, frozen=True):
     waited_s: int
     display: str = ""
     team: str = ""
+    assigned: int = 0
+    """The seq of the assignment."""
 
 
 class NoteMissed(Command, frozen=True):

@@ -74,8 +74,8 @@ def _decide_serving(state: Conversation, command: AnyCommand, relayed: bool) -> 
             return serving.transfer(state, command, relayed)
         case c.ReturnConversation(agent=agent, because=because):
             return serving.give_back(state, agent, because)
-        case c.SetPhone(agent=agent, on=on):
-            return serving.set_phone(state, agent, on)
+        case c.SetPhone():
+            return serving.set_phone(state, command)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
 

@@ -56,24 +56,29 @@ def _of_serving(record: Record) -> Reactions:
     match event:
         case e.QueueJoined() as to:
             enqueue = c.Enqueue(
-                me, to.team, to.priority, to.agent, to.avoid, to.channel, to.language, to.name, to.last, to.last_ms
-            )
+                me, to.team, to.priority, to.agent, to.avoid, to.channel, to.language, to.name, to.last, to.last_ms,
+                asked=record.seq,
+            )  # fmt: skip
             return [(QUEUE_ID, enqueue)]
         case e.Assigned():
             return _assigned(record.seq, me, event)
         case e.AssignRefused():
             return [(QUEUE_ID, c.Leave(me))]
         case e.Reminded() as it:
-            remind = c.Remind(me, it.no, it.name, it.waited_s, it.display if it.lead else "", it.team)
+            remind = c.Remind(me, it.no, it.name, it.waited_s, it.display if it.lead else "", it.team, it.assigned)
             return [(it.to, remind)]
         case e.Transferred() as to:
             avoid = to.before or to.by
-            enqueue = c.Enqueue(me, to.team, to.priority, to.agent, avoid, to.channel, to.language, to.name)
+            enqueue = c.Enqueue(
+                me, to.team, to.priority, to.agent, avoid, to.channel, to.language, to.name, asked=record.seq
+            )
             return [(QUEUE_ID, enqueue)]
         case e.PhoneSet(on=True):
-            return [(event.agent, c.Serve(me, event.no, event.name, event.team, event.backlog, event.skipped))]
+            return [(event.agent, c.Serve(
+                me, event.no, event.name, event.team, event.backlog, event.skipped, assigned=event.assigned
+            ))]  # fmt: skip
         case e.Returned():
-            return _returned(me, event)
+            return _returned(record.seq, me, event)
         case e.Closed(by=by, agent=agent, no=no):
             left: Reactions = [(QUEUE_ID, c.Leave(me))]
             return [*left, (agent, c.StopServing(me, no, "closed", by))] if agent else left
@@ -83,7 +88,7 @@ def _of_serving(record: Record) -> Reactions:
 def _assigned(seq: int, me: str, event: e.Assigned) -> Reactions:
     serve = c.Serve(
         me, event.no, event.name, event.team_display or event.team, event.backlog, event.skipped, event.note, seq,
-        event.taken,
+        event.taken, event.phone,
     )  # fmt: skip
     served: Reactions = [(event.agent, serve)]
     if event.before:
@@ -92,15 +97,16 @@ def _assigned(seq: int, me: str, event: e.Assigned) -> Reactions:
     return served
 
 
-def _returned(me: str, event: e.Returned) -> Reactions:
+def _returned(seq: int, me: str, event: e.Returned) -> Reactions:
     agent, no = event.agent, event.no
     stop = (agent, c.StopServing(me, no, "returned"))
     if event.lost:  # the queue has it already
         return [stop]
     enqueue = c.Enqueue(
-        me, event.team, event.priority, "", agent, event.channel, event.language, event.name, missed=event.missed
-    )
+        me, event.team, event.priority, "", agent, event.channel, event.language, event.name, missed=event.missed,
+        asked=seq,
+    )  # fmt: skip
     waits: Reactions = [(QUEUE_ID, enqueue)]
     if event.missed:
         return [*waits, (agent, c.NoteMissed(me, no))]
-    return [*waits, stop] if event.late else waits
+    return [*waits, stop]  # also who could not be reached: it may have been given to them again since

@@ -31,9 +31,11 @@ def not_yours(state: Conversation, refused: e.AnswerRefused) -> NotYours:
 
 
 def assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
-    """The queue has chosen."""
+    """The queue has chosen. A choice that has crossed with a new question gets no answer: the queue chooses again."""
     if state.stage == "closed":
         return [e.AssignRefused(command.agent, command.no)]
+    if command.asked not in (0, state.asked):
+        return []
     backlog, skipped = _backlog(state, command.no) if command.phone else ((), 0)
     return [
         e.Assigned(
@@ -74,13 +76,16 @@ def tell_waiting(state: Conversation, command: c.TellWaiting) -> list[AnyEvent]:
     return [told] if state.stage == "waiting" or state.leaving else []
 
 
-def set_phone(state: Conversation, agent: str, on: bool) -> list[AnyEvent]:
+def set_phone(state: Conversation, command: c.SetPhone) -> list[AnyEvent]:
     """The assignee has got a phone, or lost it."""
+    agent, on = command.agent, command.on
     if state.stage != "served" or state.agent != agent or state.phone == on:
+        return []
+    if command.assigned not in (0, state.assigned):  # they hear of the new assignment, and say it again
         return []
     backlog, skipped = _backlog(state, state.no) if on else ((), 0)
     team = state.team_display or state.team
-    return [e.PhoneSet(agent, on, state.no, team, _name(state), backlog, skipped)]
+    return [e.PhoneSet(agent, on, state.no, team, _name(state), backlog, skipped, state.assigned)]
 
 
 def accept(state: Conversation, command: c.AcceptConversation, relayed: bool) -> list[AnyEvent]:
@@ -163,7 +168,9 @@ def ring(state: Conversation, now_ms: int) -> list[AnyEvent]:
         return [_returned(state, f"not {what} s", missed=not late, late=late)]
     waited_s, team = (now_ms - state.clocks.since_ms) // 1000, state.team_display or state.team
     return [
-        e.Reminded(to, state.agent, state.display, state.no, _name(state), team, waited_s, step == "lead")
+        e.Reminded(
+            to, state.agent, state.display, state.no, _name(state), team, waited_s, step == "lead", state.assigned
+        )
         for step, to in (("remind", state.agent), ("lead", state.lead))
         if step in due
     ]

@@ -86,6 +86,8 @@ class Conversation(msgspec.Struct, gc=False):
     """The seq of the last assignment,"""
     assigned_ms: int = 0
     """and when it was."""
+    asked: int = 0
+    """The seq with which the queue was asked for an agent last: what it chose before that does not count any more."""
     leaving: bool = False
     """The agent has given it away: the queue looks for the next one, and they may answer until then."""
     clocks: Clocks | None = None
@@ -158,15 +160,17 @@ def _change_serving(state: Conversation, record: Record) -> None:
     match record.event:
         case e.QueueJoined(team=team, priority=priority, chosen=chosen):
             state.stage, state.team, state.priority, state.routed = "waiting", team, priority, chosen
+            state.asked = record.seq
         case e.Assigned() as assigned:
             _assign(state, record, assigned)
         case e.PhoneSet(on=on):
             state.phone = on
         case e.Transferred(by=by, note=note):
             _leave_note(state, state.display if by == state.agent else agent_name(by), note)
-            state.leaving, state.clocks, state.on_hold_ms = True, None, 0
-        case e.Returned():
+            state.leaving, state.clocks, state.on_hold_ms, state.asked = True, None, 0, record.seq
+        case e.Returned(lost=lost):
             _unassign(state, "waiting")
+            state.asked = state.asked if lost else record.seq
         case e.Closed(agent=agent):
             if agent:
                 state.last, state.last_ms = agent, record.at_ms

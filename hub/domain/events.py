@@ -150,6 +150,7 @@ class Reminded(Event, frozen=True):
     team: str
     waited_s: int
     lead: bool = False
+    assigned: int = 0
 
 
 class Nudged(Event, frozen=True):
@@ -298,6 +299,8 @@ class PhoneSet(Event, frozen=True):
     name: str
     backlog: tuple[Block, ...] = ()
     skipped: int = 0
+    assigned: int = 0
+    """The seq of the assignment in force."""
 
 
 class Closed(Event, frozen=True):
@@ -371,6 +374,7 @@ class Enqueued(Event, frozen=True):
     last_ms: int = 0
     avoid_until_ms: int = 0
     """Not 0: `avoid` has missed it, and is not given it before that moment."""
+    asked: int = 0
 
 
 class Overflowed(Event, frozen=True):
@@ -427,6 +431,7 @@ class Chosen(Event, frozen=True):
     patience: Patience = Patience()
     lead: str = ""
     taken: bool = False
+    asked: int = 0
 
 
 class Left(Event, frozen=True):
@@ -514,6 +519,8 @@ class LeadReminded(Event, frozen=True):
 
     conversation: str
     no: int
+    assigned: int = 0
+    """The assignment that they were told of: they decide about no later one."""
 
 
 class HandoverAsked(Event, frozen=True):
@@ -649,11 +656,14 @@ class BlocksWaiting(Event, frozen=True):
 
 
 class WayChosen(Event, frozen=True):
-    """The agent is reached by this way from now on; `serving` are the conversations that must know (relayed)."""
+    """The agent is reached by this way from now on; `serving` are the conversations that must know (relayed).
+
+    Each with the seq of the assignment there that they knew of.
+    """
 
     way: Way
     because: str
-    serving: tuple[str, ...] = ()
+    serving: tuple[tuple[str, int], ...] = ()
 
 
 class WayFailed(Event, frozen=True):

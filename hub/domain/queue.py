@@ -68,7 +68,7 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
         case e.Chosen() as chosen:
             return [(chosen.conversation, c.Assign(
                 chosen.agent, chosen.display, chosen.no, chosen.team, chosen.phone, chosen.because,
-                chosen.team_display, chosen.patience, chosen.lead, chosen.taken,
+                chosen.team_display, chosen.patience, chosen.lead, chosen.taken, chosen.asked,
             ))]  # fmt: skip
         case e.TakeRefused(agent=agent, no=no, because=because):
             return [(agent, c.TellNotTaken(no, because))]
@@ -128,7 +128,7 @@ def _enqueue(draft: Draft, command: c.Enqueue, no: int) -> None:
     draft.leaves(name)
     draft.happen(e.Enqueued(
         name, no, command.team, command.priority, command.agent, command.avoid, command.channel, command.language,
-        command.name, command.last, command.last_ms, draft.now_ms + AGAIN_MS if command.missed else 0,
+        command.name, command.last, command.last_ms, draft.now_ms + AGAIN_MS if command.missed else 0, command.asked,
     ))  # fmt: skip
     place = state.places[name]
     refused = _ask(draft, name, place, command.agent)

@@ -53,7 +53,7 @@ class Draft:
         self.leaves(conversation)
         self.happen(e.Chosen(
             conversation, place.no, agent, settings.display, name, bool(settings.channel), because,
-            team.display, team.patience, team.lead, taken,
+            team.display, team.patience, team.lead, taken, place.asked,
         ))  # fmt: skip
 
     def fill(self, agent: str, but: str = "") -> None:

@@ -72,7 +72,7 @@ def _enqueue(state: Queue, event: e.Enqueued, record: Record) -> None:
     place = Place(
         event.no, since, event.team, event.priority, record.at_ms, event.channel, event.language, event.name,
         avoid=event.avoid, avoid_until_ms=event.avoid_until_ms, last=event.last, last_ms=event.last_ms,
-        joined_ms=record.at_ms,
+        joined_ms=record.at_ms, asked=event.asked,
     )  # fmt: skip
     _stand(state, event.conversation, place)
 

@@ -43,6 +43,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     told_on_duty: bool = False
     lost: str = ""
     """The agent who had it, and is in teams.yaml no more; until the visitor has been told."""
+    asked: int = 0
+    """As in Enqueue."""
 
 
 class Spot(NamedTuple):

@@ -25,6 +25,7 @@ class Names:
             for team in teams.teams
         ]
         self._named = _by_name([*people, *groups])
+        self._written = {"": replies.replies, **replies.teams}
         self._replies = {team: _folded(texts) for team, texts in (*replies.teams.items(), ("", replies.replies))}
 
     def lookup(self, said: words.Said, teams: Iterable[str]) -> Lookup | None:
@@ -50,6 +51,13 @@ class Names:
             if found := self._named.get(_fold(text[:end])):
                 return Lookup(found.agent, found.team, found.display, text[end:].lstrip(BETWEEN).rstrip())
         return Lookup()
+
+    def replies(self, teams: Iterable[str]) -> dict[str, str]:
+        """All quick replies of an agent of these teams, by their names as they were written, as `reply` finds them."""
+        found = dict(self._written[""])
+        for team in reversed(list(teams)):
+            found |= self._written.get(team, {})
+        return found
 
     def reply(self, name: str, teams: Iterable[str]) -> str:
         """The quick reply of this name: of the first of the teams that has it, else everybody's; or empty."""

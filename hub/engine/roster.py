@@ -1,6 +1,6 @@
 """Who answers, and who an outside identity is: rules/teams.yaml joined with the channels' capabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -121,6 +121,10 @@ class Roster:
     def agent_id(self, name: str) -> str | None:
         """The entity of the agent with this name in teams.yaml, or None."""
         return next((agent.id for agent in self.teams.agents if agent.name == name), None)
+
+    def replies(self, teams: Iterable[str]) -> dict[str, str]:
+        """All quick replies of an agent of these teams, by name."""
+        return self.names.replies(teams)
 
     def agent_at(self, channel: str, identity: str) -> str | None:
         """The entity of the agent with this identity on a channel, or None."""

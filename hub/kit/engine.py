@@ -201,6 +201,7 @@ class Engine:
             passwords=Passwords(connection),
             once=Once(connection),
             teams=lambda: roster.teams,
+            replies=roster.replies,
             new_conversation_id=lambda: ids.new_conversation_id(0, b"n" * 16),
             profile=self.connector.profile,
             allows=self.connector.allows,

@@ -87,3 +87,8 @@ async def test_what_an_agent_has_read_is_told_to_their_other_channels() -> None:
     assert world.calls.commands[before:] == [(AGENT, MarkRead(C, 1)), (AGENT, MarkRead(C, last))]
     nowhere = await world.ask("POST", "/api/v1/conversations/x/read", "agent", json={"seq": 7})
     assert (nowhere.status_code, problem_of(nowhere)["code"]) == (404, "not_found")
+
+
+async def test_an_agent_sees_the_quick_replies_of_their_teams() -> None:
+    answer = await World().ask("GET", "/api/v1/agents/me/replies", "agent")
+    assert answer.json() == {"replies": [{"name": "稍等", "text": "请稍等"}, {"name": "退款", "text": "三天到账"}]}

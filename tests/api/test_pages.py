@@ -1,10 +1,11 @@
 """Static files, the stand-alone page, and the form of answers that are no answers."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from hub.api.pages import StaticFiles
+from hub.api.pages import STATIC, StaticFiles
 from hub.contract import Capabilities, Connector
 from tests.api.world import World, problem_of
 
@@ -125,3 +126,21 @@ async def test_openapi_describes_the_api() -> None:
     assert "post" in paths["/api/v1/visitors"]
     assert "get" in paths["/api/v1/conversations/{id}/messages"]
     assert "/chat" not in paths
+
+
+@pytest.mark.parametrize(
+    "path", ["/agent", "/agent/agent.js", "/agent/agent.css", "/client/session.js", "/client/style.css"]
+)
+async def test_the_page_of_agents_is_there_without_any_channel(path: str) -> None:
+    assert (await World(connectors={}).ask("GET", path)).status_code == 200
+
+
+async def test_the_page_of_agents_stands_in_no_frame() -> None:
+    answer = await World(connectors={}).ask("GET", "/agent")
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_every_module_that_a_page_imports_is_served() -> None:
+    for file in STATIC.rglob("*.js"):
+        for found in re.findall(r'from "([^"]+)"', file.read_text(encoding="utf-8")):
+            assert (file.parent / found).is_file(), (file, found)

@@ -7,7 +7,7 @@ from hub.api.rights import RIGHTS, ROLES, SCOPES, WEBSOCKET, Right, check_comple
 from tests.api.world import AGENT, C, World, problem_of
 
 PUBLIC = {
-    "/", "/chat", "/{channel}/{file}", "/api/v1/health", "/api/v1/visitors", "/api/v1/visitors/renew",
+    "/", "/chat", "/agent", "/{channel}/{file}", "/api/v1/health", "/api/v1/visitors", "/api/v1/visitors/renew",
     "/api/v1/agents/login", "/files/{token}",
 }  # fmt: skip
 VALUES = {"id": C, "conversation": C, "seq": "2", "entity": "p7-phone-x", "attempt": "1", "name": "wangfang",
@@ -31,8 +31,9 @@ def test_what_everybody_may_call_is_little() -> None:
 def test_what_is_not_public_is_the_admins_too_or_for_whom_a_conversation_is_with() -> None:
     without = {route for route, right in RIGHTS.items() if not right.everybody and "admin" not in right.roles}
     assert without == {
-        ("GET", "/api/v1/agents/me"), ("POST", "/api/v1/queues/next"), ("POST", "/api/v1/conversations/{id}/files"),
-        ("POST", "/api/v1/agents/me/desk"), ("POST", "/api/v1/conversations/{id}/read"),
+        ("GET", "/api/v1/agents/me"), ("GET", "/api/v1/agents/me/replies"), ("POST", "/api/v1/agents/me/desk"),
+        ("POST", "/api/v1/queues/next"), ("POST", "/api/v1/conversations/{id}/files"),
+        ("POST", "/api/v1/conversations/{id}/read"),
     }  # fmt: skip
 
 

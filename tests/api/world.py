@@ -107,6 +107,7 @@ class World:
             "passwords": Passwords(nats),
             "once": Once(nats),
             "teams": lambda: self.teams,
+            "replies": lambda teams: {"稍等": "请稍等"} | ({"退款": "三天到账"} if "sales" in teams else {}),
             "agent_id": lambda name: next((agent.id for agent in self.teams.agents if agent.name == name), None),
             "take": ingest.take,
             "history": self.history,

@@ -20,7 +20,9 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
-STATIC = Path(__file__).parents[2] / "connectors" / "h5" / "static"
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "connectors" / "h5" / "static"
+CLIENT = ROOT / "hub" / "api" / "static" / "client"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
     "media-src 'self' blob:"
@@ -67,7 +69,17 @@ class ProtocolServer:
         self.signals: list[dict[str, Any]] = []  # typing and read
         self.mute = False  # takes frames and answers nothing
         static = create_static_files_router(path="/h5", directories=[STATIC])
-        routes = [static, self._chat(), self._shop(), self._mint(), self._renew(), self._looks(), self._socket()]
+        client = create_static_files_router(path="/client", directories=[CLIENT])
+        routes = [
+            static,
+            client,
+            self._chat(),
+            self._shop(),
+            self._mint(),
+            self._renew(),
+            self._looks(),
+            self._socket(),
+        ]
         app = Litestar(route_handlers=routes, cors_config=CORSConfig(allow_origins=["*"]), openapi_config=None)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"

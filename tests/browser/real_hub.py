@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -91,8 +91,8 @@ class Line:
 class RealHub:
     """`with RealHub(folder).running() as hub`: `url` is the hub's; `phone_url(user)` an agent's phone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.stage = Stage(folder, _arrange, channels=names())
+    def __init__(self, folder: Path, arrange: Callable[[dict[str, Any]], None] = _arrange) -> None:
+        self.stage = Stage(folder, arrange, channels=names())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

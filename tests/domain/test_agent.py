@@ -707,3 +707,53 @@ def test_a_block_that_was_cut_comes_whole_to_another_phone() -> None:
     assert rig.send().startswith("【#12·1 1/2 张三】")
     rig.do(c.ConfigureAgent(AgentSettings(ME, "wang", "小王", (), 5, "wecom", "Wang2", Limits(max_text=1024))))
     assert [rig.send().partition(" 张三")[0] for _ in range(4)] == [f"【#12·1 {i}/4" for i in range(1, 5)]
+
+
+@pytest.mark.parametrize(("settings", "believed"), [(DESK_ONLY, True), (WANG, False)])
+def test_a_conversation_that_is_mistaken_about_the_phone_is_told(settings: AgentSettings, believed: bool) -> None:
+    rig = Rig(settings)
+    block = Block("c12-x", 12, 1, "张三", "在吗")
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (block,) if believed else (), phone=believed))
+    told = [command for record, _ in rig.log for _, command in agent.reactions(record)]
+    assert c.SetPhone(ME, not believed) in told
+    again = rig.do(c.Serve("c12-x", 12, "张三", "售前", (block,), phone=not believed))
+    assert e.BlocksWaiting((block,)) in again, "nothing was shown before"
+
+
+def test_what_comes_with_the_new_phone_does_not_hide_what_came_without_one() -> None:
+    rig = Rig(DESK_ONLY)
+    first, second = (Block("c12-x", 12, seq, "张三", "在吗") for seq in (1, 2))
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (first,)))
+    rig.do(c.ConfigureAgent(WANG))
+    assert rig.do(c.ShowMessage(second)) == [], "sent before the conversation knew of the phone"
+    assert e.BlocksWaiting((first, second)) in rig.do(c.Serve("c12-x", 12, "张三", "售前", (first, second)))
+    assert rig.show(12, 3, "?") == [e.BlocksWaiting((Block("c12-x", 12, 3, "张三", "?"),))]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_was_not_told_that_a_conversation_is_not_theirs_is_asked_whom_they_mean(lost: bool) -> None:
+    rig = shown(12)
+    rig.type("#15")
+    rig.attempt()
+    if lost:
+        rig.verdict("refused", because="no")
+    assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"
+
+
+def test_who_was_no_agent_before_they_could_be_told_is_asked_whom_they_mean() -> None:
+    rig = Rig()
+    rig.type("#15")
+    rig.do(c.ConfigureAgent(None))
+    rig.do(c.ConfigureAgent(WANG))
+    rig.serve(12)
+    rig.send()
+    assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"
+
+
+def test_who_wrote_while_they_were_no_agent_is_asked_whom_they_mean() -> None:
+    rig = Rig(None)
+    rig.type("#15")
+    rig.do(c.ConfigureAgent(WANG))
+    rig.serve(12)
+    rig.send()
+    assert answers(rig.wait(3 * MINUTE).type("您好")) == [], "for 15, or for 12?"

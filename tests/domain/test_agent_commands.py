@@ -106,8 +106,30 @@ def test_what_was_written_before_it_went_and_came_back_is_not_done(typed: str) -
     rig.send()
     rig.wait(5 * SECOND).serve(12)
     assert rig.type(typed, sent_at_ms=typed_ms) == [
-        e.NoteWaiting("没有照办：#12 张三 后来又转给了您。如仍需要，请再写一次")
+        e.NoteWaiting("没有照办：#12 张三 是之后才转给您的。如仍需要，请再写一次")
     ]
+
+
+@pytest.mark.parametrize("typed", ["结束 #12", "转接 #12 @li", "挂起 #12"])
+def test_what_was_written_before_it_was_assigned_anew_is_not_done(typed: str) -> None:
+    rig = Rig()
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3))
+    typed_ms = rig.wait(5 * SECOND).now_ms
+    rig.wait(5 * SECOND).do(c.Serve("c12-x", 12, "张三", "售前", assigned=9))
+    assert rig.type(typed, sent_at_ms=typed_ms) == [
+        e.NoteWaiting("没有照办：#12 张三 是之后才转给您的。如仍需要，请再写一次")
+    ]
+    assert not isinstance(rig.wait(5 * SECOND).type(typed)[0], e.NoteWaiting), "now they know"
+
+
+@pytest.mark.parametrize("typed", ["结束 #15", "恢复 #15"])
+def test_after_what_was_not_done_text_without_a_number_is_for_nobody_in_particular(typed: str) -> None:
+    rig = shown(12)
+    rig.type("#12 您好")
+    typed_ms = rig.wait(5 * SECOND).now_ms
+    rig.wait(5 * SECOND).serve(15)
+    assert e.StickyChosen("") in rig.type(typed, sent_at_ms=typed_ms)
+    assert answers(rig.type("好了", sent_at_ms=typed_ms + SECOND)) == [], "for 12, or for 15?"
 
 
 def test_what_is_asked_of_a_conversation_says_which_assignment_they_knew_of() -> None:
@@ -248,3 +270,9 @@ def test_without_a_phone_nothing_is_said_and_everything_is_done() -> None:
     assert remind(rig, 12) == []
     assert rig.type("挂起 #12")[0] == e.HoldAsked("c12-x", 12, on=True)
     assert agent.next_due(rig.state) is None
+
+
+def test_a_lead_decides_only_about_the_assignment_that_they_were_told_of() -> None:
+    rig = Rig()
+    rig.do(c.Remind("c15-x", 15, "李四", 120, "小李", "退款", assigned=7))
+    assert e.TransferAsked("c15-x", 15, agent="a2-li", assigned=7) in rig.type("转接 #15 @li")

@@ -268,6 +268,41 @@ def test_where_nobody_is_to_be_asked_they_keep_what_they_have() -> None:
     assert rig.state.handover_ms == 0
 
 
+def test_who_is_off_duty_is_asked_as_soon_as_the_rules_want_it() -> None:
+    rig = off(handover_s=0).serve(12)
+    asked = rig.do(c.ConfigureAgent(WANG, handover_s=300))
+    assert e.HandoverAsked(NOON + 5 * MINUTE) in asked
+    assert not any(isinstance(one, e.HandoverAsked) for one in rig.do(c.ConfigureAgent(WANG, handover_s=60)))
+    on = off(handover_s=0).serve(12)
+    on.do(c.ConfigureAgent(WANG, Hours("Asia/Shanghai", ((Span(0, 1440),),) * 7), 300))
+    assert (on.state.on_duty, on.state.handover_ms) == (True, 0)
+
+
+def test_what_comes_to_somebody_who_was_removed_and_named_again_is_not_forgotten() -> None:
+    rig = off()
+    rig.do(c.ConfigureAgent(None))
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3, phone=True))
+    assert rig.state.handover_ms == NOON + 5 * MINUTE
+    rig.do(c.ConfigureAgent(WANG))
+    rig.wait(5 * MINUTE)
+    assert e.TransferAsked("c12-x", 12, because="off duty", assigned=3) in tick(rig)
+
+
+def test_who_is_named_again_off_duty_is_asked_about_what_they_have() -> None:
+    rig = Rig().serve(12)
+    rig.do(c.ConfigureAgent(None))
+    assert e.HandoverAsked(NOON + 5 * MINUTE) in rig.do(c.ConfigureAgent(WANG))
+
+
+def test_what_comes_back_to_somebody_off_duty_is_not_forgotten() -> None:
+    rig = off()
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=3))
+    rig.wait(5 * MINUTE)
+    assert e.TransferAsked("c12-x", 12, because="off duty", assigned=3) in tick(rig)
+    again = rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=9))
+    assert e.HandoverAsked(rig.now_ms + 5 * MINUTE) in again
+
+
 def test_a_state_is_whole_after_a_snapshot() -> None:
     rig = leaving(12)
     rig.do(c.NoteMissed("c12-x", 12))

@@ -190,7 +190,7 @@ def test_an_attempt_of_before_says_nothing_of_the_phone_of_now() -> None:
     rig = serving(12)
     rig.attempt()
     rig.do(c.SetDuty(ME, False))
-    rig.append([e.WayChosen(OFF_DUTY, "x", ("c12-x",))])
+    rig.append([e.WayChosen(OFF_DUTY, "x", (("c12-x", 0),))])
     rig.verdict("sent")
     assert not rig.state.seen
 

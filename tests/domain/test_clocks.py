@@ -103,7 +103,7 @@ def test_who_does_not_accept_in_time_loses_it_to_another_and_hears_so() -> None:
     assert isinstance(returned, e.Returned)
     assert (returned.missed, returned.because) == (True, "not accepted within 30 s")
     assert rig.told == [
-        (QUEUE_ID, c.Enqueue("c7-x", "sales", 0, "", WANG, "h5", "zh", "张三", missed=True)),
+        (QUEUE_ID, c.Enqueue("c7-x", "sales", 0, "", WANG, "h5", "zh", "张三", missed=True, asked=5)),
         (WANG, c.NoteMissed("c7-x", 12)),
     ]
     assert (rig.state.stage, rig.state.agent) == ("waiting", "")
@@ -115,12 +115,12 @@ def test_who_does_not_answer_is_reminded_then_their_lead_is_told_then_another_ge
     assert rig.relay(c.AcceptConversation(WANG)) == [e.Accepted(WANG)]
     assert rig.relay(c.AcceptConversation(WANG)) == []
     reminded, lead, returned = rig.after(3600)
-    assert reminded == e.Reminded(WANG, WANG, "wang", 12, "张三", "售前", 60)
-    assert lead == e.Reminded(ZHAO, WANG, "wang", 12, "张三", "售前", 120, lead=True)
+    assert reminded == e.Reminded(WANG, WANG, "wang", 12, "张三", "售前", 60, assigned=4)
+    assert lead == e.Reminded(ZHAO, WANG, "wang", 12, "张三", "售前", 120, lead=True, assigned=4)
     assert isinstance(returned, e.Returned)
     assert (returned.missed, returned.because) == (True, "not answered within 300 s")
-    assert rig.told[0] == (WANG, c.Remind("c7-x", 12, "张三", 60, "", "售前"))
-    assert rig.told[1] == (ZHAO, c.Remind("c7-x", 12, "张三", 120, "wang", "售前"))
+    assert rig.told[0] == (WANG, c.Remind("c7-x", 12, "张三", 60, "", "售前", 4))
+    assert rig.told[1] == (ZHAO, c.Remind("c7-x", 12, "张三", 120, "wang", "售前", 4))
 
 
 def test_who_has_taken_it_has_nothing_to_accept() -> None:

@@ -63,7 +63,7 @@ def test_the_first_message_opens_the_conversation_and_joins_the_queue(thread: Th
     events = thread.post("t1", 1, team="refunds", priority=2)
     assert kinds(events) == ["Opened", "MessagePosted", "QueueJoined"]
     assert conversation.reactions(thread.records[2]) == [
-        (QUEUE_ID, c.Enqueue(ID, "refunds", 2, channel="h5", language="zh", name="张三"))
+        (QUEUE_ID, c.Enqueue(ID, "refunds", 2, channel="h5", language="zh", name="张三", asked=3))
     ]
 
 
@@ -161,7 +161,7 @@ def test_assigning_hands_over_all_that_nobody_answered(thread: Thread) -> None:
     assert [block.text for block in assigned.backlog] == ["二", HELD_PLACEHOLDER]
     assert conversation.reactions(thread.records[-1]) == [
         ("a1-li", c.StopServing(ID, 12, "transferred", "a1-li", "A3-WANG")),
-        ("a3-wang", c.Serve(ID, 12, "张三", "sales", assigned.backlog, assigned=thread.state.seq)),
+        ("a3-wang", c.Serve(ID, 12, "张三", "sales", assigned.backlog, assigned=thread.state.seq, phone=True)),
     ]
 
 
@@ -342,6 +342,17 @@ def test_a_held_message_is_released_or_rejected_once(thread: Thread) -> None:
             thread.do(c.ReleaseMessage(seq, "admin"))
 
 
+def test_a_choice_that_crossed_with_a_new_question_does_not_count(thread: Thread) -> None:
+    thread.post("t1", 1)
+    asked = thread.state.asked
+    thread.post("t1", 2, team="refunds")
+    (joined,) = conversation.reactions(thread.records[-1])
+    assert thread.do(c.Assign("a3-wang", "小王", 12, "sales", False, asked=asked)) == []
+    assert thread.state.stage == "waiting", "the queue will choose again, for refunds"
+    anew = c.Assign("a1-li", "小李", 12, "refunds", False, asked=joined[1].asked)  # type: ignore[union-attr]
+    assert kinds(thread.do(anew)) == ["Assigned"]
+
+
 def test_an_assignment_of_a_closed_conversation_is_refused(thread: Thread) -> None:
     thread.post("t1", 1)
     thread.do(c.CloseConversation("admin"))
@@ -388,7 +399,8 @@ def test_an_unreachable_agent_gives_back_only_what_is_theirs(thread: Thread) -> 
     (returned,) = thread.do(c.ReturnConversation("a3-wang", "gone"))
     assert returned == e.Returned("a3-wang", "gone", 12, "sales", 3, channel="h5", language="zh", name="张三")
     assert conversation.reactions(thread.records[-1]) == [
-        (QUEUE_ID, c.Enqueue(ID, "sales", 3, "", "a3-wang", "h5", "zh", "张三"))
+        (QUEUE_ID, c.Enqueue(ID, "sales", 3, "", "a3-wang", "h5", "zh", "张三", asked=5)),
+        ("a3-wang", c.StopServing(ID, 12, "returned")),
     ]
 
 

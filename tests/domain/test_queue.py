@@ -244,6 +244,13 @@ def test_a_choice_brings_what_the_conversation_needs() -> None:
     ]
 
 
+def test_a_choice_says_which_question_it_answers() -> None:
+    desk = Desk(c.ChangeTeams(teams(WANG)), on("wang"), enqueue("a", asked=7))
+    (assign,) = [command for record, _ in desk.records for _, command in queue.reactions(record)][-1:]
+    assert isinstance(assign, c.Assign)
+    assert assign.asked == 7
+
+
 def test_number_is_kept_while_open_and_rests_a_week_after_closing() -> None:
     desk = Desk(BOTH, enqueue("a"), enqueue("b"), enqueue("a", "service"))
     assert [desk.state.places[name].no for name in ("c0-a", "c0-b")] == [1, 2]

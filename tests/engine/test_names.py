@@ -95,3 +95,14 @@ def test_a_reply_of_their_first_team_counts_before_those_for_all(name: str, team
 )
 def test_only_commands_that_name_somebody_are_looked_up(text: str, lookup: Lookup | None) -> None:
     assert NAMES.lookup(words.parse(text), ("sales",)) == lookup
+
+
+def test_the_replies_that_are_shown_are_those_that_count() -> None:
+    written = {
+        "replies": {"稍等": "请稍等", "Hi": "您好"},
+        "teams": {"sales": {"稍等": "售前"}, "after": {"稍等": "售后"}},
+    }
+    names = Names(TEAMS, Replies.model_validate(written))
+    for teams in ((), ("sales",), ("after", "sales"), ("nobody",)):
+        shown = names.replies(teams)
+        assert shown == {name: names.reply(name, teams) for name in ("稍等", "Hi")}

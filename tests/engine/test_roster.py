@@ -98,6 +98,7 @@ def test_a_change_of_the_files_changes_whom_names_name() -> None:
     roster.change(teams, Names(teams, changed.replies))
     assert [roster.names.named(name).display for name in ("李雷", "李蕾")] == ["", "李蕾"]
     assert roster.names.reply("稍等", ()) == "请稍等"
+    assert roster.replies(()) == {"稍等": "请稍等"}
 
 
 class Phone(Connector):

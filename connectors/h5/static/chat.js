@@ -1,7 +1,7 @@
 // The stand-alone page: the panel fills it.
 
 import { createPanel, dress } from "./page.js";
-import { fitViewport } from "./viewport.js";
+import { fitViewport } from "../client/viewport.js";
 
 const query = new URLSearchParams(location.search);
 const host = document.querySelector("main");

@@ -1,8 +1,8 @@
 // The round button in the corner of a host page, and the panel it opens, in a shadow root of their own.
 
-import { el, icon } from "./elements.js";
+import { el, icon } from "../client/elements.js";
+import { fitViewport } from "../client/viewport.js";
 import { BASE, createPanel, dress } from "./page.js";
-import { fitViewport } from "./viewport.js";
 
 /** Adds the widget to the page. `lang` and `name` come from the script tag's data attributes. */
 export async function embed({ lang, name }) {
@@ -13,7 +13,7 @@ export async function embed({ lang, name }) {
   const button = el("button", { class: "launcher", type: "button", "aria-expanded": "false" }, icon("chat"));
   const badge = el("span", { class: "badge", hidden: true, "aria-hidden": "true" });
   button.append(badge);
-  const css = el("link", { rel: "stylesheet", href: new URL("h5/style.css", BASE).href });
+  const css = el("link", { rel: "stylesheet", href: new URL("client/style.css", BASE).href });
   css.addEventListener("load", () => host.style.removeProperty("display"));
   host.attachShadow({ mode: "open" }).append(css, frame, el("div", { class: "kefu kefu-corner" }, button));
   document.body.append(host);

@@ -1,9 +1,10 @@
 // What the stand-alone page and the embedded widget share: a client that knows its page, language and looks.
 
-import { Client } from "./client.js";
+import { Client } from "../client/client.js";
+import { inkOn } from "../client/plain.js";
 import { Panel } from "./ui.js";
-import { inkOn } from "./rows.js";
 import { textsFor } from "./texts.js";
+import { VisitorTokens } from "./visitor.js";
 
 /** The hub's address: these files live at <hub>/h5/. */
 export const BASE = new URL("..", import.meta.url).href;
@@ -15,9 +16,9 @@ export const BASE = new URL("..", import.meta.url).href;
 export async function createPanel({ language, name, onClose = null }) {
   const texts = textsFor(language || navigator.language);
   const profile = { page: location.href, referrer: document.referrer, language: texts.language, name: name ?? "" };
-  const client = new Client({ base: BASE, profile });
+  const client = new Client({ base: BASE, tokens: new VisitorTokens(profile) });
   const panel = new Panel({ client, texts, onClose });
-  const returning = await client.load();
+  const returning = (await client.load()).visitor !== null;
   panel.ready(returning);
   for (const [target, type] of [[window, "online"], [window, "pageshow"], [document, "visibilitychange"]]) {
     target.addEventListener(type, () => document.visibilityState === "visible" && client.nudge());

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import {
   EMPTY, append, claim, filesOf, lengthOf, markRead, newTab, raise, readSeq, refuse, renumber, reupload, settle, takeOut,
   wellFormed,
-} from "../static/outbox.js";
-import { Memory, openStorage } from "../static/storage.js";
+} from "../../../hub/api/static/client/outbox.js";
+import { Memory, openStorage } from "../../../hub/api/static/client/storage.js";
 
 const seen = { conversation: "c1-x", epoch: 1, after: 0 };
 const add = (record, text, more = {}) => append(record, { text, at: 5, seen, random: Math.random, ...more });

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inkOn, linksIn, rowsOf, sizeOf, standingOf } from "../static/rows.js";
-import { Session } from "../static/session.js";
-import { moment, stamp, textsFor } from "../static/texts.js";
+import { inkOn, linksIn, moment, sizeOf, stamp } from "../../../hub/api/static/client/plain.js";
+import { Session } from "../../../hub/api/static/client/session.js";
+import { rowsOf, standingOf } from "../static/rows.js";
+import { textsFor } from "../static/texts.js";
 
 const MINUTE = 60_000;
 const NOW = new Date(2026, 10, 23, 14, 5).getTime();
@@ -115,7 +116,7 @@ for (const [bytes, size] of [[0, "0.1 KB"], [29, "0.1 KB"], [3_500, "3.4 KB"], [
 
 test("only the newest own text can say that it was read", () => {
   const session = sessionWith([{ kind: "message", id: "k.1", text: "a" }, { kind: "message", id: "k.2", text: "b" }]);
-  session.agentReadSeq = 3;
+  session.theirReadSeq = 3;
   assert.deepEqual(rowsOf(session).map(({ note }) => note), [undefined, "", "read"]);
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Session, backoff } from "../static/session.js";
+import { Session, backoff } from "../../../hub/api/static/client/session.js";
 
 const C = "c7-x";
 const AGAIN_MS = 10_000;

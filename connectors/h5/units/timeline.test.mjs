@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Timeline } from "../static/timeline.js";
+import { Timeline } from "../../../hub/api/static/client/timeline.js";
 
 const event = (seq, prev) => ({ t: "event", kind: "answer", seq, prev, text: `text ${seq}` });
 const seqs = (timeline) => timeline.events.map(({ seq }) => seq);

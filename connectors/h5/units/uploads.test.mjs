@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Links } from "../static/links.js";
-import { Uploads } from "../static/uploads.js";
+import { Links } from "../../../hub/api/static/client/links.js";
+import { Uploads } from "../../../hub/api/static/client/uploads.js";
 
 const file = (id, place = 1) => ({ id, place, name: `${id}.png`, type: "image/png", size: 9 });
 const TICKET = { status: 201, body: { url: "/files/t" }, retryAfter: 0 };

@@ -4,8 +4,8 @@
 
 import assert from "node:assert/strict";
 
-import { EMPTY, append, claim, filesOf, newTab, raise, refuse, renumber, reupload, settle } from "../static/outbox.js";
-import { Session } from "../static/session.js";
+import { EMPTY, append, claim, filesOf, newTab, raise, refuse, renumber, reupload, settle } from "../../../hub/api/static/client/outbox.js";
+import { Session } from "../../../hub/api/static/client/session.js";
 
 const C = "c1-x";
 

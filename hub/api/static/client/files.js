@@ -1,7 +1,7 @@
 // Files in the log: pictures, sound and films where the browser can show them, cards for all else.
 
 import { el, icon } from "./elements.js";
-import { sizeOf } from "./rows.js";
+import { sizeOf } from "./plain.js";
 import { openPicture } from "./viewer.js";
 
 const SHOWN = { image: "picture", video: "film", audio: "sound" };

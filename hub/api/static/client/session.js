@@ -28,12 +28,16 @@ export function backoff(tries, random) {
   return Math.max(500, random() * Math.min(30_000, 500 * 2 ** Math.min(tries, 10)));
 }
 
-/** One visitor's connection, over all its sockets. `phase`: idle, waiting, connecting, greeting, live or stopped. */
+/**
+ * One side of a conversation, over all its sockets: `says` is the kind of event that it writes, "message" for a visitor
+ * and "answer" for an agent. `phase`: idle, waiting, connecting, greeting, live or stopped.
+ */
 export class Session {
   #effects = [];
 
-  constructor(random) {
+  constructor(random, says = "message") {
     this.random = random;
+    this.says = says;
     this.timeline = new Timeline();
     this.phase = "idle";
     this.conversation = "";
@@ -44,8 +48,8 @@ export class Session {
     // stored: 0, or the seq up to which the event will be found (the bubble stays until then).
     this.entries = [];
     this.refused = []; // {text, because}: the hub takes these never
-    this.agentTypingUntil = 0;
-    this.agentReadSeq = 0;
+    this.theirTypingUntil = 0;
+    this.theirReadSeq = 0;
     this.wornOut = ""; // the claims that were refused last
     this.stopCode = 0;
     this.token = "keep";
@@ -144,7 +148,7 @@ export class Session {
     if (this.phase !== "live") return this.deadline;
     const alive = this.pingedAt ? this.pingedAt + PONG_WITHIN_MS : this.heardAt + PING_AFTER_MS;
     const range = this.range ? this.range.againAt : Infinity;
-    return Math.min(alive, range, this.agentTypingUntil || Infinity, this.#sendDue());
+    return Math.min(alive, range, this.theirTypingUntil || Infinity, this.#sendDue());
   }
 
   // --- the socket's life ---
@@ -183,7 +187,7 @@ export class Session {
   #forgetConversation(conversation) {
     this.conversation = conversation;
     this.epoch = 0;
-    this.agentReadSeq = 0;
+    this.theirReadSeq = 0;
     this.timeline.reset();
   }
 
@@ -206,7 +210,7 @@ export class Session {
       return;
     }
     if (!this.pingedAt && now - this.heardAt >= PING_AFTER_MS) this.#ping(now);
-    if (this.agentTypingUntil && now >= this.agentTypingUntil) this.agentTypingUntil = 0;
+    if (this.theirTypingUntil && now >= this.theirTypingUntil) this.theirTypingUntil = 0;
     if (this.range && now >= this.range.againAt) this.range = null;
     this.#fetch(now);
     this.#flush(now);
@@ -239,15 +243,15 @@ export class Session {
     else if (frame.t === "event") this.#happened([frame], now);
     else if (frame.t === "page") this.#paged(frame, now);
     else if (frame.t === "error") this.#error(frame, now);
-    else if (frame.t === "typing") this.agentTypingUntil = frame.on ? now + TYPING_MS : 0;
-    else if (frame.t === "read") this.agentReadSeq = Math.max(this.agentReadSeq, frame.seq);
+    else if (frame.t === "typing") this.theirTypingUntil = frame.on ? now + TYPING_MS : 0;
+    else if (frame.t === "read") this.theirReadSeq = Math.max(this.theirReadSeq, frame.seq);
   }
 
   #acked(frame, now) {
     const entry = this.entries.find((each) => idOf(each) === frame.id);
     if (entry && frame.prev !== undefined) {
       const { id, c, seq, prev, at, status = "", text = entry.text } = frame;
-      this.timeline.merge([{ t: "event", kind: "message", id, c, seq, prev, at, status, text, files: entry.files }]);
+      this.timeline.merge([{ t: "event", kind: this.says, id, c, seq, prev, at, status, text, files: entry.files }]);
     } else this.timeline.expect(frame.seq); // a repeat: its event is known, or will be fetched
     if (entry) {
       this.#settle([entry], frame.seq);
@@ -259,7 +263,8 @@ export class Session {
 
   #happened(frames, now) {
     this.timeline.merge(frames);
-    if (frames.some((frame) => frame.kind === "answer")) this.agentTypingUntil = 0;
+    const heard = this.says === "answer" ? "message" : "answer";
+    if (frames.some((frame) => frame.kind === heard)) this.theirTypingUntil = 0;
     this.#changed(now);
   }
 

@@ -1,5 +1,6 @@
-// The visitor's connection: carries out what session.js decides, with real sockets, storage and timers.
+// A person's connection to one conversation: carries out what session.js decides, with sockets, storage and timers.
 
+import { request } from "./http.js";
 import { Links } from "./links.js";
 import {
   EMPTY, append, claim, filesOf, markRead, newTab, raise, readSeq, refuse, renumber, reupload, settle, takeOut,
@@ -9,8 +10,6 @@ import { Session } from "./session.js";
 import { openStorage } from "./storage.js";
 import { Uploads, put } from "./uploads.js";
 
-const HTTP_WITHIN_MS = 10_000;
-const MINT_ALONE_MS = 3_000;
 const MAX_FILES = 9; // in one message, as the protocol has it
 const MAX_NAME = 255;
 
@@ -26,7 +25,7 @@ function shortened(name) {
 export class Full extends Error {}
 
 /** What the client needs of the browser; tests hand in their own. */
-function surroundings() {
+export function surroundings() {
   return {
     WebSocket: globalThis.WebSocket,
     fetch: globalThis.fetch?.bind(globalThis),
@@ -42,7 +41,8 @@ function surroundings() {
 /**
  * One page's connection to the hub at `base` (a URL that ends in /). Fires "change" when anything to be shown changed,
  * and "progress" with {id, part} when so much (0 to 1) of a file is in the hub.
- * `profile` is what the hub is told of the visitor at the first start: {page, referrer, language, name}.
+ * `tokens.get(which, client)` resolves to {token, conversation}: the one that is kept, one that is renewed, or a new one.
+ * `says`: as in session.js. What is unsent is kept under `name` and `key`.
  */
 export class Client extends EventTarget {
   #socket = null;
@@ -50,30 +50,30 @@ export class Client extends EventTarget {
   #mine = new Set();
   #record = EMPTY;
 
-  constructor({ base, profile, env = surroundings() }) {
+  constructor({ base, tokens, says, name = `kefu-hub ${base}`, key, env = surroundings() }) {
     super();
     this.base = base;
-    this.profile = profile;
+    this.tokens = tokens;
     this.env = env;
-    this.session = new Session(env.random);
+    this.session = new Session(env.random, says);
     this.storage = null;
-    this.name = `kefu-hub ${base}`;
+    this.name = name;
+    this.key = key;
     // Where there are no Web Locks (plain http, an old webview) pages do not share numbers: each has its own tab id.
     this.own = env.locks ? null : { tab: newTab(env.random), next: 1 };
     this.uploads = new Uploads(this.#carrier(), env);
     this.links = new Links((keys) => this.#askLinks(keys), env);
   }
 
-  /** Opens what is stored. True: this visitor has been here before. Connects only when start() is called. */
+  /** Opens what is stored, and resolves to it (outbox.js). Connects only when start() is called. */
   async load() {
-    this.storage = await openStorage(this.name, this.env.indexedDB);
-    this.others = this.env.channel(this.name);
+    this.storage = await openStorage(this.name, this.env.indexedDB, this.key);
+    this.others = this.env.channel(this.key ? `${this.name} ${this.key}` : this.name);
     this.others?.addEventListener("message", ({ data }) => {
       if (data === "outbox") this.#readOutbox();
       else this.#progressed(data, () => this.uploads.elsewhere(data.id));
     });
-    const record = await this.#readOutbox();
-    return record.visitor !== null;
+    return this.#readOutbox();
   }
 
   start() {
@@ -196,7 +196,7 @@ export class Client extends EventTarget {
   }
 
   #complete(frame) {
-    return frame.t === "hello" ? { ...frame, token: this.visitor.token } : frame;
+    return frame.t === "hello" ? { ...frame, token: this.holder.token } : frame;
   }
 
   // --- the socket ---
@@ -205,12 +205,12 @@ export class Client extends EventTarget {
     const attempt = {}; // stands for the socket until there is one: an attempt that was given up stays so
     this.#socket = attempt;
     try {
-      this.visitor = await this.#token(which);
+      this.holder = await this.tokens.get(which, this);
     } catch {
       if (this.#socket === attempt) this.#do(this.session.closed(0, this.env.now()));
       return;
     }
-    if (this.#socket === attempt) this.#connect(this.visitor.conversation);
+    if (this.#socket === attempt) this.#connect(this.holder.conversation);
   }
 
   #connect(conversation) {
@@ -233,80 +233,6 @@ export class Client extends EventTarget {
     const socket = this.#socket;
     this.#socket = null;
     socket?.close?.();
-  }
-
-  // --- the token ---
-
-  async #token(which) {
-    const { visitor } = await this.storage.read();
-    if (which === "keep" && visitor) return visitor;
-    if (which === "renew" && visitor && visitor.token !== this.visitor?.token) return visitor; // another page did
-    if (which === "renew" && visitor) {
-      const renewed = await this.#post("api/v1/visitors/renew", { token: visitor.token });
-      if (renewed) return this.#keep(renewed, visitor);
-    }
-    return this.#alone(async () => {
-      const now = (await this.storage.read()).visitor;
-      if (now && now.token !== visitor?.token) return now;
-      const minted = await this.#post("api/v1/visitors", this.profile);
-      if (!minted) throw new Error("the hub gives no visitor tokens");
-      return this.#keep(minted, visitor);
-    });
-  }
-
-  /** The token that counts from now on: this one, unless another page has replaced `before` in the meantime. */
-  async #keep(visitor, before) {
-    const record = await this.storage.update((now) =>
-      now.visitor && now.visitor.token !== before?.token ? now : { ...now, visitor },
-    );
-    return record.visitor;
-  }
-
-  /** Runs one page at a time, so that two tabs opened together get one conversation. A frozen page holds up nobody. */
-  async #alone(task) {
-    if (!this.env.locks) return task();
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), MINT_ALONE_MS);
-    let begun = false;
-    const once = () => {
-      begun = true;
-      return task();
-    };
-    try {
-      return await this.env.locks.request(`${this.name} token`, { signal: patience.signal }, once);
-    } catch (error) {
-      if (begun) throw error;
-      return task();
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** The answer's JSON; null when the hub refuses (4xx). Throws when it cannot be reached or is in trouble. */
-  async #post(path, body) {
-    const { status, body: answer } = await this.#request(path, body);
-    const isNoAnswer = status < 400 && !answer; // some other network's page
-    if (status >= 500 || status === 429 || isNoAnswer) throw new Error(`the hub answers ${status}`);
-    return status < 400 ? answer : null;
-  }
-
-  /** {status, body, retryAfter}, whatever the status. Throws when the hub cannot be reached. */
-  async #request(path, body, headers = {}) {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), HTTP_WITHIN_MS);
-    try {
-      const answer = await this.env.fetch(new URL(path, this.base), {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...headers },
-        body: JSON.stringify(body),
-        credentials: "omit",
-        signal: abort.signal,
-      });
-      const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
-      return { status: answer.status, body: await answer.json().catch(() => null), retryAfter };
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   // --- files ---
@@ -332,9 +258,9 @@ export class Client extends EventTarget {
   }
 
   async #askFiles(path, body) {
-    const { conversation, token } = this.visitor;
-    const headers = { Authorization: `Bearer ${token}` };
-    return this.#request(`api/v1/conversations/${conversation}/files${path}`, body, headers);
+    const { conversation, token } = this.holder;
+    const url = new URL(`api/v1/conversations/${conversation}/files${path}`, this.base);
+    return request(this.env.fetch, url, { body, token });
   }
 
   async #askLinks(keys) {

@@ -3,12 +3,13 @@
 
 import { EMPTY, filesOf } from "./outbox.js";
 
+const FILE = "file ";
 const OPEN_WITHIN_MS = 2000; // some webviews never answer the first open()
 
-/** The storage called `name`; `durable` says whether it outlives the page. */
-export async function openStorage(name, factory = globalThis.indexedDB) {
+/** The record `key` of the storage called `name`; `durable` says whether it outlives the page. */
+export async function openStorage(name, factory = globalThis.indexedDB, key = "outbox") {
   try {
-    const storage = new Durable(name, factory);
+    const storage = new Durable(name, factory, key);
     await storage.read();
     return storage;
   } catch {
@@ -23,9 +24,10 @@ export async function openStorage(name, factory = globalThis.indexedDB) {
 class Durable {
   durable = true;
 
-  constructor(name, factory) {
+  constructor(name, factory, key) {
     this.name = name;
     this.factory = factory;
+    this.key = key;
     this.database = null;
   }
 
@@ -33,7 +35,7 @@ class Durable {
   read() {
     return this.#transact("readonly", (records) => {
       const whole = { record: EMPTY };
-      read(records, (record) => (whole.record = record));
+      read(records, this.key, (record) => (whole.record = record));
       return () => whole.record;
     });
   }
@@ -45,14 +47,30 @@ class Durable {
   update(step, bytes = new Map()) {
     return this.#transact("readwrite", (records) => {
       const whole = { record: EMPTY };
-      read(records, (before) => {
+      read(records, this.key, (before) => {
         whole.record = step(before);
         if (whole.record === before) return;
-        records.put(whole.record, "outbox");
+        records.put(whole.record, this.key);
         for (const [id, each] of bytes) records.put(each, fileKey(id));
         for (const id of forgotten(before, whole.record)) records.delete(fileKey(id));
       });
       return () => whole.record;
+    });
+  }
+
+  /** The keys of all records of this storage. */
+  keys() {
+    return this.#transact("readonly", (records) => {
+      const request = records.getAllKeys();
+      return () => request.result.filter((key) => !key.startsWith(FILE));
+    });
+  }
+
+  /** There is no such record any more. */
+  forget() {
+    return this.#transact("readwrite", (records) => {
+      records.delete(this.key);
+      return () => undefined;
     });
   }
 
@@ -98,14 +116,14 @@ class Durable {
   }
 }
 
-function read(records, then) {
-  const request = records.get("outbox");
+function read(records, key, then) {
+  const request = records.get(key);
   // What an older page has kept knows nothing of files.
   request.onsuccess = () => then(request.result ? { ...EMPTY, ...request.result } : EMPTY);
 }
 
 function fileKey(id) {
-  return `file ${id}`;
+  return `${FILE}${id}`;
 }
 
 /** The ids of the files that are in the one record and not in the other. */
@@ -130,6 +148,14 @@ export class Memory {
     for (const [id, each] of bytes) this.#files.set(id, each);
     for (const id of forgotten(before, this.#record)) this.#files.delete(id);
     return this.#record;
+  }
+
+  async keys() {
+    return [];
+  }
+
+  async forget() {
+    this.#record = EMPTY;
   }
 
   async file(id) {

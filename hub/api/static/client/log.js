@@ -2,8 +2,7 @@
 
 import { el, icon } from "./elements.js";
 import { FileViews } from "./files.js";
-import { linksIn } from "./rows.js";
-import { moment, stamp, timeOf } from "./texts.js";
+import { linksIn, moment, stamp, timeOf } from "./plain.js";
 
 const NEAR_PX = 60;
 const SIGNS = { waiting: "clock", full: "clock", nobody: "moon", nudged: "chat" };
@@ -72,6 +71,9 @@ export class Log {
     if (old?.drawn === drawn) return old.node;
     const node = old?.node ?? el("div");
     node.className = `row ${row.kind}`;
+    node.dataset.key = row.key;
+    if (row.notice) node.dataset.notice = row.notice;
+    node.toggleAttribute("data-automatic", row.automatic ?? false);
     node.replaceChildren(...(words ? this.#notice(row, words) : this.#contents(row)));
     this.#rows.set(row.key, { node, drawn });
     return node;
@@ -86,26 +88,28 @@ export class Log {
   }
 
   /** What a notice says now: one text, or a headline and the lines below it. */
-  #words({ notice, position, minutes, opens, until, away }) {
+  #words(row) {
     const { texts } = this;
+    const { notice, opens = 0, until = 0, away } = row;
     const words = texts[notice];
     if (typeof words !== "function") return words;
-    const lines = words({
-      position,
-      minutes,
-      opens: moment(opens, Date.now(), texts),
-      until: until && timeOf(until, texts),
-    });
+    const lines = words({ ...row, opens: moment(opens, Date.now(), texts), until: until && timeOf(until, texts) });
     return notice !== "waiting" && away?.[texts.short] ? [...lines, away[texts.short]] : lines;
   }
 
-  #notice({ notice }, words) {
-    if (typeof words === "string") return [el("p", {}, words)];
+  #notice({ notice, why = "" }, words) {
+    if (typeof words === "string") return [el("p", { title: why || false }, words)];
     const [headline, ...lines] = words;
     const said = el("div", {}, el("p", { class: "headline" }, headline), ...lines.map((line) => el("p", {}, ...linked(line))));
     const sign = el("span", { class: "sign", "aria-hidden": "true" }, icon(SIGNS[notice]));
     const box = el("div", { class: "box", "data-notice": notice }, sign, said);
     return notice === "nudged" ? [box, this.#choice(this.texts.stay)] : [box];
+  }
+
+  /** What stands below a bubble. */
+  #note({ note, because }) {
+    const words = this.texts[note];
+    return el("p", { class: "note", "data-note": note }, typeof words === "function" ? words(because) : words);
   }
 
   #choice(text) {
@@ -116,13 +120,16 @@ export class Log {
 
   #own(row) {
     const { texts } = this;
-    const body = el("div", { class: "body" }, el("span", { class: "unseen" }, `${texts.me}: `), ...this.#said(row));
+    const name = row.by || (row.automatic ? texts.automatic : texts.me);
+    const isNamed = row.first && name !== texts.me;
+    const spoken = el("p", { class: isNamed ? "name" : "unseen" }, isNamed ? name : `${name}: `);
+    const body = el("div", { class: "body" }, spoken, ...this.#said(row));
     const line = el("div", { class: "line" }, body);
     if (row.pending) line.prepend(el("span", { class: "pending", role: "img", "aria-label": texts.sending }, icon("clock")));
     if (!row.note) return [line];
     const [refused] = row.files ?? [];
-    const words = refused?.because ? this.files.refusal(refused) : texts[row.note];
-    const note = el("p", { class: "note", "data-note": row.note }, words);
+    const note = this.#note(row);
+    if (refused?.because) note.textContent = this.files.refusal(refused);
     if (row.refused) {
       const edit = el("button", { type: "button" }, texts.edit);
       edit.addEventListener("click", () => this.onEdit(row.refused));
@@ -133,11 +140,11 @@ export class Log {
 
   #other(row) {
     const { texts } = this;
-    const name = row.by || (row.automatic ? texts.automatic : texts.agent);
+    const name = row.by || (row.automatic ? texts.automatic : texts.them);
     const spoken = el("p", { class: row.first ? "name" : "unseen" }, row.first ? name : `${name}: `);
     const face = el("span", { class: "face", "aria-hidden": "true", "data-automatic": row.automatic ?? false });
     if (row.first) face.append(row.by ? Array.from(row.by)[0] : icon("chat"));
-    const note = row.note ? [el("p", { class: "note", "data-note": row.note }, texts[row.note])] : [];
+    const note = row.note ? [this.#note(row)] : [];
     return [face, el("div", { class: "said" }, spoken, ...this.#said(row), ...note)];
   }
 
