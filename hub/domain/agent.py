@@ -115,7 +115,8 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
             command = msgspec.structs.replace(command, settings=settings)
             serving = _must_know(state, settings)
             configured = e.AgentConfigured(settings, serving, shift, handover_s)
-            return [configured, *_welcome(state, settings), *duty.configure(state, command, now_ms)]
+            moved = ways.moved(state, settings)
+            return [configured, *moved, *_welcome(state, settings), *duty.configure(state, command, now_ms)]
     raise NotFound(f"an agent does not know {type(command).__name__}")
 
 

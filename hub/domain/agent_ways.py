@@ -90,8 +90,22 @@ def tick(state: Agent, now_ms: int) -> list[AnyEvent]:
     choice = _another(state, settings, now_ms)
     if choice is None:
         return []
-    serving = tuple((conversation, served.assigned) for conversation, served in state.serving.items())
-    return [e.WayChosen(choice.way, choice.because, serving)]
+    return [e.WayChosen(choice.way, choice.because, _serving(state))]
+
+
+def _serving(state: Agent) -> tuple[tuple[str, int], ...]:
+    return tuple((conversation, served.assigned) for conversation, served in state.serving.items())
+
+
+def moved(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
+    """What follows where new settings, which are `settle`d, have the phone in force no more."""
+    before = state.settings
+    if before is None or settings is None or not (before.channel and settings.ways) or state.at_desk:
+        return []
+    way = next((way for way in settings.ways if way.channel == settings.channel), None)
+    if way is None or (before.channel, before.address) == (way.channel, way.address):
+        return []
+    return [e.WayChosen(way, "rules/teams.yaml", _serving(state))]
 
 
 def settle(state: Agent, settings: AgentSettings, now_ms: int) -> AgentSettings:
@@ -122,8 +136,11 @@ def fail(state: Agent, channel: str, because: str, now_ms: int) -> list[AnyEvent
         return []
     until_ms = now_ms + FAILING_MS
     without = msgspec.structs.replace(state, failing=state.failing | {channel: until_ms})
-    left = choose(without, settings, now_ms)
-    return [e.WayFailed(channel, because, until_ms)] if left else []
+    if choose(without, settings, now_ms) is None:
+        return []
+    another = _another(without, settings, now_ms)  # now, for what was refused comes again there
+    changed = [e.WayChosen(another.way, another.because, _serving(state))] if another else []
+    return [e.WayFailed(channel, because, until_ms), *changed]
 
 
 def set_desk(state: Agent, command: c.SetDesk, now_ms: int) -> list[AnyEvent]:

@@ -379,7 +379,7 @@ def test_a_phone_that_the_assignee_gets_is_told_what_nobody_answered(thread: Thr
     assert thread.do(c.SetPhone("a1-li", on=True)) == []
     (got,) = thread.do(c.SetPhone("a3-wang", on=True))
     block = Block(ID, 12, 2, "张三", "在吗")
-    serve = c.Serve(ID, 12, "张三", "sales", (block,))
+    serve = c.Serve(ID, 12, "张三", "sales", (block,), assigned=thread.state.assigned)
     assert conversation.reactions(Record(ID, 9, 0, NOW, got)) == [("a3-wang", serve)]
     (posted,) = thread.post("t1", 2, "还在吗")
     assert isinstance(posted, e.MessagePosted)
