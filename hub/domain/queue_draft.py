@@ -81,6 +81,7 @@ def _fork(state: Queue) -> Queue:
         resting=dict(state.resting),
         untold=dict(state.untold),
         service=Fork(state.service),
+        busy=Fork(state.busy),
         numbers=Numbers(),
     )
 

@@ -140,7 +140,9 @@ def _give(state: Queue, conversation: str, agent: str, record: Record) -> None:
     )  # fmt: skip
     load = state.loads[agent]
     weighs = charge(load.settings, weight_of(state, place))
-    _reload(state, Load(load.settings, load.load + weighs, load.open + 1, record.seq))
+    weight = load.load + weighs
+    full_ms = (load.full_ms or record.at_ms) if weight >= load.settings.capacity else 0
+    _reload(state, Load(load.settings, weight, load.open + 1, record.seq, full_ms))
 
 
 def _drop(state: Queue, conversation: str, at_ms: int, measure: bool = True) -> None:
@@ -149,14 +151,21 @@ def _drop(state: Queue, conversation: str, at_ms: int, measure: bool = True) -> 
     if place.agent:
         load = state.loads[place.agent]
         weighs = charge(load.settings, weight_of(state, place))
-        _reload(state, Load(load.settings, load.load - weighs, load.open - 1, load.latest))
+        weight = load.load - weighs
+        full_ms = at_ms if weight >= load.settings.capacity else 0
+        _reload(state, Load(load.settings, weight, load.open - 1, load.latest, full_ms))
         if measure:
             team = team_of(state, place)
-            took_s = max(0, at_ms - place.at_ms) * weighs / 1000
-            state.service[team] = measured(state.service.get(team, Service()), took_s)
+            _measure(state.service, team, (at_ms - place.at_ms) * weighs)
+            if load.full_ms:
+                _measure(state.busy, team, (at_ms - load.full_ms) * load.load)
     else:
         _leave_lines(state, conversation)
     del state.places[conversation]
+
+
+def _measure(services: dict[str, Service], team: str, took_ms: int) -> None:
+    services[team] = measured(services.get(team, Service()), max(0, took_ms) / 1000)
 
 
 def _reload(state: Queue, load: Load) -> None:
@@ -199,6 +208,7 @@ def _arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
     state.rules, state.limits = event.teams, event.limits
     state.teams = {team.name: team for team in event.teams.teams}
     state.service = {team: service for team, service in state.service.items() if team in state.teams}
+    state.busy = {team: service for team, service in state.busy.items() if team in state.teams}
     for agent in event.removed:
         del state.loads[agent]
     for settings in event.agents:

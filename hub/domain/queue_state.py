@@ -73,6 +73,8 @@ class Load(msgspec.Struct, frozen=True, gc=False):
     load: int = 0
     open: int = 0
     latest: int = 0
+    full_ms: int = 0
+    """Since when they have been at capacity and nobody has been done; 0: they are not."""
 
 
 class Slot(NamedTuple):
@@ -130,6 +132,8 @@ class Queue(msgspec.Struct):
     """There is more to decide at once than one decision takes."""
     service: dict[str, Service] = {}
     """How long conversations take, by team."""
+    busy: dict[str, Service] = {}
+    """The same of agents at capacity (who may be slower): the time until one is done, times as many as they have."""
     numbers: Numbers = msgspec.field(default_factory=Numbers)
     origins: Origins = {}
 

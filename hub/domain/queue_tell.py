@@ -9,7 +9,7 @@ from hub.domain.queue_draft import Draft
 from hub.domain.queue_fit import chooses, position, speaks, spoken, why_nobody
 from hub.domain.queue_state import Place, Queue, lines_of, team_of
 from hub.domain.teams import AgentSettings
-from hub.domain.waits import Service, expected
+from hub.domain.waits import LEAST, Service, expected
 
 TURNED = 50
 """So many of a line are told when somebody comes on duty, or nobody is any more; the others when they come nearer."""
@@ -56,7 +56,9 @@ class Outlook:
     def _expected(self, place: Place, line: str, position: int) -> tuple[int, int]:
         if not chooses(self._state, line):
             return 0, 0  # it depends on those who take
-        service = self._state.service.get(line, Service())
+        service = self._state.busy.get(line, Service())
+        if service.count < LEAST:
+            service = self._state.service.get(line, Service())
         return expected(service, position, self._slots_of(line, spoken(self._state, line, place)))
 
     def _slots_of(self, team: str, language: str) -> float:

@@ -3,7 +3,10 @@
 While everybody in a team is busy, conversations end there at random: with `slots` of them at a time, each of which
 takes `mean_s`, the k-th end comes after a Gamma-distributed time of mean k · mean_s / slots. What a visitor is told
 runs from its 20th to its 80th percentile, by the approximation of Wilson and Hilferty (PNAS 17, 1931); how little is
-known of the mean itself makes it wider.
+known of the mean itself makes it wider. docs/queueing.md says how often it comes true.
+
+`mean_s` is best measured of agents at capacity, as their time until one conversation is done, times as many as they
+have: who has five at a time may be slower with each than who has two, and it is known at once.
 """
 
 import math

@@ -317,6 +317,32 @@ def test_visitor_is_told_how_long_it_may_take_once_that_was_measured() -> None:
     assert 0 < waits[-1].low_s < 2 * 200 / 2 < waits[-1].high_s < 600
 
 
+def test_what_waiting_takes_is_measured_of_agents_at_capacity() -> None:
+    """Who has two at a time may be slower with each than who has one."""
+    desk = Desk(c.ChangeTeams(teams(WANG)), on("wang"), enqueue("a"))
+    desk.now_ms = 100 * SECOND_MS
+    desk.do(enqueue("b"))  # full
+    desk.now_ms = 160 * SECOND_MS
+    desk.do(leave("a"))  # 160 s, of which two for 60 s
+    assert (desk.state.service["sales"].mean_s, desk.state.busy["sales"].mean_s) == (160, 2 * 60)
+    desk.do(leave("b"))
+    assert desk.state.busy["sales"].count == 1, "they had room"
+    assert desk.state.service["sales"].count == 2
+
+
+def test_a_queue_whose_agents_never_were_at_capacity_says_what_conversations_take() -> None:
+    roomy = msgspec.structs.replace(WANG, capacity=3)
+    desk = Desk(c.ChangeTeams(teams(roomy)), on("wang"))
+    for number in range(5):
+        desk.do(enqueue(f"v{number}"))
+        desk.now_ms += 90 * SECOND_MS
+        desk.do(leave(f"v{number}"))
+    desk.do(c.ChangeTeams(teams(msgspec.structs.replace(WANG, capacity=1), version="2")))
+    desk.do(enqueue("a"))
+    (told,) = (event for event in desk.do(enqueue("b")) if isinstance(event, e.Told))
+    assert told.wait.low_s < 90 < told.wait.high_s
+
+
 def test_reactions_follow_from_the_record_alone() -> None:
     def reactions(event: AnyEvent) -> list[tuple[str, AnyCommand]]:
         return queue.reactions(Record(QUEUE_ID, 1, 0, 0, event))
