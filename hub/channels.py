@@ -148,6 +148,8 @@ def _faults_of(can: Capabilities) -> Iterator[str]:
         yield 'an agents\' channel counts in unit "bytes", and has no files_with_text and no choices'
     if can.role == "agent" and (can.edits_s or can.recalls_s):
         yield "what went to an agent is never changed: edits_s and recalls_s must be 0"
+    if can.role == "both" and (can.socket or can.recognises == "text"):
+        yield "where agents and visitors are, nothing has a socket, and a repeat is known by its key"
     if can.role == "visitor" and can.recognises == "text" and can.recognises_s:
         yield 'a visitor may get the same text twice on purpose: recognises must be "key"'
 

@@ -27,20 +27,18 @@ VERSION = 1
 class Capabilities:
     """What the platform can do and how much it takes.
 
-    `role`: who is on its far side. `socket`: clients speak the hub's own protocol (docs/protocol.md), nothing is
-    delivered. `typing`: it shows that the other side types. A text longer than `max_text` in `unit` is cut. `files`:
-    which it takes; `files_with_text`: in the same call as a text, else each in a call of its own. `choices`: so many
-    answers to pick are buttons (more become numbered lines). `notices`: visitors are told that they wait, and of the
-    closing. `fold_ms`: texts for one recipient within that time become one.
-
-    `per_minute`, `per_hour`: calls for one recipient; `per_second`: for all together, shared by all workers.
-    `replies`: calls for one recipient until they write again; `reply_within_s`: for so long after they wrote. 0: no
-    limit. A call of unknown outcome is repeated while the platform recognises a repeat: for `recognises_s` seconds (0:
-    never), by Delivery.`key` or the same `text` (of agents' channels: the hub makes their texts differ). Within
-    `edits_s` after it was sent a visitor's text can be replaced, within `recalls_s` taken back (Delivery.`replaces`).
+    `role`: who is on its far side; "both": agents too, in threads (Delivery.`agent`). `socket`: clients speak the hub's
+    own protocol (docs/protocol.md), nothing is delivered. `typing`: it shows that the other side types. A text longer
+    than `max_text` in `unit` is cut. `files`: which it takes; `files_with_text`: in the same call as a text, else each
+    alone. `choices`: so many answers to pick are buttons (more: numbered lines). `notices`: visitors are told that they
+    wait, and of the closing. `fold_ms`: texts within that time become one. `per_minute`, `per_hour`: calls for one
+    recipient; `per_second`: for all, by all workers. `replies`: calls for one recipient until they write again;
+    `reply_within_s`: for so long after they wrote. 0: no limit. A call of unknown outcome is repeated while a repeat is
+    recognised: for `recognises_s` seconds (0: never), by Delivery.`key` or the same `text` (of agents' channels: their
+    texts differ). For `edits_s` a visitor's text can be replaced, for `recalls_s` taken back (Delivery.`replaces`).
     """
 
-    role: Literal["visitor", "agent"]
+    role: Literal["visitor", "agent", "both"]
     socket: bool = False
     typing: bool = False
     max_text: int = 2048
@@ -87,13 +85,12 @@ class File:
 class Inbound:
     """One thing somebody on the platform did.
 
-    `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is
-    recognised; it must differ between any two messages of one identity. `sent_at_ms` is by the platform's clock.
-    `unsupported` names a kind that the hub cannot show: both sides read that there was one. Of visitors also:
-    `account` of ours that they wrote to; `address` for answers (empty: `identity`); `name` and `language`, as the
-    platform knows them; `thread` and `title`, where it has threads; `conversation` that this answers, as a signature
-    proves (`Surroundings.key`); `edits`, the outside id of what it replaces; `automatic`: by a machine, answered by
-    none.
+    `identity` is their stable id there. `outside_id` is the platform's id of this message, by which a repeat is known;
+    it differs between any two messages of one identity. `sent_at_ms` is by the platform's clock. `unsupported`: a kind
+    that cannot be shown; both sides read that there was one. As a signature proves (`Surroundings.key`): the
+    `conversation` that this answers, and whether that was delivered to an `agent`. Of visitors also: `account` of ours
+    that they wrote to; `address` for answers (empty: `identity`); `name` and `language` there; `thread` and `title`,
+    where it has threads; `edits`, the outside id of what it replaces; `automatic`: by a machine.
     """
 
     identity: str
@@ -111,11 +108,12 @@ class Inbound:
     conversation: str = ""
     edits: str = ""
     automatic: bool = False
+    agent: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Receipt:
-    """The platform tells later what became of a delivery: the conversation, and its number or the `receipt` of Sent."""
+    """The platform tells later what became of a delivery: its `conversation` or `agent`, its number or `receipt`."""
 
     conversation: str
     kind: Literal["delivered", "read", "failed"]
@@ -195,8 +193,9 @@ class Delivery:
 
     A repeat has the same `text` and `key`, and no other delivery has. To visitors also: `conversation` and `number`,
     which a Receipt names; `part` of `parts` of a message; `files`; `choices`, answers to pick; `by`, who wrote it, or
-    `automatic`: nobody; `thread` and `title`, and `in_reply_to`, the outside id of what they wrote last. `replaces`:
-    the `receipt` of the Sent in whose place `text` is to stand (empty: it is taken back); where it does: Sent again.
+    `automatic`: nobody; `thread`, `title`, and `in_reply_to`, the outside id of what they wrote last. `replaces`: the
+    `receipt` of the Sent in whose place `text` is to stand (empty: it is taken back); where it does: Sent again. To an
+    `agent` (entity id) of a channel of both: `number`, `files`, `title`; `conversation`, empty if of none.
     """
 
     address: str
@@ -214,6 +213,7 @@ class Delivery:
     title: str = ""
     in_reply_to: str = ""
     replaces: str = ""
+    agent: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -148,6 +148,8 @@ def with_(**attributes: Any) -> Connector:
          ['an agents\' channel counts in unit "bytes", and has no files_with_text and no choices']),
         ({"can": Capabilities(role="agent", recalls_s=60)},
          ["what went to an agent is never changed: edits_s and recalls_s must be 0"]),
+        ({"can": Capabilities(role="both", recognises="text")},
+         ["where agents and visitors are, nothing has a socket, and a repeat is known by its key"]),
         ({"can": Capabilities(role="visitor", edits_s=-1)}, ["edits_s is -1: it cannot be less than 0"]),
         ({"deliver": Connector.deliver}, ["Odd has no deliver"]),
         ({"routes": (Route("in", ("POST",)),)},

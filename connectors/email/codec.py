@@ -15,7 +15,16 @@ from connectors.email.compose import Attachment, base_subject, compose, is_addre
 from connectors.email.headers import Address
 from connectors.email.mail import Mail, Unreadable, read_mail
 from connectors.email.settings import EmailSettings
-from connectors.email.threads import message_id, read_message_id, reply_address, thread_of
+from connectors.email.threads import (
+    ToAgent,
+    agent_reply_address,
+    agent_tag,
+    message_id,
+    read_message_id,
+    reply_address,
+    thread_of,
+    to_agent,
+)
 from hub.contract import Delivery, File, Inbound, Parsed, Receipt
 
 _SCRIPTS = {"ja": re.compile(r"[぀-ヿ]"), "ko": re.compile(r"[가-힯]"), "zh": re.compile(r"[㐀-鿿]")}
@@ -39,6 +48,8 @@ class Reader:
             return Parsed(left_out="a mail of our own that came back")
         if mail.bounce is not None:
             return self._bounced(mail.bounce)
+        if (answered := to_agent(mail, self.key, self.settings.ours)) is not None:
+            return self._from_agent(mail, answered, size > len(data), now_ms)
         if mail.kind == "bulk" and self.settings.bulk == "drop":
             return Parsed(left_out="a newsletter (channels.email.bulk)")
         if not mail.sender.address:
@@ -56,18 +67,36 @@ class Reader:
         because = " ".join(filter(None, ("the mail came back", whom and f"from {whom}", said and f"({said})")))
         return Parsed(receipts=(Receipt(ours.conversation, "failed", ours.number, because=because),))
 
+    def _from_agent(self, mail: Mail, answered: ToAgent, cut: bool, now_ms: int) -> Parsed:
+        """Their own words, without the mail's subject and without notes: all of it goes to a visitor."""
+        if not answered.signed:
+            return Parsed(unparsed=f"it answers a mail to an agent, and is not signed for {mail.sender.address}")
+        if mail.kind != "personal":
+            return Parsed(left_out="a machine's answer to a mail for an agent")
+        if cut:
+            return Parsed(unparsed=f"an agent's mail is too large to be read whole ({mail.sender.address})")
+        inbound = Inbound(
+            identity=mail.sender.address.casefold(),
+            outside_id=outside_id(mail),
+            text=mail.visible,
+            sent_at_ms=_sent_ms(mail, now_ms),
+            files=[File(file.name, file.type, file.data) for file in mail.files],
+            conversation=answered.conversation,
+            agent=True,
+        )
+        return Parsed(inbounds=(inbound,))
+
     def _inbound(self, mail: Mail, read: int, size: int, now_ms: int) -> Inbound:
         lines = [_text(mail), *(f"[{note}]" for note in mail.notes)]
         files = [File(file.name, file.type, file.data) for file in mail.files]
         if read < size:
             lines.append(f"[the mail has {size:,} bytes: only its beginning was read, its files are left out]")
             files = []
-        sent_ms = int(mail.sent_at.timestamp() * 1000) if mail.sent_at else now_ms
         return Inbound(
             identity=mail.sender.address.casefold(),
             outside_id=outside_id(mail),
             text="\n".join(filter(None, lines)),
-            sent_at_ms=min(sent_ms, now_ms),
+            sent_at_ms=_sent_ms(mail, now_ms),
             files=files,
             account=self.settings.address.casefold(),
             address=self._answer_to(mail),
@@ -99,6 +128,11 @@ def outside_id(mail: Mail) -> str:
     return f"{mail.message_id} {digest.hexdigest()}"
 
 
+def _sent_ms(mail: Mail, now_ms: int) -> int:
+    """By the sender's clock, but not in the future."""
+    return min(int(mail.sent_at.timestamp() * 1000), now_ms) if mail.sent_at else now_ms
+
+
 def _text(mail: Mail) -> str:
     """What its sender wrote; of the first mail of a thread with its subject, in which often all is said."""
     is_first = not (mail.references or mail.in_reply_to)
@@ -123,7 +157,13 @@ def _plain(address: str) -> str:
 
 def id_of(delivery: Delivery, settings: EmailSettings, key: bytes) -> str:
     """The Message-ID of the mail that a delivery becomes: a repeat has the same."""
+    if delivery.agent:
+        return message_id(delivery.agent, delivery.number, settings.domain, key, _tag(delivery, key))
     return message_id(delivery.conversation, delivery.number, settings.domain, key)
+
+
+def _tag(delivery: Delivery, key: bytes) -> str:
+    return agent_tag(delivery.conversation, delivery.address, key)
 
 
 def compose_answer(
@@ -142,6 +182,31 @@ def compose_answer(
         in_reply_to=answered,
         references=list(dict.fromkeys(filter(None, (delivery.thread, answered)))),
         automatic=delivery.automatic,
+        attachments=attachments,
+    )
+
+
+def compose_for_agent(
+    delivery: Delivery, settings: EmailSettings, key: bytes, date: datetime.datetime, attachments: Sequence[Attachment]
+) -> bytes:
+    """The mail that a delivery to an agent becomes; all of one conversation are one thread. Raises ValueError."""
+    tag = _tag(delivery, key)
+    try:
+        reply_to = agent_reply_address(settings.base, tag) if settings.plus_addressing else ""
+    except ValueError:
+        reply_to = ""
+    thread = message_id(delivery.agent, 0, settings.domain, key, tag)  # of no mail: what all of the thread answer
+    return compose(
+        sender=Address(settings.address, settings.name),
+        to=[Address(delivery.address)],
+        subject=delivery.title,
+        text=delivery.text,
+        date=date,
+        message_id=id_of(delivery, settings, key),
+        reply_to=reply_to,
+        in_reply_to=thread,
+        references=[thread],
+        automatic=True,
         attachments=attachments,
     )
 

@@ -1,4 +1,4 @@
-"""Email as a channel: visitors' mail is pulled from a mailbox by IMAP, answers leave by SMTP."""
+"""Email as a channel: mail of visitors and agents is pulled from a mailbox by IMAP, answers leave by SMTP."""
 
 import asyncio
 import dataclasses
@@ -6,7 +6,7 @@ import datetime
 import ssl
 import time
 
-from connectors.email.codec import Reader, compose_answer, id_of
+from connectors.email.codec import Reader, compose_answer, compose_for_agent, id_of
 from connectors.email.compose import Attachment, is_address
 from connectors.email.inbox import Arrived, Inbox
 from connectors.email.loops import MOST, WITHIN_S, Budget
@@ -38,11 +38,11 @@ MOST_FILES = 14_000_000
 
 
 class Email(Connector):
-    """Visitors who write mail."""
+    """Visitors who write mail, and agents who answer by it."""
 
     Settings = EmailSettings
     can = Capabilities(
-        role="visitor",
+        role="both",
         max_text=MOST_TEXT,
         unit="characters",
         files=(FileLimit("*/*", MOST_FILES),),
@@ -97,7 +97,8 @@ class Email(Connector):
             for file in delivery.files
         ]
         now = datetime.datetime.now(datetime.UTC)
-        content = await asyncio.to_thread(compose_answer, delivery, self._email, self._key, now, files)
+        compose = compose_for_agent if delivery.agent else compose_answer
+        content = await asyncio.to_thread(compose, delivery, self._email, self._key, now, files)
         senders = ("", self._email.address) if delivery.automatic else (self._email.address,)
         verdict = await send(
             Outgoing(content, senders, delivery.address), self._email.smtp, self._tls, self._email.domain

@@ -2,6 +2,9 @@
 
 Both carry the conversation's id and a MAC, so that nobody can write into a conversation whose mail they never got
 (that an unsigned id allows it was FreeScout's GHSA-6r38-6mcf-2ww3). The subject decides nothing: anybody can know it.
+
+Mail to an agent carries a tag instead, in both places: `a.<conversation>.<mac>`, or `a.<mac>` where it is of none. Its
+MAC is over the agent's address too, so that it is worth nothing to whoever gets that mail forwarded.
 """
 
 import base64
@@ -23,9 +26,11 @@ _MAX_LOCAL = 64
 _CONVERSATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _LOCAL = re.compile(rf"(?P<base>[^@]+?)\+(?P<conversation>[a-z0-9_-]+)\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
 _ID = re.compile(
-    rf"<(?P<conversation>[a-z0-9_-]+)\.(?P<number>[0-9]{{1,18}})\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})@[^<>@]+>",
+    rf"<(?P<conversation>[a-z0-9_-]+)\.(?P<number>[0-9]{{1,18}})\.(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})"
+    r"(?:\+(?P<tag>[a-z0-9_.-]+))?@[^<>@]+>",
     re.IGNORECASE,
 )
+_TAG = re.compile(rf"a\.(?:(?P<conversation>[a-z0-9_-]+)\.)?(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,22 @@ class Thread:
 
 @dataclass(frozen=True)
 class OurId:
-    """What one of our own message ids says: the `number`-th message of a conversation."""
+    """What one of our own message ids says: the `number`-th message of a conversation; or to an agent, with a `tag`."""
 
     conversation: str
     number: int
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class ToAgent:
+    """A mail answers one of ours to an agent, about this `conversation` or, if it is empty, about none.
+
+    `signed`: whoever sent it is that agent, as far as From names anybody.
+    """
+
+    conversation: str
+    signed: bool
 
 
 def reply_address(base: str, conversation: str, key: bytes) -> str:
@@ -53,10 +70,25 @@ def reply_address(base: str, conversation: str, key: bytes) -> str:
 
     ValueError when the conversation's id could not stand in it, or when the whole is too long for mail servers.
     """
+    return _tagged(base, f"{_checked(conversation)}.{_mac('address', conversation, key)}")
+
+
+def agent_tag(conversation: str, agent: str, key: bytes) -> str:
+    """What proves that a mail answers one of ours to the agent with the address `agent`."""
+    mac = _mac("agent", f"{conversation} {agent.casefold()}", key)
+    return f"a.{_checked(conversation)}.{mac}" if conversation else f"a.{mac}"
+
+
+def agent_reply_address(base: str, tag: str) -> str:
+    """The address that brings an agent's answer back; ValueError as for `reply_address`."""
+    return _tagged(base, tag)
+
+
+def _tagged(base: str, tag: str) -> str:
     local, at, domain = base.rpartition("@")
     if not local or not at or not domain:
         raise ValueError(f"{base!r} is no mail address; one looks like kefu@example.com")
-    signed = f"{local}+{_checked(conversation)}.{_mac('address', conversation, key)}"
+    signed = f"{local}+{tag}"
     if len(signed.encode()) > _MAX_LOCAL:
         raise ValueError(f"{signed!r} is longer than the {_MAX_LOCAL} octets of a mailbox: shorten {local!r}")
     return f"{signed}@{domain}"
@@ -71,10 +103,13 @@ def read_reply_address(address: str, key: bytes, ours: Iterable[str]) -> str | N
     return _genuine("address", found["conversation"], found["mac"], key)
 
 
-def message_id(conversation: str, number: int, domain: str, key: bytes) -> str:
-    """The Message-ID of the conversation's `number`-th message, in angle brackets; the same each time it is asked."""
+def message_id(conversation: str, number: int, domain: str, key: bytes, tag: str = "") -> str:
+    """The Message-ID of the conversation's `number`-th message, in angle brackets; the same each time it is asked.
+
+    To an agent it is the agent's `number`-th, with the tag of what it is about.
+    """
     mac = _mac("message", f"{_checked(conversation)}.{number}", key)
-    return f"<{conversation}.{number}.{mac}@{domain}>"
+    return f"<{conversation}.{number}.{mac}{'+' if tag else ''}{tag}@{domain}>"
 
 
 def read_message_id(text: str, key: bytes) -> OurId | None:
@@ -85,7 +120,7 @@ def read_message_id(text: str, key: bytes) -> OurId | None:
     conversation, number = found["conversation"].lower(), int(found["number"])
     if _genuine("message", f"{conversation}.{number}", found["mac"], key) is None:
         return None
-    return OurId(conversation, number)
+    return OurId(conversation, number, (found["tag"] or "").lower())
 
 
 def thread_of(mail: "Mail", key: bytes, ours: Iterable[str]) -> Thread:
@@ -97,9 +132,27 @@ def thread_of(mail: "Mail", key: bytes, ours: Iterable[str]) -> Thread:
             return Thread(conversation)
     returned = (mail.bounce.message_id,) if mail.bounce else ()
     for one in (*reversed(mail.in_reply_to), *reversed(mail.references), *returned):
-        if our_id := read_message_id(one, key):
+        if (our_id := read_message_id(one, key)) and not our_id.tag:
             return Thread(our_id.conversation)
     return Thread(root=(*mail.references, *mail.in_reply_to, mail.message_id)[0])
+
+
+def to_agent(mail: "Mail", key: bytes, ours: Iterable[str]) -> ToAgent | None:
+    """What `mail` answers of ours to an agent; None: nothing. A reply address comes before message ids."""
+    bases = {one.lower() for one in ours}
+    tags = []
+    for recipient in mail.recipients:
+        local, _, domain = recipient.address.lower().rpartition("@")
+        base, _, tag = local.partition("+")
+        if f"{base}@{domain}" in bases:
+            tags.append(tag)
+    our_ids = [read_message_id(one, key) for one in (*reversed(mail.in_reply_to), *reversed(mail.references))]
+    tags += [our_id.tag for our_id in our_ids if our_id]
+    found = next(filter(None, map(_TAG.fullmatch, tags)), None)
+    if found is None:
+        return None
+    conversation = found["conversation"] or ""
+    return ToAgent(conversation, hmac.compare_digest(agent_tag(conversation, mail.sender.address, key), found[0]))
 
 
 def _checked(conversation: str) -> str:

@@ -1,6 +1,6 @@
 """/api/v1/agents: who answers, who is on duty with how many, and the tokens that let an agent open a desk."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, get, post
@@ -12,10 +12,13 @@ from hub.api.auth import Caller
 from hub.api.lists import LIMIT, Limit
 from hub.api.needs import Needs
 from hub.api.problems import problem
-from hub.domain.commands import SetDuty
+from hub.domain.commands import SetDesk, SetDuty
 from hub.domain.ids import QUEUE_ID
 from hub.domain.looks import AskLoads, AskPresence, Presence
 from hub.domain.queue_views import AgentLoad
+
+FRONT_S = 150
+"""So long a desk counts as being in front after it has said so."""
 
 
 class AgentToken(msgspec.Struct):
@@ -62,6 +65,13 @@ class Duty(msgspec.Struct):
     on: bool
 
 
+class Desk(msgspec.Struct):
+    """A desk by a name that its page made up, and whether it is in front of the agent."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    front: bool
+
+
 class AgentController(Controller):
     """An agent has the name that rules/teams.yaml gives them."""
 
@@ -84,6 +94,15 @@ class AgentController(Controller):
             if agent.id == caller.agent:
                 return Me(agent.id, agent.name, agent.display, list(agent.teams), sorted(filter(None, caller.leads)))
         raise problem(404, "rules/teams.yaml names you no more.", "not_found")
+
+    @post("/me/desk", status_code=200)
+    async def set_desk(
+        self, request: Request[Any, Caller, Any], data: JSONBody[Desk], needs: NamedDependency[Needs]
+    ) -> Desk:
+        """While a desk is in front nothing is pushed to a phone. It counts for 150 seconds: say it anew every 60."""
+        until_ms = int((needs.now_s() + FRONT_S) * 1000) if data.front else 0
+        await answers.carry_out(needs.calls, request.auth.agent, SetDesk(data.id, until_ms))
+        return data
 
     @get("/me/replies")
     async def replies(self, request: Request[Any, Caller, Any], needs: NamedDependency[Needs]) -> QuickReplies:

@@ -21,6 +21,7 @@ from hub.domain.commands import (
     AnyCommand,
     CloseConversation,
     HoldConversation,
+    MarkRead,
     Take,
     TransferConversation,
     WriteNote,
@@ -95,6 +96,12 @@ class Note(msgspec.Struct):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 
 
+class Read(msgspec.Struct):
+    """All up to this seq has been read."""
+
+    seq: Annotated[int, msgspec.Meta(ge=1, le=answers.END)]
+
+
 class ConversationController(Controller):
     """What concerns the caller: an agent's own, a lead's teams', all for the admin and for integrations.
 
@@ -160,6 +167,16 @@ class ConversationController(Controller):
         """The assignee has seen it, and will answer."""
         standing = await _assigned(request.auth, id, needs)
         return await _carry_out(needs, id, AcceptConversation(standing.agent, standing.assigned))
+
+    @post("/{id:str}/read", status_code=200)
+    async def read(
+        self, request: Request[Any, Caller, Any], id: FromPath[str], data: JSONBody[Read], needs: NamedDependency[Needs]
+    ) -> Read:
+        """What an agent has read here is not pushed to their other channels. Nobody reads what is not written yet."""
+        standing = await standing_for(request.auth, id, needs)
+        read = Read(min(data.seq, standing.seq))
+        await answers.carry_out(needs.calls, request.auth.agent, MarkRead(id, read.seq))
+        return read
 
     @post("/{id:str}/transfer", status_code=200)
     async def transfer(

@@ -60,6 +60,7 @@ RIGHTS: dict[tuple[str, str], Right] = {
     # who answers, and who waits
     ("GET", "/api/v1/agents"): _of(STAFF, "read:agents"),
     ("GET", "/api/v1/agents/me"): _of("agent lead"),
+    ("POST", "/api/v1/agents/me/desk"): _of("agent lead"),
     ("GET", "/api/v1/agents/me/replies"): _of("agent lead"),
     ("GET", "/api/v1/agents/{name}/duty"): _of(STAFF, "read:agents"),
     ("POST", "/api/v1/agents/{name}/duty"): _of(STAFF, "manage:agents"),
@@ -72,6 +73,7 @@ RIGHTS: dict[tuple[str, str], Right] = {
     ("GET", "/api/v1/conversations/{id}"): _of(STAFF, "read:conversations"),
     ("POST", "/api/v1/conversations/{id}/take"): _of(STAFF, "write:conversations"),
     ("POST", "/api/v1/conversations/{id}/accept"): _of(STAFF, "write:conversations"),
+    ("POST", "/api/v1/conversations/{id}/read"): _of("agent lead"),
     ("POST", "/api/v1/conversations/{id}/transfer"): _of(STAFF, "write:conversations"),
     ("POST", "/api/v1/conversations/{id}/close"): _of(STAFF, "write:conversations"),
     ("POST", "/api/v1/conversations/{id}/hold"): _of(STAFF, "write:conversations"),

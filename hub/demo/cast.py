@@ -73,7 +73,7 @@ def arrange(teams: dict[str, Any]) -> None:
     """Put the company into what teams.yaml says, as it is in the morning."""
     teams["agents"] = {
         person.name: {"display": person.display, "teams": [person.team], "capacity": CAPACITY}
-        | ({} if person.on_page else {"channel": "wecom", "address": person.name})
+        | ({} if person.on_page else {"addresses": {"wecom": person.name}})
         | ({"shift": person.shift} if person.shift else {})
         for person in CAST
     }

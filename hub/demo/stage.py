@@ -163,10 +163,14 @@ class Stage:
         self.team_names = {name: (team["display"], team.get("display_en", name)) for name, team in named}
         return [
             DemoAgent(
-                name, agent.get("address", ""), agent["display"], frozenset(agent["teams"]), agent.get("shift", "")
+                name,
+                agent.get("addresses", {}).get(AGENTS, ""),
+                agent["display"],
+                frozenset(agent["teams"]),
+                agent.get("shift", ""),
             )
             for name, agent in teams["agents"].items()
-            if agent.get("channel") in (AGENTS, None)
+            if not agent.get("addresses") or AGENTS in agent["addresses"]
         ]
 
     def change_teams(self, change: Callable[[dict[str, Any]], None]) -> None:

@@ -5,23 +5,28 @@ chose, or to the only one the phone shows, as long as nothing could have made th
 not clear beyond doubt is held, and the agent is asked.
 """
 
+import msgspec
+
 from hub.domain import agent_duty as duty
 from hub.domain import agent_notes as notes
+from hub.domain import agent_threads as threads
+from hub.domain import agent_ways as ways
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.agent_delivery import attempt, check_letter, next_send, resume, verdict
+from hub.domain.agent_delivery import attempt, check_letter, next_send, receipt, resume, verdict
 from hub.domain.agent_evolve import evolve
 from hub.domain.agent_state import MISSING, Agent, Served
 from hub.domain.agent_tell import drop_held, give_back, note
-from hub.domain.agent_typed import receive
+from hub.domain.agent_typed import receive, understood
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
+from hub.domain.messages import Block
 from hub.domain.origins import seen
 from hub.domain.refusals import NotFound, Repeated
-from hub.domain.teams import AgentSettings
+from hub.domain.teams import DESK, AgentSettings, Way
 
-__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume"]
+__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume", "understood"]
 
 
 def new(entity_id: str) -> Agent:
@@ -31,7 +36,7 @@ def new(entity_id: str) -> Agent:
 
 def next_due(state: Agent) -> int | None:
     """When the next Tick has something to do (Unix ms); a moment in the past means at once."""
-    moments = [next_send(state), duty.next_due(state), *(held.until_ms for held in state.held)]
+    moments = [next_send(state), duty.next_due(state), ways.next_due(state), *(held.until_ms for held in state.held)]
     return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -43,16 +48,30 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
     """
     if origin is not None and seen(state.origins, origin):
         raise Repeated(0)
+    events = threads.about(state, command, _decide(state, command, now_ms))
+    return [event for event in events if not isinstance(event, e.NoteWaiting)] if _on_page(state, command) else events
+
+
+def _on_page(state: Agent, command: AnyCommand) -> bool:
+    """Whether a desk in front of the agent says all that a note on the phone would."""
+    if isinstance(command, c.Remind):
+        return state.at_desk and command.conversation in state.serving
+    return state.at_desk and isinstance(command, c.StopServing | c.NoteMissed)
+
+
+def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
     match command:
         case c.Tick():
-            return _expire(state, now_ms) or duty.tick(state, now_ms) or attempt(state, now_ms)
+            due = _expire(state, now_ms) or duty.tick(state, now_ms)
+            return due or ways.tick(state, now_ms) or attempt(state, now_ms)
         case c.ReceiveText():
             return receive(state, command, now_ms)
         case c.RecordVerdict():
             return verdict(state, command, now_ms)
+        case c.RecordReceipt():
+            return receipt(state, command, now_ms)
         case c.ShowMessage(block=block):
-            served = state.serving.get(block.conversation)
-            return [] if served is None or served.last == MISSING else [e.BlocksWaiting((block,))]
+            return [e.BlocksWaiting((block,))] if _is_pushed(state, block) else []
         case c.Serve():
             return _serve(state, command, now_ms)
         case c.StopServing():
@@ -72,6 +91,14 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
             return [e.DeliveryDropped(number, by)]
         case c.SetDuty(on=on):
             return duty.say(state, now_ms, on=on)
+        case c.SetDesk():
+            return ways.set_desk(state, command, now_ms)
+        case c.MarkRead():
+            return _mark_read(state, command)
+        case c.TellAway(display=display, because=because, conversations=count):
+            return note(state, notes.away(display, because, count))
+        case c.TellTwice(no=no):
+            return note(state, notes.twice(no))
         case c.NoteActive():
             return duty.active(state, command, now_ms)
         case c.NoteMissed(conversation=conversation, no=no):
@@ -84,9 +111,12 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
         case c.TellNotTaken(no=no, because=because):
             return note(state, notes.not_taken(no, because))
         case c.ConfigureAgent(settings=settings, shift=shift, handover_s=handover_s):
+            settings = ways.settle(state, settings, now_ms) if settings else None
+            command = msgspec.structs.replace(command, settings=settings)
             serving = _must_know(state, settings)
             configured = e.AgentConfigured(settings, serving, shift, handover_s)
-            return [configured, *duty.configure(state, command, now_ms)]
+            moved = ways.moved(state, settings)
+            return [configured, *moved, *_welcome(state, settings), *duty.configure(state, command, now_ms)]
     raise NotFound(f"an agent does not know {type(command).__name__}")
 
 
@@ -94,8 +124,10 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     """The commands that an event calls for in conversations and the queue."""
     me = record.entity
     match record.event:
-        case e.AnswerChosen(conversation=conversation, text=text, files=files):
-            return [(conversation, c.AnswerMessage(me, text, files=files))]
+        case e.AnswerChosen(conversation=conversation, text=text, files=files, way=way):
+            return [(conversation, c.AnswerMessage(me, text, files=files, way=way))]
+        case e.WayChosen():
+            return _another_phone(me, record.event)
         case e.ChangeAsked(conversation=conversation, text=text):
             return [(conversation, c.ChangeMessage(me, text))]
         case e.CloseAsked() as ask:
@@ -117,19 +149,57 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
             return [(QUEUE_ID, c.SetDuty(me, on, because))]
         case e.AgentConfigured(settings=settings, serving=serving):
             return [(one, c.SetPhone(me, _has_phone(settings))) for one in serving]
-        case e.Unreachable(because=because, conversations=conversations):
+        case e.Unreachable(because=because, conversations=conversations, display=display, leads=leads):
             back: list[tuple[str, AnyCommand]] = [(one, c.ReturnConversation(me, because)) for one in conversations]
-            return [(QUEUE_ID, c.SetDuty(me, on=False, because=because)), *back]
+            told = [(lead, c.TellAway(display, because, len(conversations))) for lead in leads]
+            return [(QUEUE_ID, c.SetDuty(me, on=False, because=because)), *back, *told]
     return []
+
+
+def _another_phone(me: str, event: e.WayChosen) -> list[tuple[str, AnyCommand]]:
+    """Off, and where it is no desk on again: then the conversation says all that is not answered."""
+    changes = (False,) if event.way.channel == DESK else (False, True)
+    return [(one, c.SetPhone(me, on, assigned)) for one, assigned in event.serving for on in changes]
 
 
 def _has_phone(settings: AgentSettings | None) -> bool:
     return settings is not None and bool(settings.channel)
 
 
+def _welcome(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
+    if (
+        settings is None
+        or not settings.limits.threads
+        or any(way.channel != DESK and not way.limits.threads for way in settings.ways)
+    ):
+        return []
+    before = state.settings
+    known = before is not None and (before.channel, before.address) == (settings.channel, settings.address)
+    return [] if known else [e.NoteWaiting(notes.WELCOME)]
+
+
 def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:
     """The conversations that have to learn of a phone that was got or lost; they relay messages only to a phone."""
-    return tuple(state.serving) if _has_phone(state.settings) != _has_phone(settings) else ()
+    had, has = _has_phone(state.settings) and not state.at_desk, _has_phone(settings)
+    if state.at_desk and settings is not None and any(way.channel == DESK for way in settings.ways):
+        return ()
+    return tuple(state.serving) if had != has else ()
+
+
+def _is_pushed(state: Agent, block: Block) -> bool:
+    """Whether a visitor's message waits for the phone: not what the page shows, nor what comes again anyhow."""
+    served = state.serving.get(block.conversation)
+    return served is not None and not state.at_desk and served.last != MISSING
+
+
+def _mark_read(state: Agent, command: c.MarkRead) -> list[AnyEvent]:
+    served = state.serving.get(command.conversation)
+    if served is None or command.seq <= served.read:
+        return []
+    events: list[AnyEvent] = [e.ReadMarked(command.conversation, command.seq)]
+    if command.answered and served.no in state.seen:
+        events += note(state, notes.answered_elsewhere(served, command.answered))
+    return events
 
 
 # --- conversations come and go -------------------------------------------------------------------------------------
@@ -142,6 +212,9 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
         because = "the agent's phone cannot be reached"
         gone = e.ServingStopped(command.conversation, command.no, "returned")
         return [*events, gone, duty.unreachable(state, because, (command.conversation,), now_ms)]
+    if state.at_desk:
+        assigned = command.assigned or (known.assigned if known else 0)
+        return [*events, e.WayChosen(Way(DESK), "工作台在前台", ((command.conversation, assigned),))]
     if known is None or command.no not in state.seen:
         text = notes.begun(Served(command.no, command.name, command.team), command.skipped, command.note)
         events += note(state, text, begins=command.no)
@@ -150,7 +223,7 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
         events += duty.unexpected(state, now_ms)
     if command.phone not in (None, _has_phone(state.settings)):  # chosen before the queue knew
         events.append(e.AgentConfigured(state.settings, (command.conversation,), state.shift, state.handover_s))
-    backlog = tuple(block for block in command.backlog if known is None or block.seq > known.last)
+    backlog = tuple(block for block in command.backlog if known is None or block.seq > max(known.last, known.read))
     return [*events, e.BlocksWaiting(backlog)] if backlog else events
 
 

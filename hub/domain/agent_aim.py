@@ -13,6 +13,8 @@ CLOCK_MS = 1000
 
 def meant(state: Agent, command: c.ReceiveText, now_ms: int) -> str | None:
     """The conversation, or None where it is not clear beyond doubt."""
+    if command.conversation is not None:
+        return command.conversation if command.conversation in state.serving else None
     if late(state, command):
         return None
     return _sticky(state, now_ms) if state.sticky else _only(state, command, now_ms)

@@ -6,12 +6,14 @@ from itertools import islice, takewhile
 import msgspec
 
 from hub.domain import agent_notes as notes
+from hub.domain import agent_threads as threads
+from hub.domain import agent_ways as ways
 from hub.domain import attempts
 from hub.domain import events as e
 from hub.domain.agent_duty import unreachable
 from hub.domain.agent_state import Agent, PhoneAttempt
 from hub.domain.attempts import UNCONFIRMED, Failure
-from hub.domain.commands import RecordVerdict
+from hub.domain.commands import RecordReceipt, RecordVerdict
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Limits, Outgoing
 from hub.domain.pace import earliest, earliest_repeat
@@ -31,6 +33,8 @@ def next_send(state: Agent) -> int | None:
         return max(open_.retry_at_ms, pace)
     if settings is None or not settings.channel or state.unreachable:
         return None
+    if settings.limits.threads:
+        return threads.next_send(state, settings.limits)
     moments = [earliest(state.tries_ms, settings.limits, blocks=True)] if state.blocks else []
     if state.notes or state.ask:
         moments.append(earliest(state.tries_ms, settings.limits, blocks=False))
@@ -44,7 +48,8 @@ def attempt(state: Agent, now_ms: int) -> list[AnyEvent]:
         return []
     if state.attempt is None:
         assert state.settings is not None
-        return [_compose(state, state.settings, now_ms)]
+        settings = state.settings
+        return [threads.compose(state, settings) if settings.limits.threads else _compose(state, settings, now_ms)]
     if attempts.recognised(state.attempt, _limits(state), now_ms):
         return [_again(state.attempt)]
     return _refuse(state, state.attempt, Failure(UNCONFIRMED, unknown=True), now_ms)
@@ -55,6 +60,18 @@ def verdict(state: Agent, command: RecordVerdict, now_ms: int) -> list[AnyEvent]
     outcome = attempts.verdict(state.attempt, command, _limits(state), now_ms)
     assert state.attempt is not None
     return _refuse(state, state.attempt, outcome, now_ms) if isinstance(outcome, Failure) else [outcome]
+
+
+def receipt(state: Agent, command: RecordReceipt, now_ms: int) -> list[AnyEvent]:
+    """What the platform says later; a text that came back says that the phone cannot be reached."""
+    number = command.attempt
+    if not 0 < number <= state.attempts:
+        raise NotFound(f"{state.id} has had no attempt {number}")
+    had = e.ReceiptHad(number, command.kind, command.because)
+    if command.kind != "failed" or number <= state.since or state.unreachable or state.settings is None:
+        return [had]
+    failed = ways.fail(state, state.settings.channel, command.because, now_ms)
+    return [had, *(failed or _give_up(state, command.because, now_ms))]
 
 
 def resume(state: Agent, now_ms: int) -> list[AnyEvent]:
@@ -74,9 +91,19 @@ def check_letter(state: Agent, number: int) -> None:
 
 def _limits(state: Agent) -> Limits:
     """Those that hold for the open attempt: a platform that knows a repeat by its text does not know a file's."""
-    limits = state.settings.limits if state.settings else Limits()
-    is_file = state.attempt is not None and state.attempt.message is not None
+    limits = _channel_limits(state)
+    is_file = state.attempt is not None and state.attempt.message is not None and not limits.threads
     return msgspec.structs.replace(limits, resend_ms=0) if is_file else limits
+
+
+def _channel_limits(state: Agent) -> Limits:
+    """Of the channel that the open attempt went to, which may be the way in force no more."""
+    settings, open_ = state.settings, state.attempt
+    if settings is None:
+        return Limits()
+    if open_ is None or open_.channel == settings.channel:
+        return settings.limits
+    return next((way.limits for way in settings.ways if way.channel == open_.channel), settings.limits)
 
 
 def _compose(state: Agent, settings: AgentSettings, now_ms: int) -> e.Attempted:
@@ -144,6 +171,8 @@ def _again(open_: PhoneAttempt) -> e.Attempted:
 def _refuse(state: Agent, open_: PhoneAttempt, failure: Failure, now_ms: int) -> list[AnyEvent]:
     """The end of an attempt that was not taken. A lost note is not reported by a note: that might go on for ever."""
     refused = e.AttemptRefused(open_.number, failure.because, open_.text, failure.unknown)
+    if failure.unreachable and (failed := ways.fail(state, open_.channel, failure.because, now_ms)):
+        return [msgspec.structs.replace(refused, again=True), *failed]
     if failure.unreachable:
         return [refused, *_give_up(state, failure.because, now_ms)]
     return [refused, e.NoteWaiting(notes.unconfirmed(open_.blocks, failure.because))] if open_.blocks else [refused]

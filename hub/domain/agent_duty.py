@@ -81,7 +81,11 @@ def unexpected(state: Agent, now_ms: int) -> list[AnyEvent]:
 
 def unreachable(state: Agent, because: str, conversations: tuple[str, ...], now_ms: int) -> e.Unreachable:
     """Their phone cannot be reached."""
-    return e.Unreachable(because, conversations, presence.said_until(state.shift, now_ms, on=False))
+    until_ms = presence.said_until(state.shift, now_ms, on=False)
+    gone = e.Unreachable(because, conversations, until_ms)
+    if state.settings is None or not state.settings.leads:
+        return gone
+    return msgspec.structs.replace(gone, display=state.settings.display, leads=state.settings.leads)
 
 
 def keep(state: Agent) -> list[AnyEvent]:

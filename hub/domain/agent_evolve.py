@@ -2,16 +2,19 @@
 
 import msgspec
 
+from hub.domain import agent_ways as ways
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent_state import LEFT_MS, MISSING, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
+from hub.domain.agent_threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.events import Record
-from hub.domain.messages import Block
+from hub.domain.messages import Block, Outgoing
 from hub.domain.origins import note
-from hub.domain.phone import BLOCK_MARGIN, pages, pieces
+from hub.domain.phone import pieces
 from hub.domain.presence import Presence, has_answered, has_missed, has_said
+from hub.domain.teams import DESK
 
 DESK_EVERY_MS = 300_000
 """A conversation tells of answers at a desk at most so often."""
@@ -21,7 +24,7 @@ MOST_LETTERS = 20
 
 def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
     """Bring the state to where the event is in force."""
-    state.seq = record.seq
+    state.seq, state.at_ms = record.seq, record.at_ms
     if origin is not None:
         note(state.origins, origin)
     event, at_ms = record.event, record.at_ms
@@ -30,13 +33,15 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
             _configure(state, event)
         case e.DutySaid() | e.DutyChanged() | e.DutyProlonged() | e.Unreachable() | e.HandoverAsked():
             _evolve_duty(state, event)
+        case e.WayChosen() | e.WayFailed() | e.DeskSet():
+            ways.evolve(state, event, at_ms)
         case e.ActiveNoted() | e.ServingMissed() | e.LeadReminded():
             _evolve_presence(state, event, at_ms)
         case e.DeliveryRetried(attempt=number):
-            state.notes.append(Note(state.letters.pop(number)))
+            state.notes.append(state.letters.pop(number))
         case e.DeliveryDropped(attempt=number):
             state.letters.pop(number)
-        case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting():
+        case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting() | e.ReadMarked():
             _evolve_served(state, event, at_ms)
         case e.Attempted() | e.AttemptSent() | e.AttemptDelayed() | e.AttemptRefused():
             _evolve_attempt(state, event, at_ms)
@@ -47,6 +52,9 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
 def _configure(state: Agent, event: e.AgentConfigured) -> None:
     before, now = state.settings, event.settings
     state.settings, state.shift, state.handover_s, state.unreachable = now, event.shift, event.handover_s, False
+    state.failing = {}
+    if now is None or not any(way.channel == DESK for way in now.ways):
+        state.at_desk = False
     if now is None and before is not None:
         state.presence, state.handover_ms = Presence(), 0
     if now is None or not now.channel:
@@ -56,10 +64,11 @@ def _configure(state: Agent, event: e.AgentConfigured) -> None:
             served.last = MISSING
     elif before is None or (before.channel, before.address) != (now.channel, now.address):
         state.seen, state.part = {}, 0  # another phone: it shows nothing yet, and gets a block that was cut whole
+        state.since = state.attempts
+        state.blocks = grouped(state.blocks) if now.limits.threads else state.blocks
     if now is not None and now.channel and before is not None and before.limits.max_text != now.limits.max_text:
         state.part = 0
-        limit = now.limits.max_text - BLOCK_MARGIN
-        state.notes = [Note(page, n.begins, n.ends, n.returns) for n in state.notes for page in pages(n.text, limit)]
+        ways.cut_notes(state, now.limits)
 
 
 # --- duty ----------------------------------------------------------------------------------------------------------
@@ -74,6 +83,7 @@ def _evolve_duty(
         case e.DutyChanged(on=on, until_ms=until_ms):
             state.on_duty, state.duty_until_ms, state.handover_ms = on, until_ms, 0
             state.unreachable = state.unreachable and not on
+            state.failing = {} if on else state.failing
         case e.DutyProlonged(until_ms=until_ms):
             state.duty_until_ms = until_ms
         case e.Unreachable(until_ms=until_ms):
@@ -108,24 +118,26 @@ def _answered(state: Agent, at_ms: int, more_ms: int = 0) -> None:
 
 
 def _evolve_served(
-    state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting, at_ms: int
+    state: Agent, event: e.Serving | e.ServingStopped | e.BlocksWaiting | e.NoteWaiting | e.ReadMarked, at_ms: int
 ) -> None:
     match event:
         case e.NoteWaiting():
             if _has_phone(state):
-                state.notes.append(Note(event.text, event.begins, event.ends, event.returns))
+                state.notes.append(Note(event.text, event.begins, event.ends, event.returns, event.thread))
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
+        case e.ReadMarked(conversation=conversation, seq=seq):
+            _read(state, conversation, seq)
         case e.Serving(conversation=conversation, no=no, name=name, team=team, assigned=assigned):
             known = state.serving.get(conversation)
             if known is None:
                 state.serving[conversation] = Served(
                     no, name, team, no in state.left_ms, MISSING, assigned=assigned, since_ms=at_ms
                 )  # fmt: skip
-            elif assigned:
+            elif assigned not in (0, known.assigned):
                 known.no, known.name, known.team = no, name, team
                 known.assigned, known.since_ms, known.accepted = assigned, at_ms, False
-            if _has_phone(state):
+            if _is_pushed_to(state):
                 state.serving[conversation].last = max(state.serving[conversation].last, 0)
             state.ask = bool(state.held)
         case e.ServingStopped(conversation=conversation, no=no):
@@ -133,17 +145,34 @@ def _evolve_served(
 
 
 def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
-    if not _has_phone(state):
+    if not _is_pushed_to(state):
         return
+    assert state.settings is not None
     state.blocks.extend(blocks)
+    state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
     for block in blocks:
         served = state.serving[block.conversation]
+        served.waits_ms, served.unread_ms = served.waits_ms or at_ms, served.unread_ms or at_ms
         served.last, served.wrote_ms = max(served.last, block.seq), at_ms
         served.unanswered += 1
 
 
+def _read(state: Agent, conversation: str, seq: int) -> None:
+    served = state.serving[conversation]
+    served.read = seq
+    if served.last <= seq:
+        served.unread_ms = 0
+    if state.blocks and state.blocks[0].conversation == conversation and state.blocks[0].seq <= seq:
+        state.part = 0
+    state.blocks = [one for one in state.blocks if one.conversation != conversation or one.seq > seq]
+
+
 def _has_phone(state: Agent) -> bool:
     return state.settings is not None and bool(state.settings.channel)
+
+
+def _is_pushed_to(state: Agent) -> bool:
+    return _has_phone(state) and not state.at_desk
 
 
 def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
@@ -168,10 +197,11 @@ def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
 def _evolve_typed(state: Agent, record: Record) -> None:
     at_ms = record.at_ms
     match record.event:
-        case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms):
+        case e.TextReceived(outside_id=outside_id, sent_at_ms=sent_at_ms, conversation=conversation):
             state.unreachable = False
             state.misled = state.misled or not _has_phone(state)  # nothing can be said to what they write
-            state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
+            if conversation is None:
+                state.written_ms = max(state.written_ms, min(sent_at_ms, at_ms))
             outside.note(state.outside, outside_id, at_ms, record.seq)
         case e.TextHeld(text=text, until_ms=until_ms):
             state.holds += 1
@@ -180,7 +210,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
         case e.HeldDropped(text=text):
             _unhold(state, text)
         case e.AnswerChosen(conversation=conversation, text=text, held=held):
-            state.serving[conversation].unanswered = 0
+            state.serving[conversation].unanswered = state.serving[conversation].unread_ms = 0
             state.serving[conversation].accepted = True
             _answered(state, at_ms)
             if held:
@@ -197,7 +227,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             else:
                 state.unsettled_ms = at_ms
         case e.AcceptAsked(conversation=conversation):
-            state.serving[conversation].accepted = True
+            state.serving[conversation].accepted, state.serving[conversation].unread_ms = True, 0
         case e.CloseAsked(no=no) | e.TransferAsked(no=no, because=""):  # not what is given back after their shift
             _unsee(state, no, at_ms)
 
@@ -235,16 +265,18 @@ def _evolve_attempt(
         case e.AttemptRefused() if state.attempt:
             attempt, state.attempt = state.attempt, None
             state.ask = bool(state.held)
-            if attempt.blocks:  # the notes only shared the text with what was refused
+            if attempt.blocks or event.again:  # the notes only shared the text with what was refused
                 state.notes = attempt.notes + state.notes
-                _bury(state, attempt)
+                if not event.again:
+                    _bury(state, attempt)
             elif any(lost.returns or lost.ends for lost in attempt.notes):
                 state.misled = True
 
 
 def _bury(state: Agent, attempt: PhoneAttempt) -> None:
-    files = attempt.message.files if attempt.message else ()
-    state.letters[attempt.number] = attempt.text or " ".join(f"[{file.name}]" for file in files)
+    message = attempt.message or Outgoing(())
+    text = attempt.text or " ".join(f"[{file.name}]" for file in message.files)
+    state.letters[attempt.number] = Note(text, thread=(message.thread, message.title))
     if len(state.letters) > MOST_LETTERS:
         del state.letters[next(iter(state.letters))]
 
@@ -276,11 +308,16 @@ def _take(state: Agent, count: int) -> list[Carried]:
             state.part = 0
             taken += 1
     state.blocks = blocks[taken:]
+    waiting = {block.conversation for block in state.blocks}
+    for gone in {one.conversation for one in carried} - waiting:
+        state.serving[gone].waits_ms = 0
     return carried
 
 
 def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
-    """The phone has the text: whoever reads it knows what it says."""
+    """The phone has the text: whoever reads it knows what it says. One of before is not the phone they look at."""
+    if attempt.number <= state.since:
+        return
     for shown in attempt.notes:
         if shown.ends:
             state.left_ms[shown.ends] = at_ms

@@ -23,6 +23,19 @@ HELP = """上班 / 下班：开始、停止接待（on / off）
 取消：不发等待中的文字（cancel）
 保留：下班后会话仍归我（keep）"""
 
+THREAD_HELP = """——
+回复这封邮件，就是答复顾客；引用的内容不会发出。
+首行可写命令：#close 原因、#transfer @同事 留言、#note 只给同事看的话
+更多命令：#help"""
+"""Below a visitor's words, where an answer goes by the thread that it is in."""
+
+WELCOME = """您是客服了：顾客的话会寄到这里，回复就是答复顾客。
+回复这封邮件可写：上班、下班、列表、排队、下一位；也请把它的回信地址存下。"""
+"""To whom gets a channel with threads: only by answering can they say anything there."""
+
+NO_THREAD = "客服通知"
+"""The title of what is about no conversation."""
+
 ASKED_ABOUT = 8
 """A question names so many conversations, and quotes so many texts; the list names all."""
 
@@ -30,6 +43,11 @@ ASKED_ABOUT = 8
 def called(served: Served) -> str:
     """`#12 张三`."""
     return f"#{served.no} {short_name(served.name)}"
+
+
+def title(no: int, name: str, team: str) -> str:
+    """Of a conversation's thread."""
+    return f"[#{no}] {short_name(name)} · {team}"
 
 
 def lasting(seconds: int) -> str:
@@ -192,6 +210,22 @@ def duty(on: bool, because: Because, served: Iterable[Served], handover_s: int =
 def off_duty_already(handover_s: int) -> str:
     """A conversation has come to somebody who is off duty."""
     return f"您已下班：{lasting(handover_s)}后会话交回小组；保留 则由您继续"
+
+
+def answered_elsewhere(served: Served, text: str) -> str:
+    """They have answered at a desk what this phone shows."""
+    return f"{called(served)} 已在工作台答复：「{beginning(text)}」"
+
+
+def twice(no: int) -> str:
+    """Two answers of theirs, on two ways, to one question."""
+    return f"#{no} 您刚在别处答复过，这一条也已发出"
+
+
+def away(display: str, because: str, conversations: int) -> str:
+    """To a lead: nobody reaches this agent."""
+    waiting = f"，{conversations} 个会话已退回排队" if conversations else ""
+    return f"联系不上 {display}：{because}{waiting}"
 
 
 def handed_over(count: int) -> str:

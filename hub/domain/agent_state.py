@@ -35,6 +35,12 @@ class Served(msgspec.Struct):
     unanswered: int = 0
     wrote_ms: int = 0
     """When the visitor last wrote."""
+    unread_ms: int = 0
+    """Since when a message of it waits to be read; 0: all are."""
+    read: int = 0
+    """The seq up to which they have read it elsewhere."""
+    waits_ms: int = 0
+    """When the first of its blocks came that have not left; 0: none waits."""
 
 
 class Led(msgspec.Struct, frozen=True):
@@ -62,6 +68,7 @@ class Note(msgspec.Struct):
     begins: int = 0
     ends: int = 0
     returns: bool = False
+    thread: tuple[str, str] = ("", "")
 
 
 class Carried(msgspec.Struct):
@@ -87,6 +94,8 @@ class Agent(msgspec.Struct):
 
     id: str
     seq: int = 0
+    at_ms: int = 0
+    """When the last event was."""
     settings: AgentSettings | None = None
     shift: Hours | None = None
     presence: Presence = Presence()
@@ -96,6 +105,12 @@ class Agent(msgspec.Struct):
     handover_s: int = 0
     handover_ms: int = 0
     """When an agent who is off duty gives back what they have; 0: they do not."""
+    desks: dict[str, int] = {}
+    """Until when each desk of theirs counts as being in front."""
+    at_desk: bool = False
+    """A desk in front is the way in force: the conversations relay no messages."""
+    failing: dict[str, int] = {}
+    """Until when a channel is not tried."""
     unreachable: bool = False
     """Nothing is sent until the agent writes, comes on duty or is configured anew."""
     led: dict[int, Led] = {}
@@ -126,8 +141,10 @@ class Agent(msgspec.Struct):
     notes: list[Note] = []
     attempt: PhoneAttempt | None = None
     attempts: int = 0
-    letters: dict[int, str] = {}
-    """Dead letters: the texts of visitors' messages that did not reach the phone, by the number of their attempt."""
+    since: int = 0
+    """The attempts up to this one went to another phone than they have now."""
+    letters: dict[int, Note] = {}
+    """Dead letters: visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []
     """The moments of the last hour's tries."""
     left_ms: dict[int, int] = {}

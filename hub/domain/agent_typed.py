@@ -2,9 +2,12 @@
 
 from itertools import takewhile
 
+import msgspec
+
 from hub.domain import agent_aim as aim
 from hub.domain import agent_duty as duty
 from hub.domain import agent_notes as notes
+from hub.domain import agent_threads as threads
 from hub.domain import agent_words as words
 from hub.domain import commands as c
 from hub.domain import events as e
@@ -28,11 +31,15 @@ def receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]
     if state.settings is None and state.seq == 0:
         raise NotReady(f"nothing is known of {state.id} yet: send it again in a second")
     got = e.TextReceived(
-        command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported, command.files
-    )
+        command.outside_id, command.text, command.sent_at_ms, command.raw, command.unsupported, command.files,
+        command.conversation,
+    )  # fmt: skip
     if state.settings is None:
         return [got]
-    events = _take_in(state, command, now_ms)
+    events = [
+        msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
+        for event in _take_in(state, command, now_ms)
+    ]
     if any(isinstance(event, e.AnswerChosen) for event in events):
         events += duty.answered(state, now_ms)
     return [got, *events]
@@ -43,7 +50,19 @@ def _take_in(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent
         return _pass_unsupported(state, command, now_ms)
     if command.files:
         return _pass_files(state, command, now_ms)
-    return _follow(state, words.parse(command.text), command, now_ms) if command.text.strip() else []
+    if not command.text.strip():
+        return [] if command.conversation is None else give_back(state, "没有内容，请写在引用的邮件之上", "")
+    said = understood(state, command)
+    if because := threads.astray(state, said, command):
+        return give_back(state, because, command.text)
+    return _follow(state, said, command, now_ms)
+
+
+def understood(state: Agent, command: c.ReceiveText) -> words.Said:
+    """What the text says; in a thread, of the conversation that it answers."""
+    if command.conversation is None:
+        return words.parse(command.text)
+    return words.in_thread(command.text, threads.number(state, command.conversation))
 
 
 def _follow(state: Agent, said: words.Said, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
@@ -236,7 +255,7 @@ def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list
 
 def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """A picture or file, with the words that came with it; where it is not clear for whom, it has to be sent again."""
-    said = words.parse(command.text) if command.text.strip() else words.Plain("")
+    said = understood(state, command) if command.text.strip() else words.Plain("")
     if not isinstance(said, words.Answer | words.Plain):
         return give_back(state, "命令不能和图片或文件一起发", command.text)
     text = said.text
@@ -254,6 +273,8 @@ def _not_yours(state: Agent, no: int, text: str = "") -> list[AnyEvent]:
 
 def _switch(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int, told: bool = False) -> list[AnyEvent]:
     """Text without number goes there from now on; the agent is told where that is new, or `told` says so."""
+    if command.conversation is not None:
+        return []
     if aim.late(state, command):
         return note(state, notes.not_switched(state.serving[conversation])) if told else []
     if aim.outdated(state, conversation, command, now_ms):

@@ -174,6 +174,7 @@ _NOTE = _form(r"(?:备注|note)\s*#\s?NO[\s:]*(\S.*)|备注\s+(\S.*)")
 _QUICK = _form(r"(?:快捷|quick)\s*#\s?NO\s*(\w[^\n]*)|快捷\s+(\w[^\n]*)|/(\w[^/\n]*)")
 _PERHAPS_QUICK = _form(r"quick\s+(\w[^\n]*)")
 _NUMBERED = _form(r"#\s?NO[\s:]*(.*)")
+_COMMAND = _form(r"#\s*([^\W\d_]+|\?)\s*(.*)")
 _DOUBTFUL = _form(rf"({'|'.join(_FORMS)})\s*#|(结束|转接)[\s:]|(备注)\s*:")
 
 
@@ -197,6 +198,40 @@ def parse(text: str) -> Said:
     if found := _DOUBTFUL.match(plain):
         return Doubtful(_FORMS[found[found.lastindex or 0].lower()])
     return Plain(text)
+
+
+_TAKES_TEXT = frozenset({"结束", "close", "转接", "transfer", "备注", "note", "更正", "correction"})
+
+
+def in_thread(text: str, no: int) -> Said:
+    """What was meant by an answer in the thread of conversation `no`; 0: of none, or of one that is not theirs.
+
+    A command stands in the first line, behind #; what is below belongs to it where it takes a text, and is a signature
+    where it does not. All else is the answer. Of no conversation, a command may also stand without #.
+    """
+    first, _, below = text.strip().partition("\n")
+    if found := _COMMAND.fullmatch(half_width(first)):
+        word, rest = found[1].lower(), _last(first, found)
+        if word in _TAKES_TEXT:
+            rest = f"{rest}\n{below}".strip()
+        said = parse(_spelt(word, rest, no))
+        return said if not isinstance(said, Plain) else Misspelt()
+    said = parse(text if half_width(text).startswith("#") else first)
+    if isinstance(said, Keep) and not no:
+        return Keep()
+    if isinstance(said, Quick) and said.sure:
+        return msgspec.structs.replace(said, no=said.no or no)
+    if half_width(text).startswith("#") or (not no and not isinstance(said, Plain | Doubtful)):
+        return said
+    return Answer(no, text.strip()) if no else Plain(text.strip())
+
+
+def _spelt(word: str, rest: str, no: int) -> str:
+    """The command as it would be typed on a phone, with the number that the thread gives it."""
+    if word in ("接入", "take"):
+        return f"{word} #{half_width(rest).lstrip('# ') or no}"
+    numbered = no and (word in _FORMS or word in ("更正", "correction"))
+    return f"{word} #{no} {rest}".strip() if numbered else f"{word} {rest}".strip()
 
 
 def _numbered_word(plain: str) -> Said | None:

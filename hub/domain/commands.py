@@ -73,6 +73,8 @@ class AnswerMessage(Command, frozen=True):
     tab: str = ""
     n: int = 0
     files: tuple[Attachment, ...] = ()
+    way: str = ""
+    """The channel that they wrote it on; empty: a desk, or the API."""
 
 
 class ChangeMessage(Command, frozen=True):
@@ -177,6 +179,8 @@ class SetPhone(Command, frozen=True):
 
     agent: str
     on: bool
+    assigned: int = 0
+    """The seq of the Assigned that they knew of; of another one nothing follows. 0: not said."""
 
 
 class ReleaseMessage(Command, frozen=True):
@@ -284,6 +288,10 @@ class ReceiveText(Command, frozen=True):
     files: tuple[Attachment, ...] = ()
     lookup: Lookup | None = None
     """Filled in by the pipeline in the owner, where the text names somebody or a quick reply."""
+    channel: str = ""
+    conversation: str | None = None
+    """Where a channel has threads: the one that it answers, "" for none, as a signature proves; it goes nowhere else.
+    """
 
 
 class Serve(Command, frozen=True):
@@ -370,6 +378,36 @@ class NoteMissed(Command, frozen=True):
     no: int
 
 
+class SetDesk(Command, frozen=True):
+    """A desk of the agent is in front of them until then (Unix ms); 0: it is no more."""
+
+    desk: str
+    until_ms: int
+
+
+class MarkRead(Command, frozen=True):
+    """The agent has read the conversation up to `seq` elsewhere; or has `answered` it there, with this text."""
+
+    conversation: str
+    seq: int
+    answered: str = ""
+
+
+class TellAway(Command, frozen=True):
+    """To a lead: `display` cannot be reached at all; so many conversations of theirs wait for others now."""
+
+    display: str
+    because: str
+    conversations: int
+
+
+class TellTwice(Command, frozen=True):
+    """The visitor got another answer of this agent to the same question, on another way, a moment before."""
+
+    conversation: str
+    no: int
+
+
 class NoteActive(Command, frozen=True):
     """The agent has just answered at a desk; not `answered`: they have it open in front of them."""
 
@@ -451,7 +489,7 @@ AnyCommand = (
     Tick | PostMessage | ReceiveMessage | AnswerMessage | ChangeMessage | Assign | TellWaiting | CloseConversation
     | TransferConversation | ReturnConversation | SetPhone | ReleaseMessage | RejectMessage | ChangeTeams | Enqueue
     | AcceptConversation | HoldConversation | WriteNote | Take | ListWaiting | TellWaitingList | TellNotTaken | Remind
-    | NoteMissed | NoteActive
+    | NoteMissed | NoteActive | SetDesk | MarkRead | TellAway | TellTwice
     | Leave | SetDuty | ConfigureAgent | ReceiveText | Serve | ShowMessage | StopServing | TellRefused | TellUndelivered
     | TellChanged
     | RecordVerdict | RecordReceipt | RetryDelivery | DropDelivery | KeepUnparsed

@@ -74,8 +74,8 @@ def _decide_serving(state: Conversation, command: AnyCommand, relayed: bool) -> 
             return serving.transfer(state, command, relayed)
         case c.ReturnConversation(agent=agent, because=because):
             return serving.give_back(state, agent, because)
-        case c.SetPhone(agent=agent, on=on):
-            return serving.set_phone(state, agent, on)
+        case c.SetPhone():
+            return serving.set_phone(state, command)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
 
 
@@ -203,7 +203,11 @@ def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed:
         id_ = f"{command.tab}.{command.n}" if command.tab else ""
         active = not relayed and now_ms >= state.active_ms + ACTIVE_MS  # what is relayed the agent entity has seen
         timed = state.clocks is not None and state.clocks.times_silence
-        return [e.AnswerPosted(id_, command.agent, state.display, command.text, command.files, active, timed)]
+        elsewhere = state.no if state.phone and not relayed else 0
+        twice = state.no if serving.answers_twice(state, command, now_ms) else 0
+        return [e.AnswerPosted(
+            id_, command.agent, state.display, command.text, command.files, active, timed, command.way, elsewhere, twice
+        )]  # fmt: skip
     if not relayed:
         raise serving.not_yours(state, refused)
     return [refused]

@@ -18,8 +18,8 @@ def reactions(record: Record) -> Reactions:
     match event:
         case e.MessagePosted(to=""):  # nearly every event is one of these: the first lines decide
             return []
-        case e.AnswerPosted(agent=agent, active=active):
-            return [(agent, c.NoteActive())] if active else []
+        case e.AnswerPosted():
+            return _answered(record.seq, me, event)
         case e.MessagePosted(to=to, no=no, name=name, status="held"):
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, HELD_PLACEHOLDER)))]
         case e.MessagePosted(to=to, no=no, name=name, text=text, files=files):
@@ -39,6 +39,15 @@ def reactions(record: Record) -> Reactions:
         case e.AnswerRefused(agent=agent, no=no, text=text, because=because, now_with=now_with):
             return [(agent, c.TellRefused(me, no, text, because, now_with))]
     return _of_serving(record)
+
+
+def _answered(seq: int, me: str, event: e.AnswerPosted) -> Reactions:
+    """What the agent entity has to know of an answer."""
+    agent = event.agent
+    told: Reactions = [(agent, c.NoteActive())] if event.active else []
+    if event.no:
+        told.append((agent, c.MarkRead(me, seq, event.text or "[文件]")))
+    return [*told, (agent, c.TellTwice(me, event.twice))] if event.twice else told
 
 
 def _of_serving(record: Record) -> Reactions:
@@ -65,7 +74,9 @@ def _of_serving(record: Record) -> Reactions:
             )
             return [(QUEUE_ID, enqueue)]
         case e.PhoneSet(on=True):
-            return [(event.agent, c.Serve(me, event.no, event.name, event.team, event.backlog, event.skipped))]
+            return [(event.agent, c.Serve(
+                me, event.no, event.name, event.team, event.backlog, event.skipped, assigned=event.assigned
+            ))]  # fmt: skip
         case e.Returned():
             return _returned(record.seq, me, event)
         case e.Closed(by=by, agent=agent, no=no):

@@ -58,6 +58,15 @@ def assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
     ]
 
 
+TWICE_MS = 10_000
+
+
+def answers_twice(state: Conversation, command: c.AnswerMessage, now_ms: int) -> bool:
+    """Whether the agent has answered the same question on another of their ways, so shortly before."""
+    is_answered = bool(state.answers) and not state.backlog.count
+    return is_answered and command.way != state.answered_on and now_ms < state.answered_ms + TWICE_MS
+
+
 def tell_waiting(state: Conversation, command: c.TellWaiting) -> list[AnyEvent]:
     """The queue has nobody yet. Who has given it away may still answer: that the visitor waits is true all the same."""
     told = e.WaitTold(command.no, command.team, command.position, command.on_duty, command.wait)
@@ -67,13 +76,16 @@ def tell_waiting(state: Conversation, command: c.TellWaiting) -> list[AnyEvent]:
     return [told] if state.stage == "waiting" or state.leaving else []
 
 
-def set_phone(state: Conversation, agent: str, on: bool) -> list[AnyEvent]:
+def set_phone(state: Conversation, command: c.SetPhone) -> list[AnyEvent]:
     """The assignee has got a phone, or lost it."""
+    agent, on = command.agent, command.on
     if state.stage != "served" or state.agent != agent or state.phone == on:
+        return []
+    if command.assigned not in (0, state.assigned):  # they hear of the new assignment, and say it again
         return []
     backlog, skipped = _backlog(state, state.no) if on else ((), 0)
     team = state.team_display or state.team
-    return [e.PhoneSet(agent, on, state.no, team, _name(state), backlog, skipped)]
+    return [e.PhoneSet(agent, on, state.no, team, _name(state), backlog, skipped, state.assigned)]
 
 
 def accept(state: Conversation, command: c.AcceptConversation, relayed: bool) -> list[AnyEvent]:

@@ -108,6 +108,10 @@ class Conversation(msgspec.Struct, gc=False):
     held: dict[int, str] = {}
     answers: tuple[Said, ...] = ()
     """The last CHANGEABLE of the assignee."""
+    answered_ms: int = 0
+    """When the last of them was,"""
+    answered_on: str = ""
+    """and the channel that it was written on."""
     hidden: tuple[int, ...] = ()
     """Events whose words the visitor gets no more: answers that were taken back or corrected, and old corrections."""
     origins: Origins = {}
@@ -227,6 +231,7 @@ def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> 
     state.backlog = Backlog()
     said = Said(record.seq, record.seq, event.text[: BEGINNING + 1], event.files)
     state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
+    state.answered_ms, state.answered_on = record.at_ms, event.way
     _note_id(state, event.agent, event.id, record.seq)
     if event.active:
         state.active_ms = record.at_ms

@@ -6,7 +6,7 @@ import msgspec
 
 from hub.domain.messages import Attachment, Block, Limits, Outgoing, Piece, Profile, Reach, Status, Wait
 from hub.domain.presence import Because
-from hub.domain.teams import AgentSettings, Hours, Patience, Teams
+from hub.domain.teams import AgentSettings, Hours, Patience, Teams, Way
 
 IDLE = "idle"
 """Why the hub itself has closed a conversation: the visitor has not written for as long as the team waits."""
@@ -194,6 +194,12 @@ class AnswerPosted(Event, frozen=True):
     """They sit at a desk, and their presence is told of it (relayed)."""
     timed: bool = False
     """From here on the visitor's silence is timed."""
+    way: str = ""
+    """As in AnswerMessage."""
+    no: int = 0
+    """Written at a desk while a phone shows the conversation under this number, which is told (relayed); 0: not."""
+    twice: int = 0
+    """Under this number the agent has answered the same on another way a moment before, and is told so (relayed)."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -293,6 +299,8 @@ class PhoneSet(Event, frozen=True):
     name: str
     backlog: tuple[Block, ...] = ()
     skipped: int = 0
+    assigned: int = 0
+    """The seq of the assignment in force."""
 
 
 class Closed(Event, frozen=True):
@@ -464,6 +472,8 @@ class TextReceived(Event, frozen=True):
     raw: str = ""
     unsupported: str = ""
     files: tuple[Attachment, ...] = ()
+    conversation: str | None = None
+    """As in ReceiveText."""
 
 
 class DutySaid(Event, frozen=True):
@@ -566,6 +576,8 @@ class AnswerChosen(Event, frozen=True):
     held: bool = False
     """It is the first held text of these words, which now has its conversation."""
     files: tuple[Attachment, ...] = ()
+    way: str = ""
+    """The channel that it was written on."""
 
 
 class StickyChosen(Event, frozen=True):
@@ -643,6 +655,39 @@ class BlocksWaiting(Event, frozen=True):
     blocks: tuple[Block, ...]
 
 
+class WayChosen(Event, frozen=True):
+    """The agent is reached by this way from now on; `serving` are the conversations that must know (relayed).
+
+    Each with the seq of the assignment there that they knew of.
+    """
+
+    way: Way
+    because: str
+    serving: tuple[tuple[str, int], ...] = ()
+
+
+class WayFailed(Event, frozen=True):
+    """They cannot be reached on this channel, which is not tried before `until_ms`; another one is left."""
+
+    channel: str
+    because: str
+    until_ms: int
+
+
+class DeskSet(Event, frozen=True):
+    """A desk of theirs is in front until then (Unix ms); 0: it is no more."""
+
+    desk: str
+    until_ms: int
+
+
+class ReadMarked(Event, frozen=True):
+    """They have read the conversation up to `seq`; what waits of it up to there is not sent."""
+
+    conversation: str
+    seq: int
+
+
 class NoteWaiting(Event, frozen=True):
     """An answer to a command, a question or a failure waits for the phone."""
 
@@ -653,6 +698,8 @@ class NoteWaiting(Event, frozen=True):
     """Who reads it knows that the conversation with this number is not theirs."""
     returns: bool = False
     """A text of the agent comes back with it: whom they thought to write to, the hub does not know."""
+    thread: tuple[str, str] = ("", "")
+    """The conversation that it is about, and the title of its thread; for a channel that has threads."""
 
 
 class Unreachable(Event, frozen=True):
@@ -664,6 +711,9 @@ class Unreachable(Event, frozen=True):
     because: str
     conversations: tuple[str, ...]
     until_ms: int = 0
+    display: str = ""
+    leads: tuple[str, ...] = ()
+    """Who is told (relayed)."""
 
 
 # --- of whoever receives from the hub: an agent's phone, a visitor on a platform -------------------------------------
@@ -725,6 +775,8 @@ class AttemptRefused(Event, frozen=True):
     no: int = 0
     message: Outgoing | None = None
     changes: bool = False
+    again: bool = False
+    """To an agent: all that it took along goes another way."""
 
 
 class DeliveryRetried(Event, frozen=True):
@@ -773,7 +825,7 @@ AnyEvent = (
     | Accepted | Reminded | Nudged | HoldSet | NoteWritten | Overflowed | TakeRefused | WaitingListed | HandoverAsked
     | Settling
     | TakeAsked | ListAsked | HoldAsked | NoteAsked | AcceptAsked | DutySaid | DutyProlonged | ActiveNoted
-    | ServingMissed | LeadReminded
+    | ServingMissed | LeadReminded | WayChosen | WayFailed | DeskSet | ReadMarked
 )  # fmt: skip
 
 

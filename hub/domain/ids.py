@@ -33,11 +33,20 @@ def kind_of(entity: str) -> str:
 
 def is_conversation(entity: str) -> bool:
     """Whether this is the id of a conversation; any text may be asked about."""
+    return _is_of(entity, CONVERSATION + PLATFORM)
+
+
+def is_agent(entity: str) -> bool:
+    """Whether this is the id of an agent; any text may be asked about."""
+    return _is_of(entity, AGENT)
+
+
+def _is_of(entity: str, kinds: str) -> bool:
     try:
         partition_of(entity)
     except ValueError:
         return False
-    return kind_of(entity) in (CONVERSATION, PLATFORM)
+    return kind_of(entity) in kinds
 
 
 def new_conversation_id(partition: int, entropy: bytes) -> str:

@@ -67,7 +67,10 @@ class FileLimit(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a channel takes for one recipient (hub.contract.Capabilities, which says what each field means)."""
+    """What a channel takes for one recipient (hub.contract.Capabilities, which says what each field means).
+
+    `threads`: an agent gets a text of one conversation, or of none, and what they answer to it is for that one.
+    """
 
     max_text: int = 2048
     unit: Literal["bytes", "characters", "utf16"] = "bytes"
@@ -84,6 +87,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long the platform recognises a repeat; 0: it does not."""
     edits_ms: int = 0
     recalls_ms: int = 0
+    threads: bool = False
 
 
 def takes(limits: Limits, file: Attachment) -> bool:

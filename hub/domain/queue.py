@@ -28,7 +28,7 @@ from hub.domain.queue_fit import agent_for, chooses, display_of, has_room, may_h
 from hub.domain.queue_state import Place, Queue, Spot, lines_of, next_line, spot_of, weight_of
 from hub.domain.queue_tell import tell
 from hub.domain.refusals import NotFound, Repeated, Taken
-from hub.domain.teams import AgentSettings, Teams
+from hub.domain.teams import AgentSettings, Teams, limits_by_channel, with_limits
 
 __all__ = ["Queue", "decide", "evolve", "new", "next_due", "reactions"]
 
@@ -81,7 +81,7 @@ def _configure(changed: e.TeamsChanged) -> list[tuple[str, AnyCommand]]:
     hours, handover_s = changed.teams.hours, changed.teams.handover_s
     configured: list[tuple[str, AnyCommand]] = []
     for agent in changed.agents:
-        settings = msgspec.structs.replace(agent, limits=changed.limits.get(agent.channel, Limits()))
+        settings = with_limits(agent, changed.limits)
         command = c.ConfigureAgent(settings, shift=hours.get(agent.shift), handover_s=handover_s)
         configured.append((agent.id, command))
     return configured + [(agent, c.ConfigureAgent(None)) for agent in changed.removed]
@@ -192,8 +192,8 @@ def _set_duty(draft: Draft, agent: str, on: bool, because: str) -> None:
 
 def _change_teams(state: Queue, teams: Teams) -> list[AnyEvent]:
     """What has changed, as far as one event takes it."""
-    limits = {agent.channel: agent.limits for agent in teams.agents if agent.channel}
-    agents = [msgspec.structs.replace(agent, limits=Limits()) for agent in teams.agents]
+    limits = {name: limits for agent in teams.agents for name, limits in limits_by_channel(agent).items()}
+    agents = [with_limits(agent, {}) for agent in teams.agents]
     changed = [agent for agent in agents if _is_changed(state, agent, teams, limits)]
     named = {agent.id for agent in agents}
     removed = [agent for agent in state.loads if agent not in named]
@@ -212,7 +212,7 @@ def _is_changed(state: Queue, agent: AgentSettings, teams: Teams, limits: dict[s
         or load.settings != agent
         or before.handover_s != teams.handover_s
         or before.hours.get(agent.shift) != teams.hours.get(agent.shift)
-        or state.limits.get(agent.channel) != limits.get(agent.channel)
+        or any(state.limits.get(name) != limits.get(name) for name in limits_by_channel(agent))
     )
 
 

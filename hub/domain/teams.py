@@ -1,5 +1,6 @@
 """Who answers and by which policy: rules/teams.yaml, as the queue, the agents and the conversations read it."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -75,11 +76,28 @@ class Team(msgspec.Struct, frozen=True, omit_defaults=True):
     """More are told that the line is full, and that their message is kept and answered later; 0: no such limit."""
 
 
+DESK = "desk"
+"""The way of who has the agent page in front of them."""
+
+
+class Way(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A channel on which an agent can be reached, by their `address` there; always, or on the one condition it has."""
+
+    channel: str
+    """DESK, or the name of a channel."""
+    address: str = ""
+    limits: Limits = Limits()
+    off_duty: bool = False
+    """Only while they are not on duty."""
+    unread_s: int = 0
+    """Only when they have not read a message for so long."""
+
+
 class AgentSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """An agent as rules/teams.yaml and their channel's capabilities describe them.
 
     `channel` is empty for an agent who has only a desk; else `address` is the agent's identity there (a WeCom
-    userid) and `limits` are the channel's.
+    userid) and `limits` are the channel's: where there are several `ways`, those of the one in force.
     """
 
     id: str
@@ -95,6 +113,22 @@ class AgentSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Primary subtags in lower case ("zh", "en"); none: any language."""
     shift: str = ""
     """The name of their hours; empty: they say themselves when they work."""
+    ways: tuple[Way, ...] = ()
+    """In their order; the first that holds counts."""
+    leads: tuple[str, ...] = ()
+    """Who is told when they cannot be reached at all, by entity id."""
+
+
+def limits_by_channel(agent: AgentSettings) -> dict[str, Limits]:
+    """The limits of all channels on which they are reached."""
+    limits = {way.channel: way.limits for way in agent.ways if way.channel != DESK}
+    return limits | {agent.channel: agent.limits} if agent.channel else limits
+
+
+def with_limits(agent: AgentSettings, limits: Mapping[str, Limits]) -> AgentSettings:
+    """The agent with these limits of their channels; without, where none are named."""
+    ways = tuple(msgspec.structs.replace(way, limits=limits.get(way.channel, Limits())) for way in agent.ways)
+    return msgspec.structs.replace(agent, limits=limits.get(agent.channel, Limits()), ways=ways)
 
 
 class Teams(msgspec.Struct, frozen=True, omit_defaults=True):

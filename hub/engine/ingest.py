@@ -134,7 +134,7 @@ class Ingest:
     async def _from(self, channel: str, inbound: Inbound, raw: str, came: Raw) -> Addressed | None:
         """The command that something becomes; None: the history has had it."""
         can = self._connectors[channel].can
-        if can.role == "agent":
+        if can.role == "agent" or inbound.agent or self._roster.agent_at(channel, inbound.identity):
             return Addressed(*await self._from_agent(channel, inbound, raw))
         entity = self._conversation(channel, inbound)
         if inbound.sent_at_ms < came.received_at_ms - KEPT_MS and await self._knew(entity, inbound.outside_id):
@@ -166,8 +166,14 @@ class Ingest:
         if agent is None:
             because = f"{inbound.identity} is no agent of {channel} in rules/teams.yaml"
             return self._roster.unparsed(channel, because, raw)
+        proven = _proven(inbound)
+        if proven is None and self._connectors[channel].can.role != "agent":
+            because = f"{inbound.identity} is an agent, and proves it only by answering what the hub sent them there"
+            return self._roster.unparsed(channel, because, raw)
         text, files = await self._kept(agent, _shortened(inbound.text)[0], inbound.files)
-        return agent, ReceiveText(inbound.outside_id, text, inbound.sent_at_ms, raw, inbound.unsupported, files)
+        return agent, ReceiveText(
+            inbound.outside_id, text, inbound.sent_at_ms, raw, inbound.unsupported, files, None, channel, proven
+        )
 
     def _conversation(self, channel: str, inbound: Inbound) -> str:
         if not inbound.conversation:
@@ -175,6 +181,15 @@ class Ingest:
                 self._partitions, channel, inbound.account, inbound.identity, inbound.thread
             )
         return _own(channel, inbound.conversation)
+
+
+def _proven(inbound: Inbound) -> str | None:
+    """The conversation that an agent answers in a thread, "" for none; None: they answer in none."""
+    if not inbound.agent:
+        return None
+    if inbound.conversation and not ids.is_conversation(inbound.conversation):
+        raise Rubbish(f"{inbound.conversation!r} is no conversation")
+    return inbound.conversation
 
 
 def _own(channel: str, conversation: str) -> str:
@@ -187,6 +202,8 @@ def _own(channel: str, conversation: str) -> str:
 
 def _receipt(channel: str, receipt: Receipt, raw: str) -> Addressed:
     command = RecordReceipt(receipt.kind, receipt.number, receipt.receipt, receipt.because, raw)
+    if ids.is_agent(receipt.conversation):
+        return Addressed(receipt.conversation, command)
     return Addressed(_own(channel, receipt.conversation), command)
 
 
@@ -219,7 +236,7 @@ def _types(kind: type, **others: type | tuple[type, ...]) -> dict[str, type | tu
 
 
 _PARSED = _types(Parsed, answer=object, inbounds=Sequence, receipts=Sequence)
-_INBOUND = _types(Inbound, sent_at_ms=int, files=Sequence, automatic=bool)
+_INBOUND = _types(Inbound, sent_at_ms=int, files=Sequence, automatic=bool, agent=bool)
 _FILE = _types(File, content=(bytes, type(None)))
 _RECEIPT = _types(Receipt, number=int)
 _KINDS = get_args(get_type_hints(Receipt)["kind"])

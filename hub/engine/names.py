@@ -28,12 +28,12 @@ class Names:
         self._written = {"": replies.replies, **replies.teams}
         self._replies = {team: _folded(texts) for team, texts in (*replies.teams.items(), ("", replies.replies))}
 
-    def lookup(self, text: str, teams: Iterable[str]) -> Lookup | None:
-        """What the text of an agent of these `teams` names: an empty Lookup where it names nobody that there is.
+    def lookup(self, said: words.Said, teams: Iterable[str]) -> Lookup | None:
+        """What an agent of these `teams` names: an empty Lookup where it is nobody that there is.
 
         None: it is no text that names anybody.
         """
-        match words.parse(text):
+        match said:
             case words.Transfer(target=target):
                 return self.named(target)
             case words.Quick(name=name):

@@ -12,6 +12,7 @@ import msgspec
 
 from hub.domain import agent, conversation
 from hub.domain.agent import Agent
+from hub.domain.agent_words import Said
 from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, ReceiveText, Tick
 from hub.domain.conversation import Conversation
 from hub.domain.events import AnyEvent, Reached
@@ -34,8 +35,8 @@ class Judge(Protocol):
 class Names(Protocol):
     """The names that agents may write (hub.engine.names)."""
 
-    def lookup(self, text: str, teams: Iterable[str]) -> Lookup | None:
-        """What the text of an agent of these `teams` names; None: it is no text that names anybody."""
+    def lookup(self, said: Said, teams: Iterable[str]) -> Lookup | None:
+        """What an agent of these `teams` names; None: it is no text that names anybody."""
 
 
 class Pipeline:
@@ -70,7 +71,7 @@ class Pipeline:
     def decide_agent(self, state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
         """As hub.domain.agent.decide."""
         if isinstance(command, ReceiveText) and command.lookup is None and self.names and state.settings:
-            lookup = self.names.lookup(command.text, state.settings.teams)
+            lookup = self.names.lookup(agent.understood(state, command), state.settings.teams)
             command = msgspec.structs.replace(command, lookup=lookup)
         return agent.decide(state, command, origin, now_ms)
 

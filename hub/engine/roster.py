@@ -8,9 +8,10 @@ from hub.contract import Capabilities, Connector
 from hub.domain import ids
 from hub.domain.commands import AnyCommand, KeepUnparsed
 from hub.domain.messages import Limits
-from hub.domain.teams import AgentSettings, Hours, Overflow, Patience, Team, Teams
+from hub.domain.teams import DESK, AgentSettings, Hours, Overflow, Patience, Team, Teams, Way
 from hub.engine.names import Names
-from hub.rules.roster import AgentLine, Replies, TeamLine
+from hub.rules.roster import Replies, TeamLine
+from hub.rules.roster import Roster as RosterLines
 from hub.rules.ruleset import RuleSet
 
 
@@ -23,7 +24,7 @@ def teams_of(rules: RuleSet, connectors: Mapping[str, Connector], partitions: in
         rules.version,
         rules.default,
         tuple(_team(name, line, hours, partitions) for name, line in roster.teams.items()),
-        tuple(_settings(name, line, connectors.get(line.channel), partitions) for name, line in roster.agents.items()),
+        tuple(_settings(name, roster, connectors, partitions) for name in roster.agents),
         {name: of for name, of in hours.items() if name in shifts},
         roster.weights,
         roster.handover_s,
@@ -47,7 +48,16 @@ def _team(name: str, line: TeamLine, hours: Mapping[str, Hours], partitions: int
     )
 
 
-def _settings(name: str, line: AgentLine, connector: Connector | None, partitions: int) -> AgentSettings:
+def _settings(name: str, roster: RosterLines, connectors: Mapping[str, Connector], partitions: int) -> AgentSettings:
+    """The agent; ways on channels that are off, or on which there are only visitors, are none."""
+    line = roster.agents[name]
+    ways = tuple(
+        Way(way.channel, line.addresses.get(way.channel, ""), _limits(connectors, way.channel), *way[1:])
+        for way in roster.ways(line)
+        if way.channel == DESK or _has_agents(connectors, way.channel)
+    )
+    phones = [way for way in ways if way.channel != DESK]
+    leads = {roster.teams[team].lead for team in line.teams} - {"", name}
     desk = AgentSettings(
         ids.agent_id(partitions, name),
         name,
@@ -56,10 +66,22 @@ def _settings(name: str, line: AgentLine, connector: Connector | None, partition
         line.capacity,
         languages=tuple(line.languages),
         shift=line.shift,
+        leads=tuple(ids.agent_id(partitions, lead) for lead in sorted(leads)),
     )
-    if connector is None:  # the channel is off: this agent has only a desk
+    if not phones:
         return desk
-    return msgspec.structs.replace(desk, channel=line.channel, address=line.address, limits=limits_of(connector.can))
+    first = next((way for way in phones if not (way.off_duty or way.unread_s)), phones[0])
+    return msgspec.structs.replace(
+        desk, channel=first.channel, address=first.address, limits=first.limits, ways=ways if len(ways) > 1 else ()
+    )
+
+
+def _has_agents(connectors: Mapping[str, Connector], channel: str) -> bool:
+    return channel in connectors and connectors[channel].can.role != "visitor"
+
+
+def _limits(connectors: Mapping[str, Connector], channel: str) -> Limits:
+    return limits_of(connectors[channel].can) if channel in connectors else Limits()
 
 
 def limits_of(can: Capabilities) -> Limits:
@@ -79,6 +101,7 @@ def limits_of(can: Capabilities) -> Limits:
         resend_ms=can.recognises_s * 1000,
         edits_ms=can.edits_s * 1000,
         recalls_ms=can.recalls_s * 1000,
+        threads=can.role == "both",
     )
 
 
@@ -92,7 +115,8 @@ class Roster:
     def change(self, teams: Teams, names: Names) -> None:
         """A new version of rules/teams.yaml is in force, and of the names in it and in rules/replies.yaml."""
         self.teams, self.names = teams, names
-        self._agents = {(agent.channel, agent.address.casefold()): agent.id for agent in teams.agents if agent.channel}
+        self._agents = {(one.channel, one.address.casefold()): one.id for one in teams.agents if one.channel}
+        self._agents |= {(way.channel, way.address.casefold()): one.id for one in teams.agents for way in one.ways}
 
     def agent_id(self, name: str) -> str | None:
         """The entity of the agent with this name in teams.yaml, or None."""

@@ -82,9 +82,12 @@ class Sender:
     def _delivery(self, entity: str, event: Attempted) -> Delivery:
         key, message = f"{entity}:{event.attempt}", event.message
         if message is None:
-            return Delivery(event.address, event.text, key)
-        if not message.refs:  # a phone's
-            return Delivery(event.address, event.text, key, files=[self._enclose(file) for file in message.files])
+            return Delivery(event.address, event.text, key, agent=entity)
+        if not message.refs:  # an agent's
+            return Delivery(
+                event.address, event.text, key, message.thread, event.attempt, title=message.title, agent=entity,
+                files=[self._enclose(file) for file in message.files],
+            )  # fmt: skip
         return Delivery(
             event.address, event.text, key, entity, event.attempt, message.part, message.parts,
             [self._enclose(file) for file in message.files], message.choices, message.by, message.automatic,

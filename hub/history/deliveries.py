@@ -22,7 +22,7 @@ def delivery(record: Record) -> dict[str, Any]:
     match record.event:
         case e.Attempted(attempt=attempt, tries=1, channel=channel, address=address, text=text, message=message):
             begun = _begun(record, channel, text, message or Outgoing(())) | {"address": storable(address)}
-            refs = begun["refs"] if message else _places(record.event.carries)
+            refs = begun["refs"] if message and message.refs else _places(record.event.carries)
             changed = begun | {"attempt": attempt, "state": "sending", "tries": 1, "refs": refs}
         case e.Attempted(attempt=attempt, tries=tries):
             changed = {"attempt": attempt, "state": "sending", "tries": tries}

@@ -120,7 +120,7 @@ class Bench:
 
     def _teams(self) -> Teams:
         """A desk for visitors of a platform; each person a team of their own where it is agents who are there."""
-        if self.can.role == "visitor":
+        if self.can.role != "agent":
             desk = AgentSettings(ids.agent_id(PARTITIONS, DESK), DESK, "客服", ("all",), 10_000)
             return Teams("1", "all", (Team("all", "All"),), (desk,))
         agents = tuple(
@@ -199,7 +199,7 @@ class Bench:
         n = self._next("o", person)
         whole = token("o", person, n) + text
         command: AnyCommand
-        if self.can.role == "visitor":
+        if self.can.role != "agent":
             entity = await self._conversation(person)
             command = AnswerMessage(self.teams.agents[0].id, whole, "kit", n)
         else:

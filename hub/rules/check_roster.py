@@ -1,12 +1,14 @@
 """What is wrong with a teams.yaml whose lines can all be read: names that lead nowhere, policies that cannot be."""
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hub.domain.hours import length_ms, odd_edges
+from hub.domain.teams import DESK
 from hub.marked_yaml import Path
 from hub.rules import calendar
+from hub.rules.delivery import WayLine, hidden
 from hub.rules.findings import nearest
 from hub.rules.roster import AgentLine, CalendarLine, Replies, Roster, TeamLine, VisitorLine
 from hub.rules.visitors import is_pattern
@@ -30,6 +32,8 @@ def check_roster(roster: Roster, written: Mapping[str, Any], dropped: Collection
     yield from _circles(roster.teams)
     for name, agent in roster.agents.items():
         yield from _check_agent(("agents", name), agent, names)
+        yield from _check_ways(("agents", name), agent, roster)
+    yield from _check_delivery((), roster.delivery)
     yield from _check_addresses(roster.agents)
     count = len(roster.visitors) + sum(path[0] == "visitors" for path in dropped)
     kept = [path for index in range(count) if (path := ("visitors", index)) not in dropped]
@@ -109,6 +113,7 @@ def _check_team(path: Path, team: TeamLine, names: Mapping[str, list[str]]) -> I
         yield Wrong((*path, "lead_s"), "nobody is told: name the lead as well")
     if team.overflow:
         yield from _unknown("team", team.overflow.team, names["teams"], (*path, "overflow", "team"))
+    yield from _check_delivery(path, team.delivery)
     yield from _check_patience(path, team)
 
 
@@ -150,21 +155,36 @@ def _check_agent(path: Path, agent: AgentLine, names: Mapping[str, list[str]]) -
             yield Wrong((*path, "teams", index), f'"{team}" is named twice: once is enough')
     if agent.shift:
         yield from _unknown("hours", agent.shift, names["hours"], (*path, "shift"))
-    if bool(agent.channel) != bool(agent.address):
-        yield Wrong(path, "channel and address go together: give both or none", key=True)
     if path[-1] in names["teams"]:
         yield Wrong(path, "a team has this name: choose another, for who is meant by @?", key=True)
+
+
+def _check_ways(path: Path, agent: AgentLine, roster: Roster) -> Iterator[Wrong]:
+    yield from _check_delivery(path, agent.delivery)
+    for place, way in enumerate(agent.delivery or ()):
+        if way.channel != DESK and way.channel not in agent.addresses:
+            what = f"there is no address of {way.channel}: write addresses: {{{way.channel}: …}}"
+            yield Wrong((*path, "delivery", place), what)
+    reached = {way.channel for way in roster.ways(agent)}
+    for channel in agent.addresses:
+        if channel not in reached:
+            yield Wrong((*path, "addresses", channel), "no way leads there: name it in delivery", key=True)
+
+
+def _check_delivery(path: Path, ways: Sequence[WayLine] | None) -> Iterator[Wrong]:
+    for place, first in hidden(ways or ()):
+        what = f"it is never asked whether this holds, for {first} before it always does: put it before {first}"
+        yield Wrong((*path, "delivery", place), what)
 
 
 def _check_addresses(agents: Mapping[str, AgentLine]) -> Iterator[Wrong]:
     holders: dict[tuple[str, str], str] = {}
     for name, agent in agents.items():
-        if not (agent.channel and agent.address):
-            continue
-        first = holders.setdefault((agent.channel, agent.address.casefold()), name)
-        if first != name:
-            what = f'{agent.channel} {agent.address} is the agent "{first}" already: one person, one agent'
-            yield Wrong(("agents", name, "address"), what)
+        for channel, address in agent.addresses.items():
+            first = holders.setdefault((channel, address.casefold()), name)
+            if first != name:
+                what = f'{channel} {address} is the agent "{first}" already: one person, one agent'
+                yield Wrong(("agents", name, "addresses", channel), what)
 
 
 def _check_visitor(path: Path, line: VisitorLine, names: Mapping[str, list[str]]) -> Iterator[Wrong]:

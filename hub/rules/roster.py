@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from hub.domain.teams import Hours, Pick
 from hub.rules import calendar
+from hub.rules.delivery import Way, WayLine, ways_of
 from hub.rules.model import Lines, Name
 
 Seconds = Annotated[int, Field(ge=0, le=604_800)]
@@ -124,6 +125,8 @@ class TeamLine(Lines):
     overflow: OverflowLine | None = None
     max_waiting: int = Field(0, ge=0)
     """More are told that the line is full and their message is answered later; 0: no limit."""
+    delivery: list[Way] | None = Field(None, min_length=1)
+    """Where its agents are reached; without it as the whole file says."""
 
 
 class AgentLine(Lines):
@@ -133,10 +136,10 @@ class AgentLine(Lines):
     teams: list[str] = Field(min_length=1)
     capacity: int = Field(5, ge=1, le=1000)
     """How many conversations at once."""
-    channel: str = ""
-    """Where the agent is written to; empty: only at a desk."""
-    address: str = ""
-    """Who the agent is on that channel, at WeCom the userid."""
+    addresses: dict[Name, Annotated[str, Field(min_length=1, max_length=200)]] = Field({})
+    """Who the agent is on each channel, at WeCom the userid; none: only at a desk."""
+    delivery: list[Way] | None = Field(None, min_length=1)
+    """Where they are reached; without it as the first of their teams says that says it."""
     languages: list[Annotated[str, AfterValidator(_language)]] = Field([])
     """Two letters each; none: any language."""
     shift: str = ""
@@ -177,7 +180,15 @@ class Roster(Lines):
     """How much of a capacity a conversation takes, by channel; 1 for those that are not named."""
     handover_s: Seconds = 300
     """Who goes off duty with open conversations gives them back after so long, unless they say no."""
+    delivery: list[Way] | None = Field(None, min_length=1)
+    """Where agents are reached: the first way counts whose condition holds. Without it: at the desk while it is in
+    front, else at their addresses, in that order."""
     visitors: list[VisitorLine] = Field([])
+
+    def ways(self, agent: AgentLine) -> list[WayLine]:
+        """Where this agent is reached."""
+        by_team = [self.teams[team].delivery for team in agent.teams if team in self.teams]
+        return ways_of(agent.addresses, agent.delivery, *by_team, self.delivery)
 
 
 class Replies(Lines):

@@ -2,9 +2,10 @@
 
 import pytest
 
+from hub.api.agents import FRONT_S
 from hub.domain import agent
-from hub.domain.commands import SetDuty
-from tests.api.world import ADMIN, AGENT, NOW_S, World, problem_of
+from hub.domain.commands import MarkRead, SetDesk, SetDuty
+from tests.api.world import ADMIN, AGENT, NOW_S, C, World, problem_of
 
 
 async def test_the_admin_mints_an_agents_token() -> None:
@@ -58,6 +59,34 @@ async def test_duty_needs_a_yes_or_no() -> None:
     headers = {"authorization": f"Bearer {ADMIN}"}
     answer = await world.ask("POST", "/api/v1/agents/wangfang/duty", headers=headers, json={"on": "maybe"})
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(("front", "until_ms"), [(True, int(NOW_S + FRONT_S) * 1000), (False, 0)])
+async def test_an_agents_page_says_that_it_is_in_front_or_no_more(front: bool, until_ms: int) -> None:
+    world = World()
+    answer = await world.ask("POST", "/api/v1/agents/me/desk", "agent", json={"id": "tab1", "front": front})
+    assert (answer.status_code, answer.json()) == (200, {"id": "tab1", "front": front})
+    assert world.calls.commands == [(AGENT, SetDesk("tab1", until_ms))]
+
+
+@pytest.mark.parametrize("desk", [{"id": "", "front": True}, {"id": "x" * 65, "front": True}, {"id": "tab1"}])
+async def test_a_desk_needs_a_name_and_a_yes_or_no(desk: dict[str, object]) -> None:
+    assert (await World().ask("POST", "/api/v1/agents/me/desk", "agent", json=desk)).status_code == 400
+
+
+async def test_what_an_agent_has_read_is_told_to_their_other_channels() -> None:
+    world = World()
+    world.calls.post(C, "在吗")
+    world.calls.assign(C, AGENT)
+    before = len(world.calls.commands)
+    answer = await world.ask("POST", f"/api/v1/conversations/{C}/read", "agent", json={"seq": 1})
+    assert (answer.status_code, answer.json()) == (200, {"seq": 1})
+    ahead = await world.ask("POST", f"/api/v1/conversations/{C}/read", "agent", json={"seq": 10**12})
+    last = ahead.json()["seq"]
+    assert 1 < last < 100
+    assert world.calls.commands[before:] == [(AGENT, MarkRead(C, 1)), (AGENT, MarkRead(C, last))]
+    nowhere = await world.ask("POST", "/api/v1/conversations/x/read", "agent", json={"seq": 7})
+    assert (nowhere.status_code, problem_of(nowhere)["code"]) == (404, "not_found")
 
 
 async def test_an_agent_sees_the_quick_replies_of_their_teams() -> None:

@@ -31,8 +31,9 @@ def test_what_everybody_may_call_is_little() -> None:
 def test_what_is_not_public_is_the_admins_too_or_for_whom_a_conversation_is_with() -> None:
     without = {route for route, right in RIGHTS.items() if not right.everybody and "admin" not in right.roles}
     assert without == {
-        ("GET", "/api/v1/agents/me"), ("GET", "/api/v1/agents/me/replies"),
+        ("GET", "/api/v1/agents/me"), ("GET", "/api/v1/agents/me/replies"), ("POST", "/api/v1/agents/me/desk"),
         ("POST", "/api/v1/queues/next"), ("POST", "/api/v1/conversations/{id}/files"),
+        ("POST", "/api/v1/conversations/{id}/read"),
     }  # fmt: skip
 
 

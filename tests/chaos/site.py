@@ -184,7 +184,7 @@ def write_rules(folder: Path, desks: int, members: dict[str, str]) -> None:
     """Two teams, everybody with room for all, and filters that no text of ours meets."""
     agents: dict[str, Any] = {f"desk{n}": {"display": f"desk{n}", "teams": [DESKS]} for n in range(desks)}
     for user, name in members.items():
-        agents[name] = {"display": name, "teams": [PHONES], "channel": "wecom", "address": user}
+        agents[name] = {"display": name, "teams": [PHONES], "addresses": {"wecom": user}}
     for agent in agents.values():
         agent["capacity"] = 1000
     teams = {"teams": {team: {"display": team} for team in (TOPICS if members else [DESKS])}, "agents": agents}

@@ -66,7 +66,7 @@ def test_a_picture_of_unknown_fate_is_not_repeated_for_no_platform_knows_it_by_i
     assert isinstance(refused, e.AttemptRefused)
     assert refused.unknown
     assert notes([told]) == ["可能没有收到 #12·2：reset"]
-    assert list(one.state.letters.values()) == ["[cat.png]"]
+    assert [letter.text for letter in one.state.letters.values()] == ["[cat.png]"]
 
 
 def test_a_picture_under_way_is_repeated_as_it_was() -> None:

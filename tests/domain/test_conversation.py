@@ -265,14 +265,32 @@ def test_who_answers_at_a_desk_is_said_to_be_there_and_who_answers_on_a_phone_is
     thread.post("t1", 1)
     thread.assign("a3-wang")
     thread.do(c.AnswerMessage("a3-wang", "在", "d1", 1))
-    assert conversation.reactions(thread.records[-1]) == [("a3-wang", c.NoteActive())]
+    read = ("a3-wang", c.MarkRead(thread.state.id, thread.state.seq, "在"))
+    assert conversation.reactions(thread.records[-1]) == [("a3-wang", c.NoteActive()), read]
     thread.do(c.AnswerMessage("a3-wang", "请讲", "d1", 2))
-    assert conversation.reactions(thread.records[-1]) == [], "not every time"
+    read = ("a3-wang", c.MarkRead(thread.state.id, thread.state.seq, "请讲"))
+    assert conversation.reactions(thread.records[-1]) == [read], "not every time"
     phone = Thread()
     phone.post("t1", 1)
     phone.assign("a3-wang")
     phone.do(c.AnswerMessage("a3-wang", "在"), Origin(3, 1, 4, 0))
     assert conversation.reactions(phone.records[-1]) == []
+
+
+def test_a_second_answer_to_one_question_from_another_way_is_sent_and_said_to_be_one(thread: Thread) -> None:
+    def twice(way: str, relayed: int) -> int:
+        (answer,) = thread.do(c.AnswerMessage("a3-wang", "有货", way=way), Origin(3, 1, relayed, 0))
+        assert isinstance(answer, e.AnswerPosted)
+        return answer.twice
+
+    thread.post("t1", 1)
+    thread.assign("a3-wang")
+    assert [twice("wecom", 1), twice("wecom", 2), twice("email", 3)] == [0, 0, 12]
+    assert conversation.reactions(thread.records[-1]) == [("a3-wang", c.TellTwice(thread.state.id, 12))]
+    thread.post("t1", 2)
+    assert twice("wecom", 4) == 0, "another question"
+    thread.state.answered_ms -= 10_000
+    assert twice("email", 5) == 0, "long after"
 
 
 def test_a_long_backlog_is_a_count_and_the_last_ones(thread: Thread) -> None:
@@ -365,7 +383,7 @@ def test_a_phone_that_the_assignee_gets_is_told_what_nobody_answered(thread: Thr
     assert thread.do(c.SetPhone("a1-li", on=True)) == []
     (got,) = thread.do(c.SetPhone("a3-wang", on=True))
     block = Block(ID, 12, 2, "张三", "在吗")
-    serve = c.Serve(ID, 12, "张三", "sales", (block,))
+    serve = c.Serve(ID, 12, "张三", "sales", (block,), assigned=thread.state.assigned)
     assert conversation.reactions(Record(ID, 9, 0, NOW, got)) == [("a3-wang", serve)]
     (posted,) = thread.post("t1", 2, "还在吗")
     assert isinstance(posted, e.MessagePosted)

@@ -31,9 +31,13 @@ class Phone(Connector):
     can = Capabilities(role="agent")
 
 
+class Both(Connector):
+    can = Capabilities(role="both")
+
+
 class Roster:
     def agent_at(self, channel: str, identity: str) -> str | None:
-        return "a1-wang" if (channel, identity) == ("phone", "WangFang") else None
+        return "a1-wang" if (channel, identity) in (("phone", "WangFang"), ("both", "wang@corp")) else None
 
     def unparsed(self, channel: str, because: str, raw: str) -> tuple[str, AnyCommand]:
         return f"i0-{channel}", KeepUnparsed(because, raw)
@@ -44,7 +48,7 @@ class Rig:
         self.taken: list[tuple[str, AnyCommand]] = []
         self.kept: dict[str, File] = {}
         self.known: set[tuple[str, str]] = set()
-        connectors: dict[str, Connector] = {"parrot": Parrot(None), "phone": Phone(None)}  # type: ignore[arg-type]
+        connectors: dict[str, Connector] = {"parrot": Parrot(None), "phone": Phone(None), "both": Both(None)}  # type: ignore[arg-type]
         self.ingest = Ingest(connectors, Roster(), self.spool, self, self.knew, 32)  # type: ignore[arg-type]
 
     async def spool(self, channel: str, entity: str, command: AnyCommand) -> None:
@@ -105,6 +109,42 @@ async def test_one_person_has_one_conversation_an_account_and_a_thread() -> None
     assert entities[0] == entities[1] == CHAT
     assert len(set(entities)) == 4
     assert all(entity.split("-")[1] == "parrot" for entity in entities)
+
+
+@pytest.mark.parametrize("conversation", ["c7-k3v9", "p7-telegram-k3v9", ""])
+async def test_an_agent_answers_in_a_thread_where_visitors_are_too(conversation: str) -> None:
+    rig = Rig()
+    said = inbound(identity="wang@corp", agent=True, conversation=conversation)
+    (command,) = await rig.take(said, channel="both")
+    assert rig.taken[0][0] == "a1-wang"
+    assert isinstance(command, ReceiveText)
+    assert (command.channel, command.conversation, command.text) == ("both", conversation, "在吗")
+
+
+@pytest.mark.parametrize(
+    ("identity", "proven", "because"),
+    [
+        ("wang@corp", False, "wang@corp is an agent, and proves it only by answering"),
+        ("gone@corp", True, "gone@corp is no agent of both in rules/teams.yaml"),
+    ],
+)
+async def test_what_no_agent_has_proven_is_kept_and_is_nobodys(identity: str, proven: bool, because: str) -> None:
+    (kept,) = await Rig().take(inbound(identity=identity, agent=proven, conversation="c7-x"), channel="both")
+    assert isinstance(kept, KeepUnparsed)
+    assert kept.because.startswith(because)
+
+
+async def test_who_is_no_agent_is_a_visitor_there() -> None:
+    (command,) = await Rig().take(inbound(), channel="both")
+    assert isinstance(command, ReceiveMessage)
+
+
+async def test_what_becomes_of_a_delivery_to_an_agent_is_told_to_them() -> None:
+    rig = Rig()
+    await rig.ingest.take("both", Parsed(receipts=(Receipt("a1-wang", "failed", 7),)), RAW)
+    ((entity, command),) = rig.taken
+    assert entity == "a1-wang"
+    assert isinstance(command, RecordReceipt)
 
 
 async def test_what_a_signature_has_proved_goes_to_that_conversation() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.domain import agent_words as words
 from hub.domain.teams import AgentSettings, Lookup, Team, Teams
 from hub.engine.names import Names
 from hub.rules.roster import Replies
@@ -93,7 +94,7 @@ def test_a_reply_of_their_first_team_counts_before_those_for_all(name: str, team
     ],
 )
 def test_only_commands_that_name_somebody_are_looked_up(text: str, lookup: Lookup | None) -> None:
-    assert NAMES.lookup(text, ("sales",)) == lookup
+    assert NAMES.lookup(words.parse(text), ("sales",)) == lookup
 
 
 def test_the_replies_that_are_shown_are_those_that_count() -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from hub.contract import Capabilities, Connector
 from hub.domain import ids
-from hub.domain.teams import AgentSettings, Hours, Overflow, Patience, Span, Team, Teams
+from hub.domain.teams import DESK, AgentSettings, Hours, Overflow, Patience, Span, Team, Teams, Way
 from hub.engine.names import Names
-from hub.engine.roster import Roster, teams_of
+from hub.engine.roster import Roster, limits_of, teams_of
 from hub.engine.rule_files import read_rule_files
 from hub.rules.load import load
 from tests.rules.rulefiles import files
@@ -37,9 +38,21 @@ teams:
   billing: {display: 财务}
 agents:
   li: {display: 李雷, teams: [general, aftersale, billing], capacity: 3, languages: [zh, en], shift: night}
-  han: {display: 韩梅梅, teams: [billing], channel: nowhere, address: Han}
+  han: {display: 韩梅梅, teams: [billing], addresses: {nowhere: Han}}
 weights: {email: 2}
 handover_s: 9
+"""
+WAYS = """\
+teams:
+  general: {display: 综合, delivery: [phone, mail]}
+  aftersale: {display: 售后}
+  billing: {display: 财务, lead: li}
+delivery: [desk, {mail: off_duty}, phone]
+agents:
+  li: {display: 李雷, teams: [aftersale, general, billing], addresses: {phone: Li, mail: li@x.cn}}
+  han: {display: 韩梅梅, teams: [billing], addresses: {mail: han@x.cn, phone: Han}}
+  bo: {display: 博, teams: [billing], addresses: {phone: Bo, chat: bo}, delivery: [{phone: {unread_s: 60}}, chat]}
+  an: {display: 安, teams: [billing]}
 """
 OFFICE = Hours("Asia/Shanghai", ((Span(540, 1080),),) * 5 + ((), ()))
 NIGHT = Hours("Asia/Shanghai", ((Span(1320, 1800),),) * 7)
@@ -86,3 +99,35 @@ def test_a_change_of_the_files_changes_whom_names_name() -> None:
     assert [roster.names.named(name).display for name in ("李雷", "李蕾")] == ["", "李蕾"]
     assert roster.names.reply("稍等", ()) == "请稍等"
     assert roster.replies(()) == {"稍等": "请稍等"}
+
+
+class Phone(Connector):
+    can = Capabilities(role="agent", fold_ms=3000)
+
+
+class Mail(Connector):
+    can = Capabilities(role="both", fold_ms=60_000)
+
+
+class Chat(Connector):
+    can = Capabilities(role="visitor")
+
+
+def test_an_agent_has_the_ways_of_their_own_their_team_s_or_the_file_s_list_on_the_channels_where_agents_are() -> None:
+    connectors: dict[str, Connector] = {"phone": Phone(None), "mail": Mail(None), "chat": Chat(None)}  # type: ignore[arg-type]
+    teams = teams_of(load(files(teams=WAYS)), connectors, 32)
+    phone, mail = limits_of(Phone.can), limits_of(Mail.can)
+    li, han, bo, an = teams.agents
+    assert (phone.threads, mail.threads) == (False, True)
+    assert (li.channel, li.address, li.limits) == ("phone", "Li", phone)
+    assert li.ways == (Way("phone", "Li", phone), Way("mail", "li@x.cn", mail))
+    assert (han.channel, han.ways) == (
+        "phone", (Way(DESK), Way("mail", "han@x.cn", mail, off_duty=True), Way("phone", "Han", phone)),
+    )  # fmt: skip
+    assert (bo.channel, bo.ways) == ("phone", ())
+    assert (an.channel, an.ways) == ("", ())
+    assert [agent.leads for agent in teams.agents] == [(), (li.id,), (li.id,), (li.id,)]
+    roster = Roster(teams, 32)
+    assert [roster.agent_at("mail", "HAN@x.cn"), roster.agent_at("phone", "han"), roster.agent_at("chat", "bo")] == [
+        han.id, han.id, None,
+    ]  # fmt: skip

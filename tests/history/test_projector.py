@@ -7,6 +7,7 @@ import pytest
 
 from hub.domain import events as e
 from hub.domain.batch import SCHEMA, decode_record, encode_record
+from hub.domain.messages import Outgoing
 from hub.errors import UnreadableBatch
 from hub.history.deliveries import STATES
 from hub.history.projector import Position, Rows, project
@@ -88,6 +89,11 @@ def test_what_the_hub_itself_refused_is_a_delivery_too_and_what_a_person_decides
 def test_a_phone_s_delivery_names_the_messages_of_all_its_conversations() -> None:
     row = deliveries(PHONE, SHOWN)[1]
     assert (row["refs"], row["state"], row["address"]) == ('["c0-a/4","p0-mail-x/2"]', "unknown", "wang")
+
+
+def test_a_mail_to_an_agent_names_them_too() -> None:
+    mail = e.Attempted(1, "email", "w@corp", "x", 1, carries=(("c0-a", 4),), message=Outgoing((), thread="c0-a"))
+    assert deliveries(PHONE, [mail])[1]["refs"] == '["c0-a/4"]'
 
 
 def test_the_row_of_a_delivery_holds_the_beginning_of_its_text_without_what_is_no_text() -> None:

@@ -30,7 +30,7 @@ def test_a_channel_has_tests_of_its_own(channel: str) -> None:
 def test_a_channel_names_its_connector(channel: str) -> None:
     connector = importlib.import_module(f"connectors.{channel}.connector").CONNECTOR
     assert issubclass(connector, Connector)
-    assert connector.can.role in ("visitor", "agent")
+    assert connector.can.role in ("visitor", "agent", "both")
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

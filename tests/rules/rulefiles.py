@@ -47,8 +47,7 @@ agents:
     display: 李雷
     teams: [general, aftersale]
     capacity: 3
-    channel: wecom
-    address: LiLei
+    addresses: {wecom: LiLei}
   han: {display: 韩梅梅, teams: [billing]}
 """
 ABUSE = "# insults\n傻逼\n妈的\n\nfuck\n"

@@ -20,7 +20,7 @@ def agents(*lines: str) -> dict[str, str]:
     return {"teams": teams + "".join(f"  {line}\n" for line in lines)}
 
 
-AT_WECOM = "{display: 博, teams: [general], channel: wecom, address: Bo}"
+AT_WECOM = "{display: 博, teams: [general], addresses: {wecom: Bo}}"
 EVERYWHERE = "li: {display: 李, teams: [general, aftersale, billing]}"
 
 
@@ -86,14 +86,21 @@ EVERYWHERE = "li: {display: 李, teams: [general, aftersale, billing]}"
          ["teams.yaml:4:27 bo: teams: is empty: name at least one"]),
         (agents(EVERYWHERE, "bo: {display: 博, teams: [general], capacity: '5'}"),
          ['teams.yaml:4:48 bo: capacity: must be a whole number, not "5"']),
-        (agents(EVERYWHERE, "bo: {display: 博, teams: [general], channel: wecom}"),
-         ["teams.yaml:4:3 bo: channel and address go together: give both or none"]),
+        (agents(EVERYWHERE, "bo: {display: 博, teams: [general], delivery: [desk, wecom]}"),
+         ["teams.yaml:4:55 bo: there is no address of wecom: write addresses: {wecom: …}"]),
+        (agents(EVERYWHERE, "bo: {display: 博, teams: [general], addresses: {wecom: Bo}, delivery: [desk]}"),
+         ["teams.yaml:4:50 bo: no way leads there: name it in delivery"]),
+        (agents(EVERYWHERE, "bo: {display: 博, teams: [general], addresses: {w: B, email: b@x.cn},"
+                            " delivery: [w, {email: off_duty}]}"),
+         ["teams.yaml:4:86 bo: it is never asked whether this holds, for w before it always does: put it before w"]),
+        (agents(EVERYWHERE, "bo: {display: 博, teams: [general], delivery: [{desk: off_duty}]}"),
+         ["teams.yaml:4:49 bo: delivery: a way is desk, a channel, {email: off_duty} or {email: {unread_s: 600}}"]),
         (agents(EVERYWHERE, f"bo: {AT_WECOM}", f"by: {AT_WECOM}"),
-         ['teams.yaml:5:63 by: wecom Bo is the agent "bo" already: one person, one agent']),
+         ['teams.yaml:5:57 by: wecom Bo is the agent "bo" already: one person, one agent']),
         (agents(EVERYWHERE, "Bo Li: {display: 博, teams: [general]}"),
          ['teams.yaml:4:3 Bo Li: "Bo Li" must be 1 to 32 of a-z, 0-9, - and _, and begin with a letter or digit']),
         ({"teams": TEAMS + "  li: {display: 李, teams: [general]}\n"},
-         ['teams.yaml:13:3 duplicate key "li", first in line 6']),
+         ['teams.yaml:12:3 duplicate key "li", first in line 6']),
     ],
 )  # fmt: skip
 def test_findings(changed: dict[str, str], findings: list[str]) -> None:
@@ -117,7 +124,7 @@ def test_all_findings_come_at_once_with_those_of_the_same_rule() -> None:
         'routing.yaml:5:5 refund-money: unknown key "prioirty", did you mean "priority"?',
         'routing.yaml:13:12 greeting: words: must be a list, not "早上好"',
         "teams.yaml:4:3 billing: nobody is in this team: name it in the teams of an agent",
-        'teams.yaml:12:31 han: unknown team "biling", did you mean "billing"?',
+        'teams.yaml:11:31 han: unknown team "biling", did you mean "billing"?',
     ]
 
 
@@ -128,7 +135,7 @@ def test_a_missing_file_is_named() -> None:
 
 def test_an_unreadable_agent_does_not_empty_their_team() -> None:
     assert check(files(teams=TEAMS.replace("{display: 韩梅梅, teams", "{teams"))) == [
-        'teams.yaml:12:8 han: the key "display" is missing'
+        'teams.yaml:11:8 han: the key "display" is missing'
     ]
 
 

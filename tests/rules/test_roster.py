@@ -29,7 +29,7 @@ teams:
   aftersale: {display: 售, remind_s: 1, pass_s: 2, away: a}
   billing: {display: 财}
 agents:
-  li: {display: 李, teams: [general, aftersale, billing], languages: [zh], shift: h, channel: w, address: a}
+  li: {display: 李, teams: [general, aftersale, billing], languages: [zh], shift: h, addresses: {w: a}}
 weights: {email: 2}
 handover_s: 9
 visitors:
@@ -133,9 +133,9 @@ def test_findings_of_hours(lines: list[str], findings: list[str]) -> None:
           '7:59 general: unknown hours "h"; there are no hours yet']),
         (general("pick: manual", "  bo: {display: x, teams: [general], languages: [zh-CN]}\n"),
          ['7:50 bo: languages: "zh-CN" is no language: write two or three small letters, zh or en']),
-        (general("pick: manual", "  bo: {display: x, teams: [general], channel: w, address: Bo}\n"
-                                 "  by: {display: x, teams: [general], channel: w, address: bo}\n"),
-         ['8:59 by: w bo is the agent "bo" already: one person, one agent']),
+        (general("pick: manual", "  bo: {display: x, teams: [general], addresses: {w: Bo}}\n"
+                                 "  by: {display: x, teams: [general], addresses: {w: bo}}\n"),
+         ['8:53 by: w bo is the agent "bo" already: one person, one agent']),
     ],
 )  # fmt: skip
 def test_findings_of_teams_and_agents(teams: str, findings: list[str]) -> None:

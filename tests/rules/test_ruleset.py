@@ -136,7 +136,7 @@ def test_lines_of_teams_yaml_are_there_by_name() -> None:
         "billing": ("财务", ""),
     }
     li, han = RULES.roster.agents["li"], RULES.roster.agents["han"]
-    assert (li.display, li.teams, li.capacity, li.channel, li.address) == (
-        "李雷", ["general", "aftersale"], 3, "wecom", "LiLei",
+    assert (li.display, li.teams, li.capacity, li.addresses) == (
+        "李雷", ["general", "aftersale"], 3, {"wecom": "LiLei"},
     )  # fmt: skip
-    assert (han.display, han.teams, han.capacity, han.channel, han.address) == ("韩梅梅", ["billing"], 5, "", "")
+    assert (han.display, han.teams, han.capacity, han.addresses) == ("韩梅梅", ["billing"], 5, {})

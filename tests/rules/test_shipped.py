@@ -65,7 +65,7 @@ def test_small_talk_meets_no_rule() -> None:
 
 def test_each_demo_team_has_an_agent_who_can_be_written_to() -> None:
     assert len(RULES.roster.agents) == 5
-    assert all(agent.channel == "wecom" and agent.address for agent in RULES.roster.agents.values())
+    assert all(agent.addresses["wecom"] for agent in RULES.roster.agents.values())
     assert all(team.display_en for team in RULES.roster.teams.values())
 
 
