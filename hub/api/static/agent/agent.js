@@ -64,6 +64,7 @@ class Page {
     for (const [target, type] of [[window, "online"], [window, "pageshow"], [document, "visibilitychange"]]) {
       target.addEventListener(type, () => document.visibilityState === "visible" && this.desk.nudge(), { signal });
     }
+    document.addEventListener("visibilitychange", () => this.desk.sayFront(), { signal });
     window.addEventListener("offline", () => this.#draw(), { signal });
     window.addEventListener("popstate", () => this.#show(history.state?.conversation), { signal });
     const clock = setInterval(() => this.#draw(), CLOCK_MS);

@@ -7,6 +7,8 @@ import { Trunk } from "./trunk.js";
 
 const WAITING_MS = 2_000; // the lines are looked at so often while the page is; a claim is seen by others that soon
 const DUTY_MS = 10_000;
+const FRONT_MS = 60_000; // the hub believes for 150 s that this page is in front
+const READ_MS = 1_000;
 const COMES_WITHIN_MS = 5_000;
 const FIRST = 20; // so many of a line are shown
 
@@ -16,12 +18,14 @@ export class Desk extends EventTarget {
   #opening = new Set(); // whose storage is being read
   #asked = new Map(); // conversation → the seq of the assignment that what is known of it belongs to
   #accepted = new Map();
+  #read = new Map(); // conversation → up to which seq the hub knows that the agent has read here
   #timers = new Map();
 
   constructor({ base, login, env = surroundings() }) {
     super();
     this.base = base;
     this.env = env;
+    this.id = crypto.randomUUID?.() ?? `${env.random()}`; // of this page, among the agent's
     this.login = login;
     this.name = `kefu-hub ${base} ${login.agent}`;
     this.api = new Api({ base, token: login.token, env });
@@ -44,6 +48,7 @@ export class Desk extends EventTarget {
     this.trunk.start();
     this.#repeatedly("waiting", WAITING_MS, () => this.#lookAtLines());
     this.#repeatedly("duty", DUTY_MS, () => this.#lookAtDuty());
+    this.sayFront();
     this.#once("teams", async () => (this.teams = (await this.api.get("teams")).teams));
     this.#once("colleagues", () => this.lookAtColleagues());
     this.#once("replies", async () => (this.replies = (await this.api.get("agents/me/replies")).replies));
@@ -55,6 +60,20 @@ export class Desk extends EventTarget {
     for (const timer of this.#timers?.values() ?? []) clearTimeout(timer);
     this.#timers = null;
     this.trunk.stop();
+  }
+
+  /** Says whether the page is in front: while it is, nothing is pushed to the agent's phone. */
+  sayFront() {
+    this.#repeatedly("front", FRONT_MS, () => this.api.post("agents/me/desk", { id: this.id, front: !document.hidden }));
+  }
+
+  /** The agent has read a conversation here up to `seq`: their other channels need not show that any more. */
+  read(conversation, seq) {
+    if (seq <= (this.#read.get(conversation) ?? 0) || !this.isMine(conversation)) return;
+    this.#read.set(conversation, seq);
+    clearTimeout(this.#timers?.get(`read ${conversation}`));
+    const say = () => this.api.post(`conversations/${conversation}/read`, { seq }).catch(() => this.#read.delete(conversation));
+    this.#timers?.set(`read ${conversation}`, setTimeout(say, READ_MS));
   }
 
   /** The person is back at the page, or the network is. */

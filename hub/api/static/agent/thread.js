@@ -47,7 +47,9 @@ export class Thread {
     this.composer.draw(isLive);
     this.quick.draw();
     if (isLive && !document.hidden) {
-      client.read(lastHeard(session));
+      const heard = lastHeard(session);
+      client.read(heard);
+      desk.read(conversation, heard);
       desk.accept(conversation);
     }
   }
