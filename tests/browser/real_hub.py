@@ -119,7 +119,7 @@ class RealHub:
     def demo_page(self) -> Iterator[str]:
         """The page with both sides, as `hub demo` serves it; its URL."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(build_app(self.stage), log_level="error", timeout_graceful_shutdown=1)
+            config = uvicorn.Config(build_app(self.stage, "word"), log_level="error", timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             serving = self._start(server.serve(sockets=[listener]))
             try:
