@@ -112,11 +112,11 @@ class _Run:
         What they are not shown must not come to a colleague instead, as it does in teams that do not wait for long.
         """
         phones = [who for who in self._stage.agents if who.user]
-        steady = [n for n, who in enumerate(phones) if cast.role_of(who.id) == "steady"]
+        steady = [n for n, who in enumerate(phones) if self._stage.role_of(who.id) == "steady"]
         return [n for n in steady if self._plan.sabotage != "drop" or not phones[n].teams & cast.IMPATIENT]
 
     def _make_agent(self, who: DemoAgent) -> Agent:
-        agent = Agent(who, cast.role_of(who.id), self._stage.serials, self._others(who))
+        agent = Agent(who, self._stage.role_of(who.id), self._stage.serials, self._others(who))
         if who.user:
             agent.line = Phone(who.user, self._stage.stand_in, self._sabotage)
         else:
@@ -125,7 +125,7 @@ class _Run:
 
     def _others(self, who: DemoAgent) -> tuple[Given, ...]:
         """To whom they pass conversations on: a colleague and another team, both of whom are there all day."""
-        steady = [one for one in self._stage.agents if cast.role_of(one.id) == "steady"]
+        steady = [one for one in self._stage.agents if self._stage.role_of(one.id) == "steady"]
         colleagues = [one for one in steady if one.teams == who.teams and one.id != who.id]
         teams = [team for one in steady for team in one.teams if team not in who.teams]
         if not colleagues or not teams:

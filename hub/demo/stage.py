@@ -24,6 +24,7 @@ from typing import Any, Protocol, Self, cast
 import httpx
 import yaml
 
+from hub.demo.cast import Role, role_of
 from hub.demo.channels import HUBS_OWN, find
 from hub.demo.serials import LIMIT
 from hub.errors import HubError
@@ -182,6 +183,10 @@ class Stage:
         fresh.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
         fresh.replace(file)
 
+    def role_of(self, name: str) -> Role:
+        """What an agent does in the run."""
+        return role_of(name)
+
     @property
     def admin_token(self) -> str:
         """As the hub showed it at its first start; empty: it did not."""
@@ -250,6 +255,10 @@ class RunningHub(Stage):
         self.url = url.rstrip("/")
         # An earlier run's texts may still be there: a serial must not come again soon.
         self.serials = itertools.count(int(time.time()) * SERIALS_A_S % (LIMIT // 2))
+
+    def role_of(self, name: str) -> Role:
+        """It is another company, whatever its people are called: everybody just answers."""
+        return "steady"
 
     async def _start_hub(self) -> None:
         try:

@@ -11,7 +11,6 @@ from pathlib import Path
 import yaml
 
 from connectors.wecom.sandbox import SANDBOX
-from hub.demo.script import arrange
 from tests.cluster.cluster import HUBS, Cluster
 from tests.cluster.description import ROOT
 from tests.cluster.installed import missing
@@ -19,6 +18,7 @@ from tests.cluster.installed import missing
 NET = "127.77.0"
 STAND_IN_PORT = 8090
 """Where `hub demo --script --url` plays the agents' platform."""
+CAPACITY = 200
 
 
 def main() -> None:
@@ -53,7 +53,8 @@ def roomy_rules(folder: Path) -> Path:
     shutil.copytree(ROOT / "rules", rules)
     file = rules / "teams.yaml"
     teams = yaml.safe_load(file.read_text(encoding="utf-8"))
-    arrange(teams)
+    for agent in teams["agents"].values():
+        agent["capacity"] = CAPACITY
     file.write_text(yaml.safe_dump(teams, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return rules
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hub.demo import cast
+from hub.demo.stage import RunningHub
 from hub.domain import hours
 from hub.rules.load import check
 from hub.rules.roster import Roster
@@ -46,5 +47,7 @@ def test_each_team_has_somebody_all_day_but_the_one_that_overflows() -> None:
     assert steady & set(cast.OVERFLOW) == set()
 
 
-def test_people_of_another_company_just_answer() -> None:
+def test_people_of_another_company_just_answer(tmp_path: Path) -> None:
     assert cast.role_of("somebody") == "steady"
+    late = next(person.name for person in cast.CAST if person.role != "steady")
+    assert RunningHub(tmp_path, "http://127.0.0.1:1", 1).role_of(late) == "steady"  # whoever is called so there

@@ -163,8 +163,8 @@ async def test_what_nobody_could_read_is_replayed_after_a_fix(stage: Stage, term
     file = stage.rules / "teams.yaml"
     right = file.read_text(encoding="utf-8")
     teams = yaml.safe_load(right)
-    gone = next(name for name, agent in teams["agents"].items() if agent.get("address") == WANG)
-    teams["agents"][gone]["address"] = "SomebodyElse"
+    gone = next(name for name, agent in teams["agents"].items() if WANG in agent.get("addresses", {}).values())
+    teams["agents"][gone]["addresses"] = {"wecom": "SomebodyElse"}
     await save(stage, yaml.safe_dump(teams, allow_unicode=True))
     await type_on_phone(stage, WANG, "上班")
     entry = await terminal.until_listed("hub unparsed list", "unparsed")
