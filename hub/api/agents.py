@@ -15,7 +15,7 @@ from hub.api.problems import problem
 from hub.domain.commands import SetDesk, SetDuty
 from hub.domain.ids import QUEUE_ID
 from hub.domain.looks import AskLoads, AskPresence, Presence
-from hub.domain.queue_views import AgentLoad
+from hub.domain.queue.views import AgentLoad
 
 FRONT_S = 150
 """So long a desk counts as being in front after it has said so."""

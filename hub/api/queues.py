@@ -16,7 +16,7 @@ from hub.domain.commands import Take
 from hub.domain.events import Chosen
 from hub.domain.ids import QUEUE_ID, agent_name
 from hub.domain.looks import AskLines, AskServed, AskWaiting
-from hub.domain.queue_views import Served, TeamLoad, Waiting
+from hub.domain.queue.views import Served, TeamLoad, Waiting
 
 Position = Annotated[int, QueryParameter(ge=0, le=2**31)]
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from hub.domain import queue_views
-from hub.domain.agent_state import Agent
-from hub.domain.conversation_state import Conversation
-from hub.domain.queue_state import Queue
+from hub.domain.agent.state import Agent
+from hub.domain.conversation.state import Conversation
+from hub.domain.queue import views as queue_views
+from hub.domain.queue.state import Queue
 from hub.domain.refusals import NotFound
 
 MOST = 500

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from hub.domain import agent, agent_state, conversation, ids, intake, looks, queue
+from hub.domain import agent, conversation, ids, intake, looks, queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.looks import Question
@@ -63,7 +63,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             look=looks.at_conversation,
         ),
         ids.AGENT: Kind(
-            agent_state.Agent,
+            agent.Agent,
             agent.new,
             decide_agent,
             agent.evolve,

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from hub.domain import agent_words as words
+from hub.domain.agent import words
 from hub.domain.teams import Lookup, Teams
 from hub.rules.roster import Replies
 

@@ -12,7 +12,7 @@ import msgspec
 
 from hub.domain import agent, conversation
 from hub.domain.agent import Agent
-from hub.domain.agent_words import Said
+from hub.domain.agent.words import Said
 from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, ReceiveText, Tick
 from hub.domain.conversation import Conversation
 from hub.domain.events import AnyEvent, Reached
@@ -50,7 +50,7 @@ class Pipeline:
         self.rules, self._limits, self.names = rules, limits, names
 
     def decide(self, state: Conversation, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
-        """As hub.domain.conversation.decide."""
+        """As hub.domain.conversation.entity.decide."""
         if isinstance(command, PostMessage) and command.judgement is None:
             conversation.check_origin(state, origin)
             conversation.check_number(state, command.tab, command.n)
@@ -69,7 +69,7 @@ class Pipeline:
         return conversation.decide(state, command, origin, now_ms)
 
     def decide_agent(self, state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int) -> list[AnyEvent]:
-        """As hub.domain.agent.decide."""
+        """As hub.domain.agent.entity.decide."""
         if isinstance(command, ReceiveText) and command.lookup is None and self.names and state.settings:
             lookup = self.names.lookup(agent.understood(state, command), state.settings.teams)
             command = msgspec.structs.replace(command, lookup=lookup)

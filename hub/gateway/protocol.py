@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from hub.domain.commands import AnswerMessage, AnyCommand, PostMessage
-from hub.domain.conversation_state import WINDOW
+from hub.domain.conversation.state import WINDOW
 from hub.domain.events import AnswerPosted, AnswerRefused, MessagePosted, Record
 from hub.domain.ids import is_conversation
 from hub.domain.messages import Attachment

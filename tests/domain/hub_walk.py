@@ -7,14 +7,14 @@ the conversation it is meant for, and each act is held against what the agent ca
 import re
 from dataclasses import dataclass, field
 
-from hub.domain import agent_words as words
 from hub.domain import commands as c
 from hub.domain import events as e
+from hub.domain.agent import words
 from hub.domain.commands import AnyCommand
 from hub.domain.events import AnyEvent
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Judgement, Limits, Profile, Reach
-from hub.domain.numbers import REST_MS
+from hub.domain.queue.numbers import REST_MS
 from hub.domain.refusals import Refusal
 from hub.domain.teams import AgentSettings, Hours, Lookup, Overflow, Patience, Span, Team, Teams
 from tests.domain.hub_world import Hub, Known

@@ -17,7 +17,7 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID, is_conversation, kind_of, partition_of
 from hub.domain.refusals import Repeated
 from hub.engine.kinds import Kind, kinds
-from tests.domain.queue_world import Judge
+from tests.domain.queue.world import Judge
 
 PARTITIONS = 4
 KINDS = kinds()

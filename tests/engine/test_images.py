@@ -16,7 +16,7 @@ from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Page
 from hub.engine.kinds import kinds
 from hub.engine.slots import RECENT, Slot
-from tests.domain.agent_world import World
+from tests.domain.agent.world import World
 
 History = list[Entry]
 ANN, BOB = "a1-ann", "a2-bob"

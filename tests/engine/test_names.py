@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.domain import agent_words as words
+from hub.domain.agent import words
 from hub.domain.teams import AgentSettings, Lookup, Team, Teams
 from hub.engine.names import Names
 from hub.rules.roster import Replies

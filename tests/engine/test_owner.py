@@ -15,7 +15,7 @@ from hub.domain import conversation as conversation_kind
 from hub.domain.batch import decode_batch
 from hub.domain.conversation import Conversation
 from hub.domain.events import AnyEvent, MessagePosted, Record
-from hub.domain.messages import Judgement
+from hub.domain.messages import Judgement, Profile
 from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome
 from hub.engine.owner import STOPPED, Owner
@@ -119,7 +119,7 @@ async def test_a_watcher_gets_a_page_and_then_each_event_but_not_its_own(nats: E
     page = await rig.watch(ONE, "visitor")
     assert [msgspec.json.decode(f)["text"] for f in page.frames if b'"message"' in bytes(f)] == ["before"]
     assert (page.resumed, page.epoch, page.tabs) == (True, EPOCH, {"t1": 1})
-    rig.router.submit(ONE, c.PostMessage("t1", 2, "mine", conversation_kind.Profile(channel="h5")), lambda o: None, me)
+    rig.router.submit(ONE, c.PostMessage("t1", 2, "mine", Profile(channel="h5")), lambda o: None, me)
     await rig.post(ONE, "t2", 1, "of another tab")
     pushed = [msgspec.json.decode(frame) for entity, _, _, frame, _ in rig.heard.frames if entity == ONE]
     assert [(f["text"], f["prev"] < f["seq"]) for f in pushed if f["kind"] == "message"] == [

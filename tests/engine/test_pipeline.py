@@ -5,8 +5,8 @@ import pytest
 from hub.domain import agent
 from hub.domain.agent import Agent
 from hub.domain.commands import AnyCommand, Origin, PostMessage, ReceiveMessage, ReceiveText, Tick
-from hub.domain.conversation import evolve, new
-from hub.domain.conversation_state import Conversation
+from hub.domain.conversation import Conversation
+from hub.domain.conversation.entity import evolve, new
 from hub.domain.events import (
     AgentConfigured,
     AnswerChosen,

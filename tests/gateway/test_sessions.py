@@ -6,7 +6,7 @@ import json
 import pytest
 
 from hub.domain.commands import AnswerMessage
-from hub.domain.conversation_state import TABS
+from hub.domain.conversation.state import TABS
 from hub.gateway import codes
 from tests.gateway.clients import AGENT, C, World
 

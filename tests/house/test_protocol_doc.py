@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.domain import events
-from hub.domain.conversation_state import WINDOW
+from hub.domain import views
+from hub.domain.conversation.state import WINDOW
 from hub.gateway import heartbeat, sessions, socket
 from hub.gateway.codes import CODES
 from hub.gateway.frames import MAX_FRAME_BYTES, MAX_TEXT_CHARS
@@ -58,7 +58,7 @@ def test_the_page_names_the_limits(sentence: str) -> None:
 
 
 def test_the_table_of_kinds_is_what_the_views_make() -> None:
-    source = Path(events.__file__).with_name("views.py").read_text(encoding="utf-8")
+    source = Path(views.__file__).read_text(encoding="utf-8")
     made = set(re.findall(r'_frame\(\s*record,\s*(?:record\.)?prev,\s*"(\w+)"', source))
     printed = {kind for cells in rows("| kind | visitor |") for kind in re.findall(r"`(\w+)`", cells[0])}
     assert printed == made

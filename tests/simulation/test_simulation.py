@@ -9,10 +9,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from hub.domain import queue_draft
-from hub.domain.queue_draft import Draft
-from hub.domain.queue_fit import next_for
-from hub.domain.queue_state import Load, Queue, Spot
+from hub.domain.queue import draft as queue_draft
+from hub.domain.queue.draft import Draft
+from hub.domain.queue.fit import next_for
+from hub.domain.queue.state import Load, Queue, Spot
 from hub.domain.teams import AgentSettings, Team, Teams
 from tests.simulation import __main__ as command
 from tests.simulation import day, picture, steady

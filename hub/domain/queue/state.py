@@ -1,0 +1,175 @@
+"""The queue's state; evolving.py changes it.
+
+`places` and `loads` say it all; lines, lanes, slots and the lists of what is due are sorted, follow from them, and are
+there so that a decision costs what it touches and not what there is.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from hub.domain.messages import Limits
+from hub.domain.origins import Origins
+from hub.domain.queue.numbers import Numbers
+from hub.domain.queue.waits import Service
+from hub.domain.teams import AgentSettings, Team, Teams
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An open conversation. `agent` has it; empty: it waits."""
+
+    no: int
+    since: int
+    """The queue's seq of its first Enqueued: its place in line."""
+    team: str
+    """As asked for; empty or unknown counts as the default team."""
+    priority: int = 0
+    at_ms: int = 0
+    """When it began to wait, or when its agent got it."""
+    channel: str = ""
+    language: str = ""
+    name: str = ""
+    agent: str = ""
+    avoid: str = ""
+    avoid_until_ms: int = 0
+    last: str = ""
+    last_ms: int = 0
+    further: tuple[str, ...] = ()
+    """Teams in whose lines it stands as well."""
+    joined_ms: int = 0
+    """When it joined the last of its lines."""
+    told: int = 0
+    """The position that the visitor was told last; 0: none yet."""
+    told_on_duty: bool = False
+    lost: str = ""
+    """The agent who had it, and is in teams.yaml no more; until the visitor has been told."""
+    asked: int = 0
+    """As in Enqueue."""
+
+
+class Spot(NamedTuple):
+    """Somebody in a line; spots sort in the order in which they are served."""
+
+    rank: int
+    """The negative priority."""
+    since: int
+    conversation: str
+
+
+class Lane(msgspec.Struct):
+    """Those in a team's line for whom the same agents are fit: one language (empty: any), one weight."""
+
+    language: str
+    weight: int
+    spots: list[Spot] = []
+
+
+class Load(msgspec.Struct, frozen=True, gc=False):
+    """An agent of teams.yaml, without the limits of their channel: how many conversations they have and what these
+    weigh. `latest` is the queue's seq of the last conversation that they got.
+    """
+
+    settings: AgentSettings
+    load: int = 0
+    open: int = 0
+    latest: int = 0
+    full_ms: int = 0
+    """Since when they have been at capacity and nobody has been done; 0: they are not."""
+
+
+class Slot(NamedTuple):
+    """An agent on duty; slots sort in the order in which their team chooses, those without room last."""
+
+    full: bool
+    load: int
+    """In parts of the capacity; 0 where the team does not look at it."""
+    latest: int
+    name: str
+    agent: str
+
+
+class Due(NamedTuple):
+    """Who has stood in a line since then, and goes on to another when they have waited long enough."""
+
+    joined_ms: int
+    conversation: str
+
+
+class Queue(msgspec.Struct):
+    """State of the queue; only `evolve` changes it."""
+
+    id: str
+    seq: int = 0
+    rules: Teams = Teams("", "", (), ())
+    """What is in force, without agents."""
+    teams: dict[str, Team] = {}
+    """The same teams, by name."""
+    limits: dict[str, Limits] = {}
+    """Of agents' channels."""
+    members: dict[str, int] = {}
+    """How many agents each team has, on duty or not,"""
+    languages: dict[str, set[str]] = {}
+    """and which languages they name: all others are anybody's."""
+    places: dict[str, Place] = {}
+    numbered: dict[int, str] = {}
+    """The open conversations by number."""
+    loads: dict[str, Load] = {}
+    on_duty: set[str] = set()
+    """Agents' ids, also of those whom teams.yaml does not name at this moment."""
+    lines: dict[str, list[Spot]] = {}
+    """Who waits, by team."""
+    lanes: dict[str, list[Lane]] = {}
+    """The same, by who can serve them."""
+    slots: dict[str, list[Slot]] = {}
+    """Who is on duty, by team; the keys are all teams there are."""
+    patient: dict[str, list[Due]] = {}
+    """Who may go on to another line, by the team that they wait for."""
+    resting: dict[str, int] = {}
+    """Who waits, and until when (Unix ms) not for the agent who has missed them."""
+    untold: dict[str, int] = {}
+    """Who waits and has not been told yet: their number, by conversation."""
+    unsettled: bool = False
+    """There is more to decide at once than one decision takes."""
+    service: dict[str, Service] = {}
+    """How long conversations take, by team."""
+    busy: dict[str, Service] = {}
+    """The same of agents at capacity (who may be slower): the time until one is done, times as many as they have."""
+    numbers: Numbers = msgspec.field(default_factory=Numbers)
+    origins: Origins = {}
+
+
+def team_of(state: Queue, place: Place) -> str:
+    """The team in whose line the conversation belongs at this moment."""
+    return place.team if place.team in state.teams else state.rules.default
+
+
+def lines_of(state: Queue, place: Place) -> tuple[str, ...]:
+    """The teams in whose lines it stands, its own first."""
+    own = team_of(state, place)
+    if not place.further:
+        return (own,)
+    return (own, *(team for team in place.further if team in state.teams and team != own))
+
+
+def next_line(state: Queue, place: Place) -> str:
+    """The team in whose line it will stand as well when it has waited long enough, or empty."""
+    lines = lines_of(state, place)
+    team = state.teams.get(lines[-1])
+    if team is None or team.overflow is None or team.overflow.team not in state.teams or team.overflow.team in lines:
+        return ""
+    return team.overflow.team
+
+
+def spot_of(conversation: str, place: Place) -> Spot:
+    """Where in line it stands."""
+    return Spot(-place.priority, place.since, conversation)
+
+
+def weight_of(state: Queue, place: Place) -> int:
+    """How much of an agent's capacity it takes."""
+    return state.rules.weights.get(place.channel, 1)
+
+
+def charge(settings: AgentSettings, weight: int) -> int:
+    """What a conversation of this weight takes of the agent: the whole of one whose capacity is less."""
+    return max(1, min(weight, settings.capacity))
