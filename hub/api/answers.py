@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from hub.engine.calls import Calls, Denied, Outcome, Page, Seen
 T = TypeVar("T")
 END = 2**53 - 1
 """Behind every seq."""
+Seq = Annotated[int, msgspec.Meta(ge=0, le=END)]
 
 
 def ask(question: Callable[[Callable[[T], None]], None]) -> asyncio.Future[T]:

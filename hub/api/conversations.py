@@ -79,9 +79,10 @@ class Transfer(msgspec.Struct):
 
 
 class Closing(msgspec.Struct):
-    """Why; it may be empty."""
+    """Why; it may be empty. `seen`: the last seq that whoever ends it has before them; without, they have seen all."""
 
     because: Words = ""
+    seen: answers.Seq | None = None
 
 
 class Hold(msgspec.Struct):
@@ -205,11 +206,14 @@ class ConversationController(Controller):
         needs: NamedDependency[Needs],
         data: JSONBody[Closing | None] = None,
     ) -> Decided:
-        """End it; the visitor's next message opens it again. One that is closed stays closed."""
+        """End it; the visitor's next message opens it again. One that is closed stays closed.
+
+        409 with `code` unread, where the visitor has written more than was `seen`.
+        """
         standing = await standing_for(request.auth, id, needs)
-        because = data.because if data else ""
+        closing = data or Closing()
         by = request.auth.agent or request.auth.name
-        return await _carry_out(needs, id, CloseConversation(by, because, standing.assigned))
+        return await _carry_out(needs, id, CloseConversation(by, closing.because, standing.assigned, closing.seen))
 
     @post("/{id:str}/hold", status_code=200)
     async def hold(

@@ -37,12 +37,14 @@ class Messages(msgspec.Struct):
 class NewAnswer(msgspec.Struct):
     """An answer. `files`: the claims of what was uploaded for it; then the text may be empty.
 
-    `agent`: in whose name it is, where the caller is no agent; without, of whoever has the conversation.
+    `agent`: in whose name it is, where the caller is no agent; without, of whoever has the conversation. `seen`: the
+    last seq that its writer had before them; what the visitor wrote later is not answered by it. Without, all is.
     """
 
     text: Text = ""
     files: Annotated[list[str], msgspec.Meta(max_length=MAX_FILES)] = []
     agent: str = ""
+    seen: answers.Seq | None = None
 
 
 class Correction(msgspec.Struct):
@@ -98,7 +100,7 @@ class MessageController(Controller):
             if not data.text and not files:
                 raise problem(400, "text: an answer says something, or brings a file.", "empty")
             tab, n = once.number(request)
-            command = AnswerMessage(agent, data.text, tab, n, files)
+            command = AnswerMessage(agent, data.text, tab, n, files, seen=data.seen)
             return decided(await answers.submit(needs.calls, id, command), id)
 
         return await needs.once.carry_out(request, Decided, say, needs.now_ms())

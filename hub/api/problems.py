@@ -15,7 +15,7 @@ logger = structlog.get_logger("api")
 
 _STATUS = {
     "not_found": 404, "not_yours": 409, "taken": 409, "not_held": 409, "unchangeable": 409, "repeated": 409,
-    "refused": 409,
+    "refused": 409, "unread": 409,
 }  # fmt: skip
 
 

@@ -78,6 +78,16 @@ class Unchangeable(Refusal):
     code = "unchangeable"
 
 
+class Unread(Refusal):
+    """The visitor has written what whoever ends the conversation has not seen; `seq` is the last of it."""
+
+    code = "unread"
+
+    def __init__(self, because: str, seq: int) -> None:
+        super().__init__(because)
+        self.seq = seq
+
+
 class NotReady(Refusal):
     """The agent has not been told of rules/teams.yaml yet, a moment after the very first start: ask again."""
 

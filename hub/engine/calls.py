@@ -12,7 +12,7 @@ import msgspec
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
 from hub.domain.looks import Question
-from hub.domain.refusals import NotFound, NotHeld, NotYours, Refusal, Repeated, Unchangeable
+from hub.domain.refusals import NotFound, NotHeld, NotYours, Refusal, Repeated, Unchangeable, Unread
 from hub.domain.views import Audience
 
 HEALTH_SUBJECT = "health"
@@ -20,7 +20,7 @@ HEALTH_SUBJECT = "health"
 UNAVAILABLE = "unavailable"
 """`Denied.code` when no owner could be reached in time: nothing is known, the same command may be sent again."""
 
-_FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, NotFound, NotHeld, Unchangeable))
+_FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, NotFound, NotHeld, Unchangeable, Unread))
 
 
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):

@@ -45,12 +45,16 @@ class Hello(ClientFrame, frozen=True, gc=False):
 
 
 class Send(ClientFrame, frozen=True, gc=False):
-    """A message; `c` from an agent. `files`: the claims of what was uploaded for it; then the text may be empty."""
+    """A message; `c` from an agent. `files`: the claims of what was uploaded for it; then the text may be empty.
+
+    `seen`, from an agent: the last seq that they had before them when they wrote; without, all is answered.
+    """
 
     id: MessageId
     text: str
     c: str = ""
     files: Annotated[tuple[str, ...], Meta(max_length=MAX_FILES)] = ()
+    seen: Seq | None = None
 
 
 class Range(ClientFrame, frozen=True, gc=False):

@@ -181,7 +181,7 @@ class Session:
             return Reply(error(codes.BAD_FIELD, "`c` must name a conversation", id=frame.id))
         else:
             entity = frame.c  # whose it is the conversation says: what was stored before it was lost is a repeat
-            command = AnswerMessage(identity.agent, frame.text, tab, int(n), files)
+            command = AnswerMessage(identity.agent, frame.text, tab, int(n), files, seen=frame.seen)
         self.waiting += 1
         return Submit(entity, command, frame.id)
 

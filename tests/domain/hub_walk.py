@@ -88,6 +88,8 @@ class Walk(Hub):
         """What a far side has refused."""
         self.keeps: set[tuple[str, str]] = set()
         """Conversations that an agent off duty goes on with, by their own will."""
+        self.assignments: dict[tuple[str, str], int] = {}
+        """The last one that each agent entity has heard of, by agent and conversation."""
         self.numbers: dict[int, tuple[str, int]] = {}
         """Whose each number was, and until when at least."""
         self.written = dict.fromkeys([*PAGES, *OUTSIDE], 0)
@@ -124,12 +126,19 @@ class Walk(Hub):
                     self.keeps |= {(entity, one) for one in self.of(entity).serving}
                 case e.HandoverAsked() | e.DutyChanged():
                     self.keeps = {(agent, one) for agent, one in self.keeps if agent != entity}
-                case e.Serving(conversation=conversation) if isinstance(command, c.Serve) and command.assigned:
-                    self.keeps.discard((entity, conversation))
-                    if command.taken:
-                        self.keeps.add((entity, conversation))
+                case e.Serving(conversation=conversation, assigned=seq) if isinstance(command, c.Serve):
+                    self._keep(entity, conversation, seq, command.taken)
                 case e.AgentConfigured(settings=settings):
                     self.phones[entity].removed |= settings is None or not settings.channel
+
+    def _keep(self, agent: str, conversation: str, assigned: int, taken: bool) -> None:
+        """A new assignment is kept by their own will if they took it; one that comes to another phone is as before."""
+        if assigned in (0, self.assignments.get((agent, conversation))):
+            return
+        self.assignments[agent, conversation] = assigned
+        self.keeps.discard((agent, conversation))
+        if taken:
+            self.keeps.add((agent, conversation))
 
     def _number(self, conversation: str, no: int) -> None:
         whose, until_ms = self.numbers.get(no, (conversation, 0))
@@ -347,12 +356,12 @@ class Walk(Hub):
             c.Take(agent, conversation=entity),
             c.Take(agent),
             c.TransferConversation(agent, note="急", assigned=assigned, **to),
-            c.CloseConversation(agent, "好了", assigned),
+            c.CloseConversation(agent, "好了", assigned, state.seq),
             c.HoldConversation(agent, draw.random() < 0.6, assigned),
             c.AcceptConversation(agent, assigned),
             c.WriteNote(agent, "小心"),
             c.SetDuty(agent, draw.random() < 0.8),
-            c.AnswerMessage(agent, "", "desk", 1),
+            c.AnswerMessage(agent, "", "desk", 1, seen=state.seq),
             c.NoteActive(draw.random() < 0.5),
         ])  # fmt: skip
         if isinstance(command, c.CloseConversation) and not assigned:
@@ -370,7 +379,7 @@ class Walk(Hub):
             text = self._answer(command.agent, entity)
             self.typed += 1
             try:
-                self.submit(entity, c.AnswerMessage(command.agent, text, "desk", n))
+                self.submit(entity, c.AnswerMessage(command.agent, text, "desk", n, seen=command.seen))
                 self.desks[desk] = n
             except Refusal:
                 self.returned.add(text)

@@ -178,7 +178,7 @@ def _refuse(state: Agent, open_: PhoneAttempt, failure: Failure, now_ms: int) ->
 
 def _give_up(state: Agent, because: str, now_ms: int) -> list[AnyEvent]:
     """The phone cannot be reached: the conversations go back, and the phone is told so when it can be again."""
-    events: list[AnyEvent] = [unreachable(state, because, tuple(state.serving), now_ms)]
+    events: list[AnyEvent] = [unreachable(state, because, ways.serving(state), now_ms)]
     for conversation, served in state.serving.items():
         events.append(e.ServingStopped(conversation, served.no, "returned"))
         if served.no in state.seen:

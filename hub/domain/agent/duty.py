@@ -79,10 +79,10 @@ def unexpected(state: Agent, now_ms: int) -> list[AnyEvent]:
     return [asked, *note(state, notes.off_duty_already(state.handover_s))]
 
 
-def unreachable(state: Agent, because: str, conversations: tuple[str, ...], now_ms: int) -> e.Unreachable:
-    """Their phone cannot be reached."""
+def unreachable(state: Agent, because: str, serving: tuple[tuple[str, int], ...], now_ms: int) -> e.Unreachable:
+    """Their phone cannot be reached: what they have goes back, as far as these are the assignments in force."""
     until_ms = presence.said_until(state.shift, now_ms, on=False)
-    gone = e.Unreachable(because, conversations, until_ms)
+    gone = e.Unreachable(because, serving, until_ms)
     if state.settings is None or not state.settings.leads:
         return gone
     return msgspec.structs.replace(gone, display=state.settings.display, leads=state.settings.leads)

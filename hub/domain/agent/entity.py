@@ -121,14 +121,14 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     """The commands that an event calls for in conversations and the queue."""
     me = record.entity
     match record.event:
-        case e.AnswerChosen(conversation=conversation, text=text, files=files, way=way):
-            return [(conversation, c.AnswerMessage(me, text, files=files, way=way))]
+        case e.AnswerChosen() as to:
+            return [(to.conversation, c.AnswerMessage(me, to.text, files=to.files, way=to.way, seen=to.seen))]
         case e.WayChosen():
             return _another_phone(me, record.event)
         case e.ChangeAsked(conversation=conversation, text=text):
             return [(conversation, c.ChangeMessage(me, text))]
         case e.CloseAsked() as ask:
-            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned))]
+            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned, ask.seen))]
         case e.TransferAsked() as ask:
             transfer = c.TransferConversation(me, ask.agent, ask.team, ask.note, ask.because, ask.assigned)
             return [(ask.conversation, transfer)]
@@ -146,9 +146,9 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
             return [(QUEUE_ID, c.SetDuty(me, on, because))]
         case e.AgentConfigured(settings=settings, serving=serving):
             return [(one, c.SetPhone(me, _has_phone(settings))) for one in serving]
-        case e.Unreachable(because=because, conversations=conversations, display=display, leads=leads):
-            back: list[tuple[str, AnyCommand]] = [(one, c.ReturnConversation(me, because)) for one in conversations]
-            told = [(lead, c.TellAway(display, because, len(conversations))) for lead in leads]
+        case e.Unreachable(because=because, serving=serving):
+            back: list[tuple[str, AnyCommand]] = [(one, c.ReturnConversation(me, because, at)) for one, at in serving]
+            told = [(lead, c.TellAway(record.event.display, because, len(serving))) for lead in record.event.leads]
             return [(QUEUE_ID, c.SetDuty(me, on=False, because=because)), *back, *told]
     return []
 
@@ -191,9 +191,11 @@ def _is_pushed(state: Agent, block: Block) -> bool:
 
 def _mark_read(state: Agent, command: c.MarkRead) -> list[AnyEvent]:
     served = state.serving.get(command.conversation)
-    if served is None or command.seq <= served.read:
+    if served is None or (command.seq <= served.read and not command.answered):
         return []
-    events: list[AnyEvent] = [e.ReadMarked(command.conversation, command.seq)]
+    events: list[AnyEvent] = []
+    if command.seq > served.read:
+        events.append(e.ReadMarked(command.conversation, command.seq))
     if command.answered and served.no in state.seen:
         events += note(state, notes.answered_elsewhere(served, command.answered))
     return events
@@ -208,7 +210,7 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
     if state.unreachable:  # chosen before the queue knew: straight back
         because = "the agent's phone cannot be reached"
         gone = e.ServingStopped(command.conversation, command.no, "returned")
-        return [*events, gone, duty.unreachable(state, because, (command.conversation,), now_ms)]
+        return [*events, gone, duty.unreachable(state, because, ((command.conversation, command.assigned),), now_ms)]
     if state.at_desk:
         assigned = command.assigned or (known.assigned if known else 0)
         return [*events, e.WayChosen(Way(DESK), "工作台在前台", ((command.conversation, assigned),))]

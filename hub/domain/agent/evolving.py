@@ -209,9 +209,8 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             state.ask = True
         case e.HeldDropped(text=text):
             _unhold(state, text)
-        case e.AnswerChosen(conversation=conversation, text=text, held=held):
-            state.serving[conversation].unanswered = state.serving[conversation].unread_ms = 0
-            state.serving[conversation].accepted = True
+        case e.AnswerChosen(conversation=conversation, text=text, held=held, seen=seen):
+            _answer(state, conversation, seen)
             _answered(state, at_ms)
             if held:
                 _unhold(state, text)
@@ -230,6 +229,16 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             state.serving[conversation].accepted, state.serving[conversation].unread_ms = True, 0
         case e.CloseAsked(no=no) | e.TransferAsked(no=no, because=""):  # not what is given back after their shift
             _unsee(state, no, at_ms)
+
+
+def _answer(state: Agent, conversation: str, seen: int | None) -> None:
+    """What the agent had not been shown by then is still to be read, and to be answered."""
+    served = state.serving[conversation]
+    unread = {one.seq for one in state.blocks if one.conversation == conversation}
+    if state.attempt is not None:
+        unread |= {one.seq for one in state.attempt.blocks if one.conversation == conversation}
+    served.accepted, served.unanswered = True, sum(seen is not None and seq > seen for seq in unread)
+    served.unread_ms = (served.waits_ms or served.wrote_ms) if served.unanswered else 0
 
 
 def _ask_anew(state: Agent) -> None:
@@ -269,6 +278,7 @@ def _evolve_attempt(
                 state.notes = attempt.notes + state.notes
                 if not event.again:
                     _bury(state, attempt)
+                    _note_shown(state, attempt)  # for a note says which they were
             elif any(lost.returns or lost.ends for lost in attempt.notes):
                 state.misled = True
 
@@ -316,6 +326,7 @@ def _take(state: Agent, count: int) -> list[Carried]:
 
 def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
     """The phone has the text: whoever reads it knows what it says. One of before is not the phone they look at."""
+    _note_shown(state, attempt)
     if attempt.number <= state.since:
         return
     for shown in attempt.notes:
@@ -332,6 +343,15 @@ def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
     for held in state.held:
         if held.number <= attempt.asks and not held.asked_ms:
             held.asked_ms = at_ms
+
+
+def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
+    """Of a block that was cut, when its last part has left."""
+    waiting = {(block.conversation, block.seq) for block in state.blocks}
+    for carried in attempt.blocks:
+        served = state.serving.get(carried.conversation)
+        if served is not None and (carried.conversation, carried.seq) not in waiting:
+            served.shown = max(served.shown, carried.seq)
 
 
 def _unsee(state: Agent, no: int, at_ms: int) -> None:

@@ -38,7 +38,9 @@ class Served(msgspec.Struct):
     unread_ms: int = 0
     """Since when a message of it waits to be read; 0: all are."""
     read: int = 0
-    """The seq up to which they have read it elsewhere."""
+    """The seq up to which they have read it elsewhere,"""
+    shown: int = 0
+    """and up to which their phone has shown it, or they were told what it could not be shown."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
 

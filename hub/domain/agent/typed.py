@@ -32,13 +32,19 @@ def receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]
     )  # fmt: skip
     if state.settings is None:
         return [got]
-    events = [
-        msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
-        for event in _take_in(state, command, now_ms)
-    ]
+    events = [_knowing(state, event, command) for event in _take_in(state, command, now_ms)]
     if any(isinstance(event, e.AnswerChosen) for event in events):
         events += duty.answered(state, now_ms)
     return [got, *events]
+
+
+def _knowing(state: Agent, event: AnyEvent, command: c.ReceiveText) -> AnyEvent:
+    """The event with how it came, and with what they had been shown by then: they can mean nothing that came later."""
+    if not isinstance(event, e.AnswerChosen | e.CloseAsked):
+        return event
+    served = state.serving[event.conversation]
+    event = msgspec.structs.replace(event, seen=max(served.shown, served.read))
+    return msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
 
 
 def _take_in(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:

@@ -90,10 +90,11 @@ def tick(state: Agent, now_ms: int) -> list[AnyEvent]:
     choice = _another(state, settings, now_ms)
     if choice is None:
         return []
-    return [e.WayChosen(choice.way, choice.because, _serving(state))]
+    return [e.WayChosen(choice.way, choice.because, serving(state))]
 
 
-def _serving(state: Agent) -> tuple[tuple[str, int], ...]:
+def serving(state: Agent) -> tuple[tuple[str, int], ...]:
+    """What they have, each with the seq of the assignment that they know of."""
     return tuple((conversation, served.assigned) for conversation, served in state.serving.items())
 
 
@@ -105,7 +106,7 @@ def moved(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
     way = next((way for way in settings.ways if way.channel == settings.channel), None)
     if way is None or (before.channel, before.address) == (way.channel, way.address):
         return []
-    return [e.WayChosen(way, "rules/teams.yaml", _serving(state))]
+    return [e.WayChosen(way, "rules/teams.yaml", serving(state))]
 
 
 def settle(state: Agent, settings: AgentSettings, now_ms: int) -> AgentSettings:
@@ -139,7 +140,7 @@ def fail(state: Agent, channel: str, because: str, now_ms: int) -> list[AnyEvent
     if choose(without, settings, now_ms) is None:
         return []
     another = _another(without, settings, now_ms)  # now, for what was refused comes again there
-    changed = [e.WayChosen(another.way, another.because, _serving(state))] if another else []
+    changed = [e.WayChosen(another.way, another.because, serving(state))] if another else []
     return [e.WayFailed(channel, because, until_ms), *changed]
 
 

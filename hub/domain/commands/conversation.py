@@ -40,7 +40,11 @@ class ReceiveMessage(Command, frozen=True):
 
 
 class AnswerMessage(Command, frozen=True):
-    """An agent's answer to the visitor. From a desk socket it carries that client's `tab`.`n`; relayed, an origin."""
+    """An agent's answer to the visitor. From a desk socket it carries that client's `tab`.`n`; relayed, an origin.
+
+    It names no assignment, unlike what decides who has the conversation: what an agent has told the visitor holds as
+    well when the conversation has left them and come back since. What they had not read by then, `seen` says.
+    """
 
     agent: str
     text: str
@@ -49,10 +53,16 @@ class AnswerMessage(Command, frozen=True):
     files: tuple[Attachment, ...] = ()
     way: str = ""
     """The channel that they wrote it on; empty: a desk, or the API."""
+    seen: int | None = None
+    """The last seq of the conversation that its writer had been shown; None: all of it."""
 
 
 class ChangeMessage(Command, frozen=True):
-    """An agent's own answer `seq` is to read `text` from now on; without one it is taken back. 0: their last one."""
+    """An agent's own answer `seq` is to read `text` from now on; without one it is taken back. 0: their last one.
+
+    It names no assignment: with the conversation an agent loses the answers that they may change, and has none of them
+    when it comes back.
+    """
 
     agent: str
     text: str = ""
@@ -97,6 +107,8 @@ class CloseConversation(Command, frozen=True):
     because: str = ""
     assigned: int = 0
     """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
+    seen: int | None = None
+    """As in AnswerMessage: refused where the visitor has written more since."""
 
 
 class TransferConversation(Command, frozen=True):
@@ -146,6 +158,8 @@ class ReturnConversation(Command, frozen=True):
 
     agent: str
     because: str
+    assigned: int = 0
+    """The seq of the Assigned that they knew of; of another one nothing follows. 0: not said."""
 
 
 class SetPhone(Command, frozen=True):

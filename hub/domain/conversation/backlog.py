@@ -42,6 +42,16 @@ class Backlog(msgspec.Struct, gc=False):
             self.packed = self.packed[self.packed.index(b"\n") + 1 :]
             self.skipped += 1
 
+    def answer(self, seen: int | None) -> None:
+        """Those up to `seen` have been answered; None: all."""
+        kept = self.after(seen)
+        if len(kept) < self.count:
+            self.packed, self.count, self.skipped = _encode_lines(kept), len(kept), 0
+
+    def after(self, seen: int | None) -> list[Line]:
+        """Those that somebody who has seen all up to `seen` has not; None: they have seen all."""
+        return [] if seen is None else [line for line in self.messages() if line.seq > seen]
+
     def drop(self, seq: int) -> None:
         """The message `seq` does not count any more."""
         kept = [line for line in self.messages() if line.seq != seq]

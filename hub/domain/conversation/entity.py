@@ -72,8 +72,8 @@ def _decide_serving(state: Conversation, command: AnyCommand, relayed: bool) -> 
             return serving.close(state, command, relayed)
         case c.TransferConversation():
             return serving.transfer(state, command, relayed)
-        case c.ReturnConversation(agent=agent, because=because):
-            return serving.give_back(state, agent, because)
+        case c.ReturnConversation():
+            return serving.give_back(state, command)
         case c.SetPhone():
             return serving.set_phone(state, command)
     raise NotFound(f"a conversation does not know {type(command).__name__}")
@@ -206,7 +206,8 @@ def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed:
         elsewhere = state.no if state.phone and not relayed else 0
         twice = state.no if serving.answers_twice(state, command, now_ms) else 0
         return [e.AnswerPosted(
-            id_, command.agent, state.display, command.text, command.files, active, timed, command.way, elsewhere, twice
+            id_, command.agent, state.display, command.text, command.files, active, timed, command.way, elsewhere,
+            twice, command.seen,
         )]  # fmt: skip
     if not relayed:
         raise serving.not_yours(state, refused)

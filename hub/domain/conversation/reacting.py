@@ -46,7 +46,7 @@ def _answered(seq: int, me: str, event: e.AnswerPosted) -> Reactions:
     agent = event.agent
     told: Reactions = [(agent, c.NoteActive())] if event.active else []
     if event.no:
-        told.append((agent, c.MarkRead(me, seq, event.text or "[文件]")))
+        told.append((agent, c.MarkRead(me, seq if event.seen is None else event.seen, event.text or "[文件]")))
     return [*told, (agent, c.TellTwice(me, event.twice))] if event.twice else told
 
 

@@ -3,10 +3,12 @@
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.conversation import clocks
+from hub.domain.conversation.backlog import Line
 from hub.domain.conversation.state import Conversation
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Block, Profile
-from hub.domain.refusals import NotFound, NotYours
+from hub.domain.refusals import NotFound, NotYours, Unread
+from hub.domain.text import beginning
 
 
 def refusal(state: Conversation, agent: str, text: str = "", assigned: int = 0) -> e.AnswerRefused | None:
@@ -117,7 +119,10 @@ def write_note(state: Conversation, command: c.WriteNote) -> list[AnyEvent]:
 
 
 def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> list[AnyEvent]:
-    """The conversation is over. Who asks directly has been found entitled to it already."""
+    """The conversation is over, unless the visitor has written what they who end it have not seen.
+
+    Who asks directly has been found entitled to it already.
+    """
     if state.stage in ("new", "closed"):
         return []
     refused = refusal(state, command.by, assigned=command.assigned)
@@ -125,7 +130,19 @@ def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> l
         return [refused]
     if refused is not None and command.assigned not in (0, state.assigned):
         raise not_yours(state, refused)
+    if unseen := state.backlog.after(command.seen):
+        if not relayed:
+            raise Unread(f"the visitor has written since, {_quoted(unseen)}: read it, then close again", unseen[-1].seq)
+        because = f"顾客又写了{_quoted(unseen)}，请看过再结束"
+        return [e.AnswerRefused(command.by, state.no, "", because)]
     return [e.Closed(command.by, state.agent, state.no, state.phone, command.because)]
+
+
+def _quoted(lines: list[Line]) -> str:
+    """The beginning of the last of them, and how many they are."""
+    last = lines[-1]
+    text = last.text or " ".join(f"[{file.name}]" for file in last.files)
+    return f"「{beginning(text)}」" + (f" (+{len(lines) - 1})" if len(lines) > 1 else "")
 
 
 def transfer(state: Conversation, command: c.TransferConversation, relayed: bool) -> list[AnyEvent]:
@@ -145,11 +162,13 @@ def transfer(state: Conversation, command: c.TransferConversation, relayed: bool
     ]  # fmt: skip
 
 
-def give_back(state: Conversation, agent: str, because: str) -> list[AnyEvent]:
+def give_back(state: Conversation, command: c.ReturnConversation) -> list[AnyEvent]:
     """The assignee cannot be reached."""
-    if state.stage != "served" or state.agent != agent:
+    if state.stage != "served" or state.agent != command.agent:
         return []
-    return [_returned(state, because, lost=state.leaving)]
+    if command.assigned not in (0, state.assigned):  # they hear of the new assignment, and give that back too
+        return []
+    return [_returned(state, command.because, lost=state.leaving)]
 
 
 def ring(state: Conversation, now_ms: int) -> list[AnyEvent]:

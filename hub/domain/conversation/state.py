@@ -228,7 +228,7 @@ def _change_clocks(state: Conversation, record: Record) -> None:
 
 
 def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> None:
-    state.backlog = Backlog()
+    state.backlog.answer(event.seen)
     said = Said(record.seq, record.seq, event.text[: BEGINNING + 1], event.files)
     state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
     state.answered_ms, state.answered_on = record.at_ms, event.way
@@ -237,6 +237,8 @@ def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> 
         state.active_ms = record.at_ms
     if state.clocks is not None:
         clocks.answered(state.clocks, record.at_ms)
+        if state.backlog.count:  # they have written since: it is not their turn
+            clocks.wrote(state.clocks)
 
 
 def _change_message(state: Conversation, record: Record) -> None:
@@ -249,7 +251,8 @@ def _change_message(state: Conversation, record: Record) -> None:
         case e.MessageReleased(ref=ref, text=text):
             state.held.pop(ref, None)
             state.backlog.drop(ref)  # its placeholder
-            state.backlog.add(ref, text)
+            state.backlog.add(record.seq, text)  # who has seen the placeholder has not seen it
+            _note_life(state, "")
         case e.MessageRejected(ref=ref):
             state.held.pop(ref, None)
 

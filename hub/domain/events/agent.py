@@ -131,6 +131,8 @@ class AnswerChosen(Event, frozen=True):
     files: tuple[Attachment, ...] = ()
     way: str = ""
     """The channel that it was written on."""
+    seen: int | None = None
+    """The last seq of the conversation that the agent had been shown when it came; None: not known."""
 
 
 class StickyChosen(Event, frozen=True):
@@ -168,6 +170,8 @@ class CloseAsked(Event, frozen=True):
     no: int
     because: str = ""
     assigned: int = 0
+    seen: int | None = None
+    """As in AnswerChosen."""
 
 
 class TransferAsked(Event, frozen=True):
@@ -258,11 +262,11 @@ class NoteWaiting(Event, frozen=True):
 class Unreachable(Event, frozen=True):
     """The agent's phone cannot be reached at all: their conversations go back (relayed).
 
-    They count as if they had said 下班; `until_ms` is as in DutySaid.
+    They count as if they had said 下班; `until_ms` is as in DutySaid, `serving` as in WayChosen.
     """
 
     because: str
-    conversations: tuple[str, ...]
+    serving: tuple[tuple[str, int], ...]
     until_ms: int = 0
     display: str = ""
     leads: tuple[str, ...] = ()

@@ -189,6 +189,8 @@ class AnswerPosted(Event, frozen=True):
     """Written at a desk while a phone shows the conversation under this number, which is told (relayed); 0: not."""
     twice: int = 0
     """Under this number the agent has answered the same on another way a moment before, and is told so (relayed)."""
+    seen: int | None = None
+    """As in AnswerMessage: what the visitor wrote after that is not answered."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -232,7 +234,9 @@ class MessageRecalled(Event, frozen=True):
 
 
 class AnswerRefused(Event, frozen=True):
-    """An answer from somebody who does not have it, or a change that cannot be made (relayed back with the text)."""
+    """An answer from somebody who does not have it, a change that cannot be made, or an end that comes too early
+    (relayed back with the text).
+    """
 
     agent: str
     no: int

@@ -141,7 +141,7 @@ def test_what_is_asked_of_a_conversation_says_which_assignment_they_knew_of() ->
         c.AcceptConversation(ME, 7),
         c.HoldConversation(ME, on=True, assigned=7),
         c.TransferConversation(ME, "a2-li", assigned=7),
-        c.CloseConversation(ME, assigned=7),
+        c.CloseConversation(ME, assigned=7, seen=1),
     ]
 
 

@@ -182,7 +182,7 @@ def test_an_agent_who_cannot_be_reached_is_on_duty_again_with_their_next_shift()
     rig = off(shift=SHIFT).serve(12)
     rig.attempt()
     unreachable = rig.verdict("refused", because="left", unreachable=True)[1]
-    assert unreachable == e.Unreachable("left", ("c12-x",), NOON + 21 * HOUR)
+    assert unreachable == e.Unreachable("left", (("c12-x", 0),), NOON + 21 * HOUR)
     assert agent.next_due(rig.state) == NOON + 21 * HOUR, "until then nothing is sent"
     rig.wait(21 * HOUR)
     assert tick(rig)[0] == e.DutyChanged(True, "shift", NOON + 30 * HOUR)

@@ -136,11 +136,11 @@ def answers(events: list[AnyEvent]) -> list[tuple[int, str]]:
 def test_a_number_names_the_conversation_and_makes_it_sticky() -> None:
     rig = shown(12, 15)
     assert rig.type("#12 您好") == [
-        e.AnswerChosen("c12-x", 12, "您好"),
+        e.AnswerChosen("c12-x", 12, "您好", seen=1),
         e.StickyChosen("c12-x", 12),
         e.NoteWaiting("→ #12 张三"),
     ]
-    assert rig.type("马上发货") == [e.AnswerChosen("c12-x", 12, "马上发货")]
+    assert rig.type("马上发货") == [e.AnswerChosen("c12-x", 12, "马上发货", seen=1)]
     assert answers(rig.type("＃15好的")) == [(15, "好的")]
     assert answers(rig.type("再等等")) == [(15, "再等等")]
 
@@ -154,7 +154,7 @@ def test_two_conversations_are_asked_about_and_the_text_waits() -> None:
     assert rig.type("您好") == [e.TextHeld("您好", rig.now_ms + 2 * MINUTE)]
     assert rig.send() == "发给谁？「您好」\n#12 张三 · #15 李四\n回复 #号 即可，取消 则不发\n(2)"
     assert rig.type("#15") == [
-        e.AnswerChosen("c15-x", 15, "您好", held=True),
+        e.AnswerChosen("c15-x", 15, "您好", held=True, seen=1),
         e.StickyChosen("c15-x", 15),
         e.NoteWaiting("→ #15 李四"),
     ]
@@ -354,11 +354,11 @@ def test_list() -> None:
 @pytest.mark.parametrize(
     ("typed", "asked"),
     [
-        ("结束 #12", e.CloseAsked("c12-x", 12)),
-        ("结束", e.CloseAsked("c15-x", 15)),
+        ("结束 #12", e.CloseAsked("c12-x", 12, seen=1)),
+        ("结束", e.CloseAsked("c15-x", 15, seen=1)),
         ("转接 #12 @LI", e.TransferAsked("c12-x", 12, agent="a2-li")),
         ("转接 @li 要发票\n谢谢", e.TransferAsked("c15-x", 15, agent="a2-li", note="要发票\n谢谢")),
-        ("结束 #12 已退款", e.CloseAsked("c12-x", 12, "已退款")),
+        ("结束 #12 已退款", e.CloseAsked("c12-x", 12, "已退款", seen=1)),
         ("转接 @LI", e.TransferAsked("c15-x", 15, agent="a2-li")),
         ("转接 @退款", e.TransferAsked("c15-x", 15, team="refunds")),
     ],
@@ -386,7 +386,7 @@ def test_what_cannot_be_done_is_told(typed: str, told: str) -> None:
 def test_a_second_close_does_not_hit_the_next_conversation() -> None:
     rig = shown(12, 15)
     rig.type("#12 再见")
-    assert rig.type("结束") == [e.CloseAsked("c12-x", 12)]
+    assert rig.type("结束") == [e.CloseAsked("c12-x", 12, seen=1)]
     rig.stop(12, by=ME)
     assert notes(rig.type("结束")) == ["结束哪个会话？请写：结束 #12"]
 
@@ -397,7 +397,7 @@ def test_a_second_close_does_not_hit_the_next_conversation() -> None:
 @pytest.mark.parametrize(
     ("event", "commands"),
     [
-        (e.AnswerChosen("c12-x", 12, "好"), [("c12-x", c.AnswerMessage(ME, "好"))]),
+        (e.AnswerChosen("c12-x", 12, "好", seen=3), [("c12-x", c.AnswerMessage(ME, "好", seen=3))]),
         (e.CloseAsked("c12-x", 12), [("c12-x", c.CloseConversation(ME))]),
         (e.TransferAsked("c12-x", 12, "a2-li"), [("c12-x", c.TransferConversation(ME, "a2-li"))]),
         (e.TransferAsked("c12-x", 12, team="refunds"), [("c12-x", c.TransferConversation(ME, team="refunds"))]),
@@ -407,14 +407,14 @@ def test_a_second_close_does_not_hit_the_next_conversation() -> None:
         (e.AcceptAsked("c12-x", 12), [("c12-x", c.AcceptConversation(ME))]),
         (e.HoldAsked("c12-x", 12, on=True), [("c12-x", c.HoldConversation(ME, on=True))]),
         (e.NoteAsked("c12-x", 12, "急", "小王"), [("c12-x", c.WriteNote(ME, "急", "小王"))]),
-        (e.CloseAsked("c12-x", 12, "done"), [("c12-x", c.CloseConversation(ME, "done"))]),
+        (e.CloseAsked("c12-x", 12, "done", seen=3), [("c12-x", c.CloseConversation(ME, "done", seen=3))]),
         (
             e.TransferAsked("c12-x", 12, "a2-li", note="急", because="off duty"),
             [("c12-x", c.TransferConversation(ME, "a2-li", "", "急", "off duty"))],
         ),
         (
-            e.Unreachable("left", ("c12-x",)),
-            [(QUEUE_ID, c.SetDuty(ME, False, "left")), ("c12-x", c.ReturnConversation(ME, "left"))],
+            e.Unreachable("left", (("c12-x", 5),)),
+            [(QUEUE_ID, c.SetDuty(ME, False, "left")), ("c12-x", c.ReturnConversation(ME, "left", 5))],
         ),
         (e.TextHeld("好", 1), []),
     ],
@@ -577,11 +577,13 @@ def test_an_agent_who_cannot_be_reached_goes_off_duty_and_their_conversations_go
     rig.show(12, 2, "喂")
     rig.attempt()
     events = rig.verdict("refused", because="left the company", unreachable=True)
-    assert events[1] == e.Unreachable("left the company", ("c12-x", "c15-x"))
+    assert events[1] == e.Unreachable("left the company", (("c12-x", 0), ("c15-x", 0)))
     assert not rig.state.on_duty
     assert rig.state.serving == {}
     assert agent.next_due(rig.state) is None
-    assert e.Unreachable("the agent's phone cannot be reached", ("c18-x",)) in rig.do(c.Serve("c18-x", 18, "赵六", "s"))
+    assert e.Unreachable("the agent's phone cannot be reached", (("c18-x", 7),)) in rig.do(
+        c.Serve("c18-x", 18, "赵六", "s", assigned=7)
+    )
     rig.type("列表")
     assert "#12 张三 已退回排队" in rig.send(), "who writes can be reached again"
 

@@ -86,8 +86,8 @@ def test_a_picture_under_way_is_repeated_as_it_was() -> None:
 def test_a_picture_from_the_phone_answers_the_conversation_that_a_text_would_answer() -> None:
     one = shown(12)
     _, chosen, *_ = one.do(c.ReceiveText("p1", "", one.now_ms, files=(CAT,)))
-    assert chosen == e.AnswerChosen("c12-x", 12, "", files=(CAT,))
-    assert ("c12-x", c.AnswerMessage("a1-wang", "", files=(CAT,))) in [
+    assert chosen == e.AnswerChosen("c12-x", 12, "", files=(CAT,), seen=1)
+    assert ("c12-x", c.AnswerMessage("a1-wang", "", files=(CAT,), seen=1)) in [
         reaction for record, _ in one.log for reaction in agent.reactions(record)
     ]
 
@@ -95,7 +95,7 @@ def test_a_picture_from_the_phone_answers_the_conversation_that_a_text_would_ans
 def test_a_number_in_the_words_with_a_picture_counts() -> None:
     one = shown(12, 15)
     _, chosen, *_ = one.do(c.ReceiveText("p1", "#15 看图", one.now_ms, files=(CAT,)))
-    assert chosen == e.AnswerChosen("c15-x", 15, "看图", files=(CAT,))
+    assert chosen == e.AnswerChosen("c15-x", 15, "看图", files=(CAT,), seen=1)
 
 
 @pytest.mark.parametrize("text", ["", "看图", "#99 看图"])

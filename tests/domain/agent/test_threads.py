@@ -98,9 +98,9 @@ def test_files_go_with_the_words_as_far_as_one_mail_takes_them() -> None:
 
 def test_an_answer_goes_to_the_conversation_of_its_thread_and_nowhere_else() -> None:
     rig = MailRig(12, 15)
-    assert rig.answer(15, "有货") == [e.AnswerChosen("c15-x", 15, "有货")]
+    assert rig.answer(15, "有货") == [e.AnswerChosen("c15-x", 15, "有货", seen=1)]
     assert answers(rig.answer(12, "没有\n第二行")) == [(12, "没有\n第二行")]
-    assert rig.answer(12, "12 元") == [e.AnswerChosen("c12-x", 12, "12 元")]
+    assert rig.answer(12, "12 元") == [e.AnswerChosen("c12-x", 12, "12 元", seen=1)]
 
 
 @pytest.mark.parametrize("text", ["#12 有货", "#close #12", "#99 在吗"])
@@ -118,8 +118,8 @@ def test_an_answer_in_a_conversation_that_has_gone_comes_back() -> None:
 @pytest.mark.parametrize(
     ("text", "event"),
     [
-        ("#close", e.CloseAsked("c12-x", 12)),
-        ("＃结束 解决了\n\n王芳", e.CloseAsked("c12-x", 12, "解决了\n\n王芳")),
+        ("#close", e.CloseAsked("c12-x", 12, seen=1)),
+        ("＃结束 解决了\n\n王芳", e.CloseAsked("c12-x", 12, "解决了\n\n王芳", seen=1)),
         ("#transfer @li 老客户\n爱喝茶", e.TransferAsked("c12-x", 12, "a2-li", note="老客户\n爱喝茶")),
         ("#note 爱喝茶", e.NoteAsked("c12-x", 12, "爱喝茶", "小王")),
         ("#hold\n\n王芳", e.HoldAsked("c12-x", 12, True)),
@@ -151,8 +151,8 @@ def test_a_mail_without_words_is_said_to_have_none_and_files_go_with_or_without_
     rig = MailRig(12, 15)
     assert notes(rig.answer(12, " \n")) == ["未办到：没有内容，请写在引用的邮件之上"]
     file = Attachment("k", "a.png", "image/png", 9)
-    assert rig.answer(12, "", (file,)) == [e.AnswerChosen("c12-x", 12, "", files=(file,))]
-    assert rig.answer(15, "图", (file,)) == [e.AnswerChosen("c15-x", 15, "图", files=(file,))]
+    assert rig.answer(12, "", (file,)) == [e.AnswerChosen("c12-x", 12, "", files=(file,), seen=1)]
+    assert rig.answer(15, "图", (file,)) == [e.AnswerChosen("c15-x", 15, "图", files=(file,), seen=1)]
 
 
 def test_what_follows_an_answer_stands_in_its_thread() -> None:
@@ -170,7 +170,7 @@ def test_a_mail_that_comes_back_says_that_nobody_is_there() -> None:
     had, gone, *_ = rig.do(c.RecordReceipt("failed", last, because="no such user"))
     assert had == e.ReceiptHad(last, "failed", "no such user")
     assert isinstance(gone, e.Unreachable)
-    assert gone.conversations == ("c12-x",)
+    assert gone.serving == (("c12-x", 0),)
     assert rig.do(c.RecordReceipt("failed", last)) == [e.ReceiptHad(last, "failed")]
     with pytest.raises(NotFound, match="no attempt 99"):
         rig.do(c.RecordReceipt("failed", 99))

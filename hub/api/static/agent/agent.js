@@ -163,7 +163,7 @@ class Page {
 function wordsFor({ status, code, message, by, since }) {
   if (!status) return texts.unreachable;
   if (by) return texts.taken(by, since ? texts.ago(spanOf(Date.now() - since, texts)) : "");
-  return { nobody_waits: texts.nobodyWaits, not_found: texts.gone }[code] ?? texts.failed(message);
+  return { nobody_waits: texts.nobodyWaits, not_found: texts.gone, unread: texts.unread }[code] ?? texts.failed(message);
 }
 
 function readLogin() {

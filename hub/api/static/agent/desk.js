@@ -132,8 +132,9 @@ export class Desk extends EventTarget {
     return this.#act(this.api.post(`conversations/${conversation}/transfer`, to));
   }
 
-  close(conversation, because) {
-    return this.#act(this.api.post(`conversations/${conversation}/close`, { because }));
+  /** `seen`: the last seq that the agent had before them; the hub refuses where the visitor has written more. */
+  close(conversation, because, seen) {
+    return this.#act(this.api.post(`conversations/${conversation}/close`, { because, seen }));
   }
 
   hold(conversation, on) {

@@ -111,9 +111,10 @@ export class Thread {
 
   #close() {
     const { desk, texts, conversation } = this;
+    const seen = this.client.session.timeline.solid; // what comes while they are asked lies behind the sheet
     this.#ask({
       title: texts.closeTitle, label: texts.because, agree: texts.close, suggested: texts.becauses,
-      then: (because) => this.attempt(desk.close(conversation, because)),
+      then: (because) => this.attempt(desk.close(conversation, because, seen)),
     });
   }
 

@@ -385,7 +385,8 @@ export class Session {
       entry.first = Math.min(entry.first, ...this.#unsent(entry.tab).map(({ n }) => n));
       const files = entry.files?.map(({ claim }) => claim) ?? [];
       entry.claims = files;
-      this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text, ...(files.length ? { files } : {}) } });
+      const seen = this.says === "answer" ? { seen: this.#isHere(entry.seen) ? entry.seen.after : 0 } : {};
+      this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text, ...(files.length ? { files } : {}), ...seen } });
     }
   }
 
