@@ -90,8 +90,8 @@ class Books:
     def overlooked(self) -> int:
         """Those of them whose answer was written before its agent had read that message.
 
-        It was on its way to the phone, so the hub takes it for answered; and whoever got the conversation next was not
-        shown it any more.
+        It was on its way to the phone. The hub keeps it as unanswered, and shows it to whoever gets the conversation
+        next; that nobody has answered it all the same is what this counts.
         """
         answered = (n for n, page in enumerate(self._pages) if self._is_answered(n, page))
         return sum(not self._has_been_read(n) for n in answered)

@@ -213,3 +213,27 @@ async def test_the_next_one_is_the_first_of_ones_own_lines() -> None:
     world.calls.tell_queue(SetDuty("a6-han", True))
     agents = (await world.ask("GET", "/api/v1/agents", "admin")).json()["agents"]
     assert [one["on_duty"] for one in agents] == [True, False, False]
+
+
+async def test_an_end_is_refused_where_the_visitor_has_written_more_than_was_seen() -> None:
+    world = World()
+    waits(world)
+    world.calls.assign(C, AGENT)
+    seen = (await world.ask("GET", HERE + "/messages", "agent")).json()["events"][-1]["seq"]
+    world.calls.post(C, "等等")
+    early = problem_of(await world.ask("POST", f"{HERE}/close", "agent", json={"seen": seen}))
+    assert (early["status"], early["code"]) == (409, "unread")
+    assert "「等等」" in early["detail"]
+    closed = await world.ask("POST", f"{HERE}/close", "agent", json={"seen": seen + 1})
+    assert (closed.status_code, closed.json()["seq"]) == (200, seen + 2)
+
+
+async def test_an_answer_leaves_to_the_next_agent_what_was_not_seen() -> None:
+    world = World()
+    waits(world)
+    world.calls.assign(C, AGENT)
+    seen = (await world.ask("GET", HERE + "/messages", "agent")).json()["events"][-1]["seq"]
+    world.calls.post(C, "等等")
+    await world.ask("POST", f"{HERE}/messages", "agent", json={"text": "好", "seen": seen})
+    assert (await world.ask("POST", f"{HERE}/close", "agent", json={"seen": seen})).status_code == 409
+    assert (await world.ask("POST", f"{HERE}/close", "agent", json={})).status_code == 200, "who says nothing saw all"

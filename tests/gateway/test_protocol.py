@@ -175,6 +175,10 @@ def test_frame_of_a_visitor(frame: object, action: object) -> None:
             Submit(C, AnswerMessage(AGENT, "今天就发", "d1", 1), "d1.1"),
         ),
         (
+            {"t": "send", "id": "d1.1", "c": C, "text": "今天就发", "seen": 7},
+            Submit(C, AnswerMessage(AGENT, "今天就发", "d1", 1, seen=7), "d1.1"),
+        ),
+        (
             {"t": "send", "id": "d1.1", "c": "c9-other", "text": "今天就发"},
             Submit("c9-other", AnswerMessage(AGENT, "今天就发", "d1", 1), "d1.1"),
         ),

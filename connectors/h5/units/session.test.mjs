@@ -43,6 +43,16 @@ test("it opens, says hello with what it has, and is live after the welcome", () 
   assert.deepEqual(session.opened(C, 20_000), [{ frame: { t: "hello", v: 1, epoch: 1, seq: 3 } }]);
 });
 
+test("an agent's text says what they had seen when they wrote it, and nothing of another log", () => {
+  const session = new Session(() => 0.5, "answer");
+  session.start(0);
+  session.opened(C, 0);
+  session.received(welcome(), 0);
+  const wrote = { ...entry(1), seen: { ...seen, after: 7 } };
+  const before = { ...entry(2), seen: { ...seen, epoch: 0, after: 7 } };
+  assert.deepEqual(frames(session.outbox(...mine(wrote, before), 10)).map((frame) => frame.seen), [7, 0]);
+});
+
 test("a text is sent once, and settled by its ack in place of the event", () => {
   const session = live();
   const sent = session.outbox(...mine(entry(1)), 10);

@@ -10,9 +10,11 @@ from hub.domain.agent.state import LEFT_MS, MISSING, Agent, Carried, Held, Led, 
 from hub.domain.agent.threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
+from hub.domain.conversation.state import CHANGEABLE
 from hub.domain.events import Record
 from hub.domain.messages import Block, Outgoing
 from hub.domain.origins import note
+from hub.domain.pace import HOUR_MS
 from hub.domain.presence import Presence, has_answered, has_missed, has_said
 from hub.domain.teams import DESK
 
@@ -214,12 +216,16 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             _answered(state, at_ms)
             if held:
                 _unhold(state, text)
+            else:
+                state.serving[conversation].doubtful = max(0, state.serving[conversation].doubtful - 1)
             if conversation == state.sticky:
                 state.used_ms = at_ms
         case e.ChangeAsked(conversation=conversation) if conversation == state.sticky:
             state.used_ms = at_ms
         case e.StickyChosen(conversation=conversation):
             state.sticky, state.used_ms = conversation, at_ms
+            if conversation and _may_answer_overtaken(state, at_ms):
+                state.serving[conversation].doubtful = CHANGEABLE
             _ask_anew(state)
             if conversation:
                 state.misled = False
@@ -247,7 +253,14 @@ def _ask_anew(state: Agent) -> None:
     for held in state.held:
         held.asked_ms = 0
     if state.attempt is not None:
+        state.attempt.overtaken = state.attempt.overtaken or bool(state.attempt.asks)
         state.attempt.asks = 0
+
+
+def _may_answer_overtaken(state: Agent, at_ms: int) -> bool:
+    """Whether `#n` may be meant as the answer to an old question about texts that have been sent by now."""
+    under_way = state.attempt is not None and state.attempt.overtaken
+    return under_way or 0 < state.overtaken_ms > at_ms - HOUR_MS
 
 
 def _unhold(state: Agent, text: str) -> None:
@@ -274,6 +287,8 @@ def _evolve_attempt(
         case e.AttemptRefused() if state.attempt:
             attempt, state.attempt = state.attempt, None
             state.ask = bool(state.held)
+            if attempt.overtaken and event.unknown:
+                state.overtaken_ms = at_ms
             if attempt.blocks or event.again:  # the notes only shared the text with what was refused
                 state.notes = attempt.notes + state.notes
                 if not event.again:
@@ -340,6 +355,8 @@ def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
     for carried in attempt.blocks:
         if not state.seen.get(carried.no):
             state.seen[carried.no], state.seen_ms = True, at_ms
+    if attempt.asks or attempt.overtaken:
+        state.overtaken_ms = at_ms if attempt.overtaken else 0
     for held in state.held:
         if held.number <= attempt.asks and not held.asked_ms:
             held.asked_ms = at_ms

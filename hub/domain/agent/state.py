@@ -43,6 +43,8 @@ class Served(msgspec.Struct):
     """and up to which their phone has shown it, or they were told what it could not be shown."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
+    doubtful: int = 0
+    """So many texts the agent has to write here before it is clear again which of theirs were the last."""
 
 
 class Led(msgspec.Struct, frozen=True):
@@ -87,6 +89,8 @@ class PhoneAttempt(Attempt):
     blocks: list[Carried] = msgspec.field(default_factory=list)
     notes: list[Note] = msgspec.field(default_factory=list)
     asks: int = 0
+    overtaken: bool = False
+    """What it asked about may have been answered, and sent, before the phone shows it."""
     message: Outgoing | None = None
     """The file that it takes, instead of a text."""
 
@@ -137,6 +141,9 @@ class Agent(msgspec.Struct):
     holds: int = 0
     ask: bool = False
     """The next text to the phone must ask whom the held texts are for."""
+    overtaken_ms: int = 0
+    """When the phone got a question that had been overtaken, if it has got no other since: the agent may answer it, and
+    believe then that the texts in it are sent only now."""
     blocks: list[Block] = []
     part: int = 0
     """So many parts of the first of `blocks` have left."""

@@ -240,6 +240,8 @@ def _change(state: Agent, said: words.Recall | words.Correct, command: c.Receive
         return [*_doubt_sticky(state, command), *give_back(state, question, text)]
     if state.held or aim.returning(state) or aim.surprised(state, command, now_ms):
         events = give_back(state, "你有文字在等 #号 或刚退回，请先看过，再写一次", text)
+    elif state.serving[conversation].doubtful:
+        events = give_back(state, "不清楚是哪一条：刚才问您的文字，有的早已发出", text)
     else:
         events = [e.ChangeAsked(conversation, state.serving[conversation].no, text)]
     return [*events, *_switch(state, conversation, command, now_ms)]

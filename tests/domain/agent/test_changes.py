@@ -5,8 +5,9 @@ import pytest
 from hub.domain import agent
 from hub.domain import commands as c
 from hub.domain import events as e
+from hub.domain.conversation.state import CHANGEABLE
 from hub.domain.events import AnyEvent
-from tests.domain.agent.test_entity import ME, SECOND, notes, shown
+from tests.domain.agent.test_entity import ME, MINUTE, SECOND, answers, notes, shown
 
 
 def asked(events: list[AnyEvent]) -> list[tuple[int, str]]:
@@ -104,3 +105,24 @@ def test_one_that_comes_after_a_later_text_would_change_the_wrong_one() -> None:
 )  # fmt: skip
 def test_the_agent_hears_what_became_of_it(command: c.AnyCommand, note: str) -> None:
     assert notes(shown(12).do(command)) == [note]
+
+
+def test_an_old_question_that_is_shown_late_makes_it_unclear_which_text_was_the_last() -> None:
+    rig = shown(12, 15)
+    rig.type("一")
+    rig.send()
+    rig.type("二")
+    assert rig.wait(SECOND).attempt(), "it asks about both"
+    assert answers(rig.type("#12")) == [(12, "一")]
+    assert answers(rig.type("三")) == [(12, "三")]
+    rig.verdict("sent")
+    rig.wait(SECOND).type("#12")  # to the agent 一 is sent only now, and is the last
+    rig.wait(2 * MINUTE).do(c.Tick())
+    while agent.next_due(rig.state) is not None:
+        rig.send()
+    rig.wait(SECOND)
+    assert notes(rig.type("#12 撤回")) == ["未办到：不清楚是哪一条：刚才问您的文字，有的早已发出"]
+    for n in range(CHANGEABLE):
+        assert notes(rig.type("#12 撤回"))[0].startswith("未办到"), f"after {n}, older ones could be meant"
+        rig.type(f"新的 {n}")
+    assert e.ChangeAsked("c12-x", 12, "") in rig.type("#12 撤回")

@@ -326,7 +326,7 @@ class World:
                 self.choice = ""
         for no in re.findall(r"^已撤回 #(\d+)：「t\d+t」$", text, re.MULTILINE):
             self.unsure.pop(by_no[int(no)].id, None)
-        if re.search(r"^未办到：(?:撤回哪个|你有文字|#\d+ 没有)", text, re.MULTILINE):
+        if re.search(r"^未办到：(?:撤回哪个|你有文字|不清楚是哪一条|#\d+ 没有)", text, re.MULTILINE):
             for conversation, target in self.unsure.items():
                 self.sent[conversation] = sorted([*self.sent[conversation], target], key=self.indexes.__getitem__)
             self.unsure.clear()
