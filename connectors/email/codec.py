@@ -68,7 +68,7 @@ class Reader:
         return Parsed(receipts=(Receipt(ours.conversation, "failed", ours.number, because=because),))
 
     def _from_agent(self, mail: Mail, answered: ToAgent, cut: bool, now_ms: int) -> Parsed:
-        """Their own words, without the mail's subject and without notes: all of it goes to a visitor."""
+        """Their own words without the mail's subject, its notes and all that is quoted: they go to a visitor."""
         if not answered.signed:
             return Parsed(unparsed=f"it answers a mail to an agent, and is not signed for {mail.sender.address}")
         if mail.kind != "personal":
@@ -78,7 +78,7 @@ class Reader:
         inbound = Inbound(
             identity=mail.sender.address.casefold(),
             outside_id=outside_id(mail),
-            text=mail.visible,
+            text=mail.own,
             sent_at_ms=_sent_ms(mail, now_ms),
             files=[File(file.name, file.type, file.data) for file in mail.files],
             conversation=answered.conversation,

@@ -26,7 +26,7 @@ class Mail:
     `message_id`, `in_reply_to` and `references` are in angle brackets; a mail without an id has one made of its bytes.
     `recipients` are those of To, Cc, Delivered-To and X-Original-To. `sent_at` is UTC, by the sender's clock.
     `because` names the mark by which `kind` was recognised. `visible` and `quoted` are `text` apart: what its sender
-    wrote, and the mail they answer. `html` is harmless, and empty when there is none. `notes` say, for a person, what
+    wrote, with quotations between, and the mail they answer. `own` is what they wrote without any quotation. `html` is harmless, and empty when there is none. `notes` say, for a person, what
     was left out, damaged or not understood.
     """
 
@@ -42,6 +42,7 @@ class Mail:
     because: str
     visible: str
     quoted: str
+    own: str
     text: str
     html: str
     files: tuple[File, ...]
@@ -75,6 +76,7 @@ def read_mail(data: bytes, ours: Collection[str], key: bytes, limits: Limits = L
         because=because,
         visible=parted.visible,
         quoted=parted.quoted,
+        own=parted.own,
         text=text,
         html=body.html,
         files=body.files,

@@ -110,6 +110,29 @@ def test_the_mail_they_answer_is_no_part_of_what_they_say() -> None:
     assert inbound(answer(mail["Reply-To"], text=quoted)).text == "有货"
 
 
+HEAD = "在 2026年11月26日，花店 <kefu@example.com> 写道："
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{HEAD}\r\n> 留言：他很难缠\r\n", ""),
+        ("> 留言：他很难缠\r\n", ""),
+        (f"有货\r\n\r\n{HEAD}\r\n> 留言：他很难缠\r\n\r\n本邮件可能含有机密\r\n", "有货\n\n本邮件可能含有机密"),
+        ("> 在吗\r\n在\r\n> 留言：他很难缠\r\n知道了\r\n", "在\n知道了"),
+        ("-- \r\n小王\r\n", ""),
+    ],
+)
+def test_nothing_quoted_goes_to_a_visitor_wherever_it_stands(text: str, said: str) -> None:
+    assert inbound(answer(sent()["Reply-To"], text=text)).text == said
+
+
+def test_a_phone_that_answers_in_html_only_with_another_subject_says_what_it_says() -> None:
+    page = f"<div>#close 已解决</div><div><br></div><blockquote type=cite><div>{HEAD}</div>留言：他很难缠</blockquote>"
+    fields = "Subject: Re: 别的\r\nContent-Type: text/html; charset=utf-8\r\n"
+    assert inbound(answer(sent()["Reply-To"], fields=fields, text=page)).text == "#close 已解决"
+
+
 def test_one_that_came_back_is_told_to_the_agent() -> None:
     returned = (
         "From: MAILER-DAEMON@corp.example\r\nTo: kefu@example.com\r\nSubject: Undelivered Mail\r\n"
