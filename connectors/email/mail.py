@@ -26,8 +26,8 @@ class Mail:
     `message_id`, `in_reply_to` and `references` are in angle brackets; a mail without an id has one made of its bytes.
     `recipients` are those of To, Cc, Delivered-To and X-Original-To. `sent_at` is UTC, by the sender's clock.
     `because` names the mark by which `kind` was recognised. `visible` and `quoted` are `text` apart: what its sender
-    wrote, with quotations between, and the mail they answer. `own` is what they wrote without any quotation. `html` is harmless, and empty when there is none. `notes` say, for a person, what
-    was left out, damaged or not understood.
+    wrote, with quotations between, and the mail they answer. `own` is what they wrote without any quotation. `html` is
+    harmless, and empty when there is none. `notes` say, for a person, what was left out, damaged or not understood.
     """
 
     message_id: str
