@@ -27,7 +27,8 @@ class Mail:
     `recipients` are those of To, Cc, Delivered-To and X-Original-To. `sent_at` is UTC, by the sender's clock.
     `because` names the mark by which `kind` was recognised. `visible` and `quoted` are `text` apart: what its sender
     wrote, with quotations between, and the mail they answer. `own` is what they wrote without any quotation. `html` is
-    harmless, and empty when there is none. `notes` say, for a person, what was left out, damaged or not understood.
+    harmless, and empty when there is none. `checked` are the fields in which servers say what they found of the sender,
+    and anybody may have written. `notes` say, for a person, what was left out, damaged or not understood.
     """
 
     message_id: str
@@ -47,6 +48,7 @@ class Mail:
     html: str
     files: tuple[File, ...]
     bounce: Bounce | None
+    checked: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -81,6 +83,7 @@ def read_mail(data: bytes, ours: Collection[str], key: bytes, limits: Limits = L
         html=body.html,
         files=body.files,
         bounce=read_bounce(headers, parts, text) if kind == "bounce" else None,
+        checked=tuple(one.decode("ascii", "replace") for one in headers.all("authentication-results")),
         notes=(*notes, *_missing(own_id, sender), *body.notes),
     )
 

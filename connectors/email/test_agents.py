@@ -39,11 +39,11 @@ def sent(conversation: str = CHAT, number: int = 7, **more: Any) -> Any:
 
 
 def answer(
-    to: str, sender: str = "wang@Corp.example", references: str = "", fields: str = "", text: str = "有货"
+    to: str, sender: str = "wang@Corp.example", references: str = "", fields: str = "", text: str = "有货", **more: Any
 ) -> Parsed:
     head = f"From: {sender}\r\nTo: {to}\r\nMessage-ID: <1@corp.example>\r\nReferences: {references}\r\n{fields}"
     data = f"{head}\r\n{text}\r\n".encode()
-    return Reader(settings(), KEY).parse(data, len(data), NOW_MS)
+    return Reader(settings(**more), KEY).parse(data, len(data), NOW_MS)
 
 
 def inbound(parsed: Parsed) -> Inbound:
@@ -83,6 +83,34 @@ def test_nothing_of_it_can_be_changed_or_used_by_another(changed: str, by_id: bo
     parsed = answer("kefu@example.com", sender, forged) if by_id else answer(f"kefu+{tag}@example.com", sender)
     assert not parsed.inbounds
     assert parsed.unparsed == f"it answers a mail to an agent, and is not signed for {sender}"
+
+
+PASSED = "Authentication-Results: mx.example.com 1; spf=fail; dmarc=pass (p=NONE (sp)) header.from=Corp.example\r\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        (PASSED, True),
+        ("Authentication-Results: mx.example.com; dkim=pass header.d=corp.example\r\n" + PASSED, True),
+        (PASSED.replace("mx.example.com 1", "MX.example.com"), True),
+        ("Authentication-Results: mx.example.com; dmarc=fail header.from=corp.example\r\n" + PASSED, False),
+        ("", False),
+        (PASSED.replace("mx.", "mx2."), False),
+        (PASSED.replace("Corp.", "evil."), False),
+        (PASSED.replace("dmarc=pass", "dmarc=none"), False),
+        (PASSED.replace("dmarc=pass", "dkim=pass (dmarc=pass)"), False),
+        ("Authentication-Results: mx.example.com (; dmarc=pass header.from=corp.example)\r\n", False),
+        ("Authentication-Results: mx.example.com; dmarc=pass\r\n", False),
+        ("Authentication-Results: \r\n", False),
+    ],
+)
+def test_a_server_that_verifies_is_asked_whether_it_is_the_agent_who_writes(fields: str, counts: bool) -> None:
+    to = sent()["Reply-To"]
+    parsed = answer(to, fields=fields, verified_by="mx.example.com")
+    assert bool(parsed.inbounds) == counts
+    assert counts or "does not vouch for wang@Corp.example" in parsed.unparsed
+    assert answer(to, fields=fields).inbounds
 
 
 def test_a_forged_message_id_of_ours_is_no_proof_of_anything() -> None:

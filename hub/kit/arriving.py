@@ -11,8 +11,9 @@ from typing import cast
 from hub.contract import Connector, Delivery, Parsed, Raw, Sent
 from hub.domain import events as e
 from hub.domain import ids
-from hub.kit.bench import DESK, PARTITIONS, Bench, serials
+from hub.kit.bench import DESK, Bench, serials
 from hub.kit.checks import asks, check, hears, is_called, serves_both
+from hub.kit.engine import PARTITIONS
 from hub.kit.far_side import Reply, Threads
 from hub.kit.steps import Step
 from hub.kit.texts import TRAPS, carried
@@ -237,7 +238,7 @@ def _read(connector: Connector) -> Generator[list[Parsed]]:
     try:
         yield read
     finally:
-        del connector.parse  # type: ignore[method-assign]
+        del connector.parse
 
 
 @check(
