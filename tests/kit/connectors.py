@@ -140,6 +140,32 @@ class Patient(Forgetful):
     can = dataclasses.replace(Forgetful.can, fold_ms=60_000)
 
 
+class Mixed(Called):
+    """The same, of parrots some of whom answer the others: a text to these begins with a thread, signed for the one."""
+
+    can = dataclasses.replace(Called.can, role="both")
+
+    async def deliver(self, delivery: Delivery) -> Verdict:
+        if not delivery.agent:
+            return await super().deliver(delivery)
+        thread = f"{delivery.conversation}:{self.sign(delivery.conversation, delivery.address)}"
+        return await super().deliver(dataclasses.replace(delivery, text=f"{thread} {delivery.text}"))
+
+    def parse(self, raw: Raw) -> Parsed:
+        item = json.loads(raw.body)
+        if "thread" not in item:
+            return super().parse(raw)
+        conversation, _, sign = item["thread"].partition(":")
+        if sign != self.sign(conversation, item["from"]):
+            return Parsed(unparsed=f"{item['from']} was not sent what they answer")
+        said = dataclasses.replace(self.inbound(item), conversation=conversation, agent=True)
+        return Parsed(inbounds=[said])
+
+    def sign(self, conversation: str, agent: str) -> str:
+        """Proves that the agent was sent something about the conversation."""
+        return signature(self.secret, f"{conversation} {agent}".encode())
+
+
 class Staff(Called):
     """The same, of parrots that answer visitors."""
 

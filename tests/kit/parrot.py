@@ -95,6 +95,10 @@ class Parrot:
     def say(self, who: str, text: str, kind: str = "") -> None:
         self._tell(who, self._item(who, text, kind))
 
+    def reply(self, who: str, to: str, text: str, *, spoilt: bool = False) -> None:
+        thread = self.screen(to)[-1].partition(" ")[0]
+        self._tell(who, self._item(who, text, "") | {"thread": ("0" if spoilt else "") + thread})
+
     async def garble(self) -> None:
         self._tell(self.people[0], {"id": next(self._ids), "from": ["no", "bird"], "kind": {}})
 
