@@ -84,7 +84,8 @@ async def _run(folder: Path, port: int, listener: socket.socket) -> None:
         )
         print(f"both sides   http://{HOST}:{port}/", flush=True)
         print(f"agents' page {_desk_page(stage)} (name {DESK}, password {password})", flush=True)
-        print(f"mailbox      {_mailbox(stage)} (of an agent who answers by mail)", flush=True)
+        if MAIL in stage.channels:
+            print(f"mailbox      {_mailbox(stage)} (of an agent who answers by mail)", flush=True)
         print(f"rules        {stage.rules.resolve()} (save a file, and it is in force)", flush=True)
         print(f"log          {stage.log.resolve()}", flush=True)
         print("Ctrl-C stops everything", flush=True)
@@ -176,10 +177,7 @@ def _scene(stage: Stage) -> dict[str, Any]:
         "stand_in": stage.stand_in.url,
         "rules": str(stage.rules.resolve()),
         "agents": agents,
-        "by_mail": {
-            "page": _mailbox(stage),
-            "agents": [{"name": agent.name, "address": agent.mail} for agent in stage.agents if agent.mail],
-        },
+        "mail": next(({"page": _mailbox(stage), "name": one.name} for one in stage.agents if one.id == BY_MAIL), None),
     }
 
 
