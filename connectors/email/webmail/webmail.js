@@ -2,14 +2,13 @@
 
 const WORDS = {
   zh: {
-    title: "邮箱（演示）", as: "我是", subject: "主题（留空就是回复上一封来信）", answer: "回复", answering: "回复：", cancel: "不回复这封",
-    , text: "写邮件…", send: "发送",
+    title: "邮箱（演示）", as: "我是", subject: "主题（留空就是回复上一封来信）", text: "写邮件…", send: "发送",
+    answer: "回复", answering: "回复：", cancel: "不回复这封",
     empty: "还没有邮件。写一封，看看客服怎么回。", failed: "没有发出去：", none: "（无主题）", automatic: "自动回复",
   },
   en: {
-    title: "Mailbox (demo)", as: "I am", subject: "Subject (none: answer the last mail)", answer: "Answer", answering: "Answer to: ", cancel: "Not this one",
-    , text: "Write a mail…",
-    send: "Send", empty: "No mail yet. Write one, and see what is answered.", failed: "Not sent: ",
+    title: "Mailbox (demo)", as: "I am", subject: "Subject (none: answer the last mail)", text: "Write a mail…",
+    send: "Send", answer: "Answer", answering: "Answer to: ", cancel: "Not this one", empty: "No mail yet. Write one, and see what is answered.", failed: "Not sent: ",
     none: "(no subject)", automatic: "automatic",
   },
 };

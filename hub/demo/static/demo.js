@@ -21,7 +21,7 @@ const TEXTS = {
     copied: "已复制，粘贴到顾客页", notCopied: "浏览器不让复制，请手动选择",
     deskTitle: "客服网页", deskNote: "不用手机的客服在浏览器里接待。用户名和密码：",
     mailTitle: "客服邮箱",
-    mailNote: "也可以用邮件接待。打开邮箱，点“回复”写 `上班`；顾客的话会寄来，直接回复就是答复，首行还能写 `#close 已解决`：",
+    mailNote: "用邮件也能接待：打开邮箱，点“回复”写 `上班`；顾客的话会寄来，直接回复就是答复，首行还能写 `#close 已解决`",
     mailbox: (agents) => `${agents}的邮箱`,
     rulesTitle: "规则", rulesNote: "改这个文件夹里的文件，保存后一秒内生效：",
   },
@@ -45,7 +45,7 @@ const TEXTS = {
     copied: "Copied: paste it into the visitor's page", notCopied: "The browser does not let us copy: select it by hand",
     deskTitle: "The agents' page", deskNote: "is for agents without the app. Name and password:",
     mailTitle: "Agents by mail",
-    mailNote: "An agent may also work by mail. Open the mailbox, press Answer and write `上班` (on duty); visitors' messages come as mails, an answer to one goes to its visitor, and its first line may be `#close solved`:",
+    mailNote: "is for agents who work by mail. Open it, press Answer and write `上班` (on duty); visitors' messages come as mails, an answer to one goes to its visitor, and its first line may be `#close solved`",
     mailbox: (agents) => `${agents}'s mailbox`,
     rulesTitle: "Rules", rulesNote: "Change the files in this folder; a second after saving they are in force:",
   },
@@ -164,7 +164,7 @@ function show() {
   byId("rules").textContent = scene.rules;
   byId("desk").href = byId("desk").textContent = scene.desk.page;
   byId("login").textContent = `${scene.desk.name} ${scene.desk.password}`;
-  byId("by-mail").hidden = !scene.mail;
+  for (const element of document.querySelectorAll(".by-mail")) element.hidden = !scene.mail;
   if (scene.mail) {
     byId("mailbox").href = `${scene.mail.page}&lang=${language}`;
     byId("mailbox").textContent = texts.mailbox(scene.mail.name);
