@@ -112,7 +112,7 @@ def test_an_old_question_that_is_shown_late_makes_it_unclear_which_text_was_the_
     rig.type("一")
     rig.send()
     rig.type("二")
-    assert rig.wait(SECOND).attempt(), "it asks about both"
+    assert rig.wait(3 * SECOND).attempt(), "it asks about both"
     assert answers(rig.type("#12")) == [(12, "一")]
     assert answers(rig.type("三")) == [(12, "三")]
     rig.verdict("sent")

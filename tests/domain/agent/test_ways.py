@@ -121,7 +121,7 @@ def test_who_closes_the_desk_while_no_other_way_works_is_tried_once_more_and_the
     rig.do(c.Serve("c12-x", 12, "张三", "售前", (Block("c12-x", 12, 1, "张三", "在吗"),)))
     assert rig.attempt()
     gone = rig.verdict("refused", because="gone", unreachable=True)
-    assert [event.conversations for event in gone if isinstance(event, e.Unreachable)] == [("c12-x",)]
+    assert [event.serving for event in gone if isinstance(event, e.Unreachable)] == [(("c12-x", 0),)]
 
 
 def test_a_long_note_is_cut_to_the_size_of_the_way_it_goes_at_last() -> None:
