@@ -128,9 +128,10 @@ def unconfirmed(blocks: Iterable[Carried], because: str) -> str:
     return f"可能没有收到 {' '.join(places[:ASKED_ABOUT])}{more}：{because}"
 
 
-def files_not_sent(count: int) -> str:
-    """It is not clear whom pictures or files are for."""
-    return f"未发送：{count} 个图片或文件，不清楚发给谁。请先发 #号，再发一次"
+def files_not_sent(count: int, text: str) -> str:
+    """It is not clear whom pictures or files are for, nor the words that came with them."""
+    asked = f"未发送：{count} 个图片或文件，不清楚发给谁。请先发 #号，再发一次"
+    return f"{asked}\n{text}" if text else asked
 
 
 def undelivered(no: int, text: str, because: str) -> str:

@@ -257,7 +257,8 @@ def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEv
     text = said.text
     conversation = aim.numbered(state, said.no) if isinstance(said, words.Answer) else aim.meant(state, command, now_ms)
     if conversation is None:
-        return [*_doubt_sticky(state, command), *note(state, notes.files_not_sent(len(command.files)))]
+        asked = notes.files_not_sent(len(command.files), text)
+        return [*_doubt_sticky(state, command), *note(state, asked, returns=True)]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text, files=command.files)
     return [chosen, *_switch(state, conversation, command, now_ms)]
 
