@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand
+from hub.domain.conversation.state import HELD_PLACEHOLDER
 from hub.domain.events import AnyEvent
 from hub.domain.ids import QUEUE_ID, is_conversation
 from hub.domain.messages import Attachment, Outgoing, takes
@@ -74,6 +75,8 @@ class Ledger:
     """What a far side has refused, or not confirmed."""
     files: dict[tuple[str, int], tuple[Attachment, ...]] = field(default_factory=dict)
     """Visitors', by conversation and seq."""
+    released: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    """Held ones that may be read now: by their place, under which else they are shown."""
     assigned: dict[tuple[str, str], int] = field(default_factory=dict)
     """The last assignment that an agent was told of, by agent and conversation."""
     keeps: set[tuple[str, str]] = field(default_factory=set)
@@ -118,6 +121,10 @@ class Ledger:
                     del self.came[conversation]
                 case e.MessagePosted(files=files) if files:
                     self.files[decided.entity, seq] = files
+                case e.MessageReleased(ref=ref):
+                    self.released[decided.entity, ref] = (decided.entity, seq)
+                    for shown in self.shown.values():  # that was in place of it only
+                        shown.discard((decided.entity, ref))
 
     def _follow_answers(self, hub: Hub, decided: Decision, seq: int, event: AnyEvent) -> None:
         entity = decided.entity
@@ -353,9 +360,11 @@ def each_message_was_shown_to_whoever_has_it(hub: Hub, ledger: Ledger) -> None:
         limits, shown = hub.of(place.agent).settings.limits, ledger.shown.get(place.agent, set())
         for line in hub.of(name).backlog.messages():
             at = (name, line.seq)
-            if (place.agent, at) not in ledger.gone:
-                assert at in shown, f"{place.agent} has not seen {line} of {name}"
-                wanted = {file.name for file in ledger.files.get(at, ()) if takes(limits, file)}
+            ways = {at, ledger.released.get(at, at)}
+            if not {(place.agent, way) for way in ways} & ledger.gone:
+                assert ways & shown, f"{place.agent} has not seen {line} of {name}"
+                sent = () if line.text == HELD_PLACEHOLDER else ledger.files.get(at, ())
+                wanted = {file.name for file in sent if takes(limits, file)}
                 assert wanted <= shown, f"{place.agent} has not got {wanted - shown} of {name}"
 
 
