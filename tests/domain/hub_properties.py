@@ -71,6 +71,8 @@ class Ledger:
     """What each visitor on a platform has before them, by receipt."""
     had: dict[str, set[str]] = field(default_factory=dict)
     """All that they ever had."""
+    carries: dict[tuple[str, int], tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    """Which messages each attempt takes to an agent's phone."""
     gone: set[object] = field(default_factory=set)
     """What a far side has refused, or not confirmed."""
     files: dict[tuple[str, int], tuple[Attachment, ...]] = field(default_factory=dict)
@@ -121,6 +123,10 @@ class Ledger:
                     del self.came[conversation]
                 case e.MessagePosted(files=files) if files:
                     self.files[decided.entity, seq] = files
+                case e.Attempted(attempt=attempt, carries=carries):
+                    self.carries[decided.entity, attempt] = carries
+                case e.AttemptRefused(attempt=attempt):
+                    self.gone |= {(decided.entity, at) for at in self.carries.get((decided.entity, attempt), ())}
                 case e.MessageReleased(ref=ref):
                     self.released[decided.entity, ref] = (decided.entity, seq)
                     for shown in self.shown.values():  # that was in place of it only
