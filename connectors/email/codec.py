@@ -141,7 +141,8 @@ def _text(mail: Mail) -> str:
     """What its sender wrote; of the first mail of a thread with its subject, in which often all is said."""
     is_first = not (mail.references or mail.in_reply_to)
     subject = mail.subject if is_first or not mail.visible else ""
-    return "\n\n".join(filter(None, (subject if subject not in mail.visible else "", mail.visible)))
+    said_below = subject in " ".join(mail.visible.split())  # a subject has single blanks only
+    return "\n\n".join(filter(None, ("" if said_below else subject, mail.visible)))
 
 
 def _language(text: str) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import hmac
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -44,7 +45,7 @@ class Called(Connector):
 
     Settings = ParrotSettings
     can = Capabilities(role="visitor", max_text=MOST, unit="utf16", recognises_s=3600, edits_s=3600, recalls_s=3600)
-    routes = (Route("callback", ("POST",)),)
+    routes: Sequence[Route] = (Route("callback", ("POST",)),)
     settings: ParrotSettings
 
     async def start(self, surroundings: Surroundings) -> None:

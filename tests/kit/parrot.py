@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsBytes
 
 import httpx
 from litestar import Litestar, Request, Response, get, post
@@ -48,9 +48,9 @@ class Parrot:
     sends = "/say"
     changes = "/unsay"
     brings = ""
-    strange = ("song", "feather")
-    busy = Reply(429, b'{"error": "too many words"}', (("retry-after", "2"),))
-    refusal = Reply(200, json.dumps({"code": UNHEARD_OF, "error": "the parrot is pining"}).encode())
+    strange: Sequence[str] = ("song", "feather")
+    busy: SupportsBytes = Reply(429, b'{"error": "too many words"}', (("retry-after", "2"),))
+    refusal: SupportsBytes = Reply(200, json.dumps({"code": UNHEARD_OF, "error": "the parrot is pining"}).encode())
     refusal_text = "the parrot is pining"
 
     def __init__(self) -> None:

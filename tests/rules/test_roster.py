@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -221,7 +222,7 @@ def test_the_schemas_for_editors_are_those_of_these_models() -> None:
         assert file.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema=schema/{file.stem}.json\n")
 
 
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, 0, -1, 10**30, 1.5, True, "", "x", "closed", "99:99-00:00", "A/B", "x" * 300, "*", [], {}, [[]], {"x": 1}]
 )
 

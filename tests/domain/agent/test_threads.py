@@ -230,3 +230,22 @@ def test_words_as_long_as_a_mail_may_be_come_whole_and_the_help_goes_along_where
     noted = rig.mail()
     assert noted
     assert noted.text == "字" * 9_990
+
+
+def test_a_mail_of_which_nobody_knows_whether_it_arrived_is_sent_again_for_a_while() -> None:
+    """Else a visitor's message might be one that nobody has read; mail programs know the repeat by its id."""
+    rig = MailRig(12)
+    rig.show(12, 2, "还在吗")
+    rig.wait(MINUTE)
+    first = rig.attempt()
+    assert first
+    rig.append(agent.resume(rig.state, rig.now_ms))
+    again = rig.attempt()
+    assert again
+    assert (again.attempt, again.text, again.tries) == (first.attempt, first.text, 2)
+    rig.verdict("unknown", because="the line broke")
+    rig.wait(10 * MINUTE)
+    assert rig.attempt() is not None
+    assert rig.state.attempt
+    assert rig.state.attempt.number > first.attempt
+    assert "可能没有收到 #12·2" in rig.state.attempt.text
