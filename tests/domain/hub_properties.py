@@ -12,16 +12,17 @@ from typing import NamedTuple
 
 from hub.domain import commands as c
 from hub.domain import events as e
+from hub.domain import presence
 from hub.domain.commands import AnyCommand
 from hub.domain.conversation.state import HELD_PLACEHOLDER
 from hub.domain.events import AnyEvent
 from hub.domain.ids import QUEUE_ID, is_conversation
 from hub.domain.messages import Attachment, Outgoing, takes
-from hub.domain.queue.numbers import REST_MS
 from tests.domain.hub_world import Hub, Known
 
 SERIAL = re.compile(r"t\d+t|f\d+f")
 FOR_EVER = 1 << 62
+WEEK_MS = 7 * 24 * 3_600_000
 
 
 def serials(text: str, files: tuple[Attachment, ...] = ()) -> set[str]:
@@ -79,6 +80,8 @@ class Ledger:
     """Visitors', by conversation and seq."""
     released: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     """Held ones that may be read now: by their place, under which else they are shown."""
+    holders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Who has each conversation, as it says itself, and who leads their team."""
     assigned: dict[tuple[str, str], int] = field(default_factory=dict)
     """The last assignment that an agent was told of, by agent and conversation."""
     keeps: set[tuple[str, str]] = field(default_factory=set)
@@ -100,6 +103,7 @@ class Ledger:
             self.shown.setdefault(entity, set()).update(call.carries, (file.name for file in message.files))
             return
         got = serials(call.text, message.files)
+        assert not got & self.replaced, f"{got} reaches the visitor although it was taken back"
         self.had.setdefault(entity, set()).update(got)
         self.screens.setdefault(entity, {})[message.replaces or f"r{call.attempt}"] = got
 
@@ -121,6 +125,10 @@ class Ledger:
                 case e.Left(conversation=conversation, no=no):
                     self.numbers[no] = (conversation, hub.now_ms)
                     del self.came[conversation]
+                case e.Assigned(agent=agent, lead=lead):
+                    self.holders[decided.entity] = (agent, lead)
+                case e.Returned() | e.Closed():
+                    self.holders.pop(decided.entity, None)
                 case e.MessagePosted(files=files) if files:
                     self.files[decided.entity, seq] = files
                 case e.Attempted(attempt=attempt, carries=carries):
@@ -165,7 +173,7 @@ class Ledger:
     def _follow_agents(self, hub: Hub, decided: Decision, event: AnyEvent) -> None:
         entity, command = decided.entity, decided.command
         match event:
-            case e.HandoverAsked(at_ms=0):
+            case e.HandoverAsked(at_ms=0) if isinstance(command, c.ReceiveText):
                 self.keeps |= {(entity, one) for one in hub.of(entity).serving}
             case e.HandoverAsked() | e.DutyChanged():
                 self.keeps = {(agent, one) for agent, one in self.keeps if agent != entity}
@@ -199,12 +207,25 @@ def a_slow_agents_command_never_overrules_a_newer_decision(hub: Hub, ledger: Led
                     assert decided.assigned == known.assigned, f"{event} overrules a newer decision"
 
 
+def only_who_has_it_gives_it_away(hub: Hub, ledger: Ledger, decided: Decision) -> None:
+    """Or the lead of their team, who may not answer in their place."""
+    agent, lead = ledger.holders.get(decided.entity, ("", ""))
+    for event in decided.events:
+        match event:
+            case e.Transferred(by=by):
+                assert by in {agent, lead} - {""}, f"{by} transfers what {agent or 'nobody'} has"
+            case e.HoldSet(by=by) | e.Accepted(agent=by) if by:
+                assert by == agent, f"{by} decides on what {agent or 'nobody'} has: {event}"
+            case e.Closed(by=by) if by and agent:  # what nobody has anybody may close who was let through
+                assert by == agent, f"{by} closes what {agent} has"
+
+
 def a_number_never_stands_for_two_conversations_within_7_days(hub: Hub, ledger: Ledger, decided: Decision) -> None:
     """Nor does an open conversation change its number."""
     for event in decided.events:
         if isinstance(event, e.Enqueued):
             whose, until_ms = ledger.numbers.get(event.no, (event.conversation, 0))
-            rested = until_ms + REST_MS <= hub.now_ms
+            rested = until_ms + WEEK_MS <= hub.now_ms
             assert whose == event.conversation or rested, f"#{event.no} was another's just now"
             assert ledger.came.get(event.conversation, (event.no, 0))[0] == event.no
 
@@ -259,6 +280,7 @@ def what_was_taken_back_is_seen_no_more(hub: Hub, ledger: Ledger, decided: Decis
 DECIDED = (
     capacity_is_never_exceeded_except_by_an_explicit_take,
     a_slow_agents_command_never_overrules_a_newer_decision,
+    only_who_has_it_gives_it_away,
     a_number_never_stands_for_two_conversations_within_7_days,
     reload_of_teams_never_loses_a_queue_place,
     an_answer_goes_where_it_was_meant_and_once,
@@ -324,6 +346,9 @@ def who_goes_home_leaves_nobody_behind(hub: Hub, ledger: Ledger) -> None:
     for agent in hub.agents():
         state = hub.of(agent)
         assert state.on_duty == (agent in hub.of(QUEUE_ID).on_duty), f"{agent}: duty is not known"
+        if state.settings is not None:
+            expected = presence.duty(state.presence, state.shift, hub.now_ms).on
+            assert state.on_duty == expected, f"{agent}: duty has come to its end, or has begun"
         if not state.on_duty and not state.handover_ms and state.handover_s and state.settings is not None:
             left = [one for one in state.serving if (agent, one) not in ledger.keeps and not hub.of(one).leaving]
             assert not left, f"{agent} is off duty, and nobody looks after {left}"

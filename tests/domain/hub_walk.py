@@ -375,8 +375,10 @@ class Walk(Hub):
     def load(self, teams: Teams) -> None:
         """It is in force as soon as the queue has gone through it; the ticks that takes come when they come."""
         self.teams = teams
-        while self.submit(QUEUE_ID, c.ChangeTeams(teams)):
-            pass
+        for _ in range(10):
+            if not self.submit(QUEUE_ID, c.ChangeTeams(teams)):
+                return
+        raise AssertionError("new teams never come to be in force")
 
     # --- the walk ----------------------------------------------------------------------------------------------------
 
