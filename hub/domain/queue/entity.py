@@ -195,7 +195,7 @@ def _change_teams(state: Queue, teams: Teams) -> list[AnyEvent]:
     """What has changed, as far as one event takes it."""
     limits = {name: limits for agent in teams.agents for name, limits in limits_by_channel(agent).items()}
     is_changed = _changes(state, teams, limits)
-    changed = [bare for agent in teams.agents if is_changed(bare := with_limits(agent, {}))]
+    changed = [agent for agent in (with_limits(agent, {}) for agent in teams.agents) if is_changed(agent)]
     named = {agent.id for agent in teams.agents}
     removed = [agent for agent in state.loads if agent not in named]
     bare = msgspec.structs.replace(teams, agents=())
