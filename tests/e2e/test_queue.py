@@ -82,14 +82,16 @@ async def test_everybody_is_served_once_though_processes_die(
         await agent.enter(admin)
         await agent.call("POST", f"agents/{agent.name}/duty", {"on": True})
         working.append(asyncio.create_task(agent.work()))
-    for mark in ("hub-worker", "nats-server", "hub-worker"):
-        await asyncio.sleep(1)
-        os.kill(stage.children(mark)[0], signal.SIGKILL)
-    async with asyncio.timeout(DONE_S):
-        for robot in robots:
-            await robot.until(lambda robot=robot: ended(robot), DONE_S)
-    for task in working:
-        task.cancel()
+    try:
+        for mark in ("hub-worker", "nats-server", "hub-worker"):
+            await asyncio.sleep(1)
+            os.kill(stage.children(mark)[0], signal.SIGKILL)
+        async with asyncio.timeout(DONE_S):
+            for robot in robots:
+                await robot.until(lambda robot=robot: ended(robot), DONE_S)
+    finally:
+        for task in working:
+            task.cancel()
     assert [answers(robot) for robot in robots] == [[f"好的 {robot.name}"] for robot in robots]
     lines = (await agents[0].call("GET", "queues")).json()["queues"]
     assert [(line["waiting"], line["open"]) for line in lines] == [(0, 0)] * len(lines)
