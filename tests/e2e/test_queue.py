@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ async def test_everybody_is_served_once_though_processes_die(
             os.kill(stage.children(mark)[0], signal.SIGKILL)
         async with asyncio.timeout(DONE_S):
             for robot in robots:
-                await robot.until(lambda robot=robot: ended(robot), DONE_S)
+                await robot.until(partial(shown, robot, "closed"), DONE_S)
     finally:
         for task in working:
             task.cancel()
@@ -106,7 +107,7 @@ async def test_of_two_who_take_at_the_same_instant_one_is_told_who_was_first(
     for agent in agents:
         await agent.enter(admin)
     for robot in robots:
-        await robot.until(lambda robot=robot: any(event["kind"] == "waiting" for event in robot.history.shown))
+        await robot.until(partial(shown, robot, "waiting"))
         path = f"conversations/{robot.conversation}/take"
         said = await asyncio.gather(*(agent.call("POST", path) for agent in agents))
         (first,) = [one.json() for one in said if one.is_success]
@@ -115,6 +116,6 @@ async def test_of_two_who_take_at_the_same_instant_one_is_told_who_was_first(
         assert second["since"] > 0
 
 
-def ended(robot: Robot) -> bool:
-    """The visitor has been told that it is over."""
-    return any(event["kind"] == "closed" for event in robot.history.shown)
+def shown(robot: Robot, kind: str) -> bool:
+    """Whether the visitor has been told of something of this kind."""
+    return any(event["kind"] == kind for event in robot.history.shown)
