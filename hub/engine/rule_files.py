@@ -33,6 +33,10 @@ def read_rule_files(folder: Path) -> dict[str, str]:
             if path.stat().st_size > LONGEST_BYTES:
                 raise ValueError(f"longer than {LONGEST_BYTES} bytes; split it")
             texts[name] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(errors="replace")
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            findings.append(f"{name}:{line}:{column} is not written in UTF-8 here: save the file as UTF-8")
         except (OSError, ValueError) as error:
             findings.append(f"{name}: cannot be read: {error}")
     if findings:

@@ -148,6 +148,12 @@ def test_without_good_rules_from_before_a_broken_file_is_an_error(folder: Path, 
 def test_a_missing_folder_and_an_unreadable_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="no such folder"):
         read_rule_files(tmp_path / "nowhere")
-    (tmp_path / "routing.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "routing.yaml").mkdir()
     with pytest.raises(RulesError, match=r"routing\.yaml: cannot be read"):
+        read_rule_files(tmp_path)
+
+
+def test_a_file_in_another_encoding_is_named_with_line_and_column(tmp_path: Path) -> None:
+    (tmp_path / "teams.yaml").write_bytes("teams:\n  a: {display: 售后}\n".encode("gb18030"))
+    with pytest.raises(RulesError, match=r"teams\.yaml:2:16 is not written in UTF-8 here: save the file as UTF-8"):
         read_rule_files(tmp_path)
