@@ -93,9 +93,10 @@ class Worker:
         self.clock = Clock()
         self._partition_count = founding.partitions
         self._shared = shared
-        self.access = SharedAccess(connection, lambda: self.sessions.end_logins())
+        self.access = SharedAccess(connection)
         self.tokens = Tokens(shared.signing_key, self._generation)
         self.sessions = Sessions(self.tokens)
+        self.access.changed = self.sessions.end_logins
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._prepare_rules)

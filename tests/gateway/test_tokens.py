@@ -122,5 +122,5 @@ def test_an_agents_token_of_an_earlier_password_or_of_nobody_any_more_is_expired
     with pytest.raises(Expired, match="password"):
         tokens.read(first, NOW_S)
     generations["a3-wangfang"] = None
-    with pytest.raises(Expired, match="teams.yaml"):
+    with pytest.raises(Expired, match=r"teams\.yaml"):
         tokens.read(later, NOW_S)
