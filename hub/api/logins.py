@@ -63,8 +63,9 @@ async def log_in(
 
 
 def _stranger(name: str, needs: Needs) -> str:
-    """Where tries at a name that nobody has are counted. With a key, for who knew which names share a place could lock it
-    under one of them, and learn from the other whether somebody has it.
+    """Where tries at a name that nobody has are counted.
+
+    With a key: who knew which names share a place could lock it under one, and learn of the other whether it is known.
     """
     place = hmac.digest(needs.signing_key, f"stranger {name}".encode(), hashlib.sha256)
     return f"stranger.{int.from_bytes(place[:4], 'big') % STRANGERS}"
