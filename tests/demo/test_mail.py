@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from email.message import EmailMessage
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from hub.demo.lines import Phone
 from hub.demo.mail import Either, Mail
 from hub.demo.reading import Began, Block, Found, Moved
 from hub.demo.sabotage import Sabotage
+from hub.demo.stage import PostOffice, StandIn
 
 SONG = "songjia@corp.example"
 
@@ -22,7 +24,7 @@ class Box:
 
     def __init__(self) -> None:
         self.sandbox = MailSandbox()
-        self.mail = Mail(SONG, self.sandbox)
+        self.mail = Mail(SONG, cast(PostOffice, self.sandbox))
         self.shown: list[Found] = []
         self._ids = itertools.count()
 
@@ -71,7 +73,7 @@ async def test_a_mail_that_comes_once_more_is_shown_once(box: Box) -> None:
 
 
 async def test_what_is_overlooked_on_the_phone_is_read_when_it_comes_by_mail(box: Box) -> None:
-    either = Either(Phone("caiyun", WeComSandbox({"caiyun": "蔡云"}), Sabotage(None, ())), box.mail)
+    either = Either(Phone("caiyun", cast(StandIn, WeComSandbox({"caiyun": "蔡云"})), Sabotage(None, ())), box.mail)
     heads = "新会话 #11 张三（综合客服）\n【#11·1 张三】在吗\n新会话 #12 李四（综合客服）\n【#12·1 李四】你好"
     assert either.read_phone(heads) == [Began(11), Block(11, 1, "在吗"), Began(12)]
     mail = box.come("[#12] 李四 · 综合客服", "【#12·1 李四】你好")
