@@ -50,8 +50,8 @@ class Watched(Walk):
                 case e.AnswerRefused(because=because):
                     self.refused += "又写了" in because
 
-    def _shown(self) -> set[tuple[str, int]]:
-        return self.elsewhere.union(*(phone.shown for phone in self.phones.values()))
+    def _shown(self) -> set[object]:
+        return set[object](self.elsewhere).union(*self.ledger.shown.values())
 
 
 def test_nothing_is_taken_for_answered_that_no_agent_has_read() -> None:
