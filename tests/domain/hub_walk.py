@@ -286,7 +286,8 @@ class Walk(Hub):
         if isinstance(command, c.AnswerMessage):
             if files:
                 said.add(self._answer(command.agent, entity, "f"))
-            command = c.AnswerMessage(command.agent, text, "desk", self.desks.get(desk, 0) + 1, files, seen=command.seen)
+            n = self.desks.get(desk, 0) + 1
+            command = c.AnswerMessage(command.agent, text, "desk", n, files, seen=command.seen)
         elif self.draw.random() < 0.6:
             command = c.ChangeMessage(command.agent, text, command.seq)
         else:
