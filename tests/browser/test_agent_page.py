@@ -190,7 +190,9 @@ def test_of_two_who_take_the_same_visitor_one_is_told_who_was_first(
 ) -> None:
     visitor("张三", "请问有人吗？")
     zhao, li = agent(), agent(LI)
-    buttons = [page.locator(".waiting .item", has_text="张三").get_by_role("button", name="接入") for page in (zhao, li)]
+    buttons = [
+        page.locator(".waiting .item", has_text="张三").get_by_role("button", name="接入") for page in (zhao, li)
+    ]
     for button in buttons:
         button.wait_for(timeout=COMES_MS)
     buttons[0].click()
