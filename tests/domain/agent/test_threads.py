@@ -167,7 +167,8 @@ def test_a_mail_without_words_is_said_to_have_none_and_files_go_with_or_without_
     assert notes(rig.answer(12, " \n")) == ["未办到：没有内容，请写在引用的邮件之上"]
     file = Attachment("k", "a.png", "image/png", 9)
     assert rig.answer(12, "", (file,)) == [e.AnswerChosen("c12-x", 12, "", files=(file,)), e.ReceiptHad(2, "read")]
-    assert rig.answer(15, "图", (file,)) == [e.AnswerChosen("c15-x", 15, "图", files=(file,))]
+    read = e.ReceiptHad(3, "read")
+    assert rig.answer(15, "图", (file,)) == [e.AnswerChosen("c15-x", 15, "图", files=(file,)), read]
 
 
 def test_what_follows_an_answer_stands_in_its_thread() -> None:
