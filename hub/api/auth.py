@@ -107,11 +107,15 @@ def identify(needs: Needs, authorization: str) -> Caller:
 
 
 async def may_read(caller: Caller, conversation: str, needs: Needs) -> bool:
-    """Whether the caller may read the conversation now: its visitor, those whom it concerns."""
+    """Whether the caller may read the conversation now: its visitor, those whom it concerns, and while it waits every
+    agent, who may take it and so may look first.
+    """
     if caller.sees_all or caller.role == "visitor":
         return caller.sees_all or caller.owns(conversation)
     standing = await answers.standing(needs.calls, conversation)
-    return standing is not None and caller.has_say(standing.agent, standing.team)
+    return standing is not None and (
+        standing.stage == "waiting" or caller.has_say(standing.agent or standing.last, standing.team)
+    )
 
 
 async def standing_for(caller: Caller, conversation: str, needs: Needs) -> Standing:

@@ -73,6 +73,8 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     since_ms: int = 0
     """When that was, Unix ms."""
     on_hold: bool = False
+    last: str = ""
+    """Who had it when it was closed, as long as it is."""
 
 
 class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,6 +99,7 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
         Standing(
             state.stage, profile.name, profile.channel, state.team, state.priority, state.agent, state.display,
             state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms, bool(state.on_hold_ms),
+            state.last if state.stage == "closed" else "",
         )
     )  # fmt: skip
 

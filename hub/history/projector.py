@@ -132,7 +132,7 @@ def _changes(record: e.Record) -> Row:
                 "agent": "",
             }
         case e.Reopened():
-            return {"stage": "new"}
+            return {"stage": "new", "agent": ""}
         case e.QueueJoined(team=team):
             return {"stage": "waiting", "team": team}
         case e.Assigned(agent=agent, team=team, no=no):
@@ -140,7 +140,7 @@ def _changes(record: e.Record) -> Row:
         case e.Returned():
             return {"stage": "waiting", "agent": ""}
         case e.Closed():
-            return {"stage": "closed", "agent": ""}
+            return {"stage": "closed"}  # whoever had it finds it among those that are closed
     return {}
 
 

@@ -130,7 +130,7 @@ answer = ask
 
 def take(page: Page, name: str) -> None:
     """Take the visitor of that name from the line; the conversation is then open."""
-    page.locator(".waiting .item", has_text=name).get_by_role("button").click(timeout=COMES_MS)
+    page.locator(".waiting .item", has_text=name).get_by_role("button", name="接入").click(timeout=COMES_MS)
     expect(page.locator(".thread h1")).to_contain_text(name, timeout=COMES_MS)
 
 
@@ -190,7 +190,9 @@ def test_of_two_who_take_the_same_visitor_one_is_told_who_was_first(
 ) -> None:
     visitor("张三", "请问有人吗？")
     zhao, li = agent(), agent(LI)
-    buttons = [page.locator(".waiting .item", has_text="张三").get_by_role("button") for page in (zhao, li)]
+    buttons = [
+        page.locator(".waiting .item", has_text="张三").get_by_role("button", name="接入") for page in (zhao, li)
+    ]
     for button in buttons:
         button.wait_for(timeout=COMES_MS)
     buttons[0].click()
@@ -335,6 +337,25 @@ def test_closing_says_why_and_the_visitor_can_come_back(
     ask(customer, "还有一个问题")
     take(page, "张三")
     expect(page.get_by_text("访客又来了")).to_be_visible()
+
+
+def test_one_may_look_before_one_takes_and_read_what_one_has_closed(
+    agent: Callable[..., Page], visitor: Callable[[str, str], Page]
+) -> None:
+    visitor("钱先看", "先看看这句")
+    page = agent()
+    page.locator(".waiting .item", has_text="钱先看").get_by_role("button").first.click(timeout=COMES_MS)
+    sheet = page.get_by_role("dialog")
+    expect(sheet.locator(".transcript")).to_contain_text("先看看这句")
+    sheet.get_by_role("button", name="接入").click()
+    expect(page.locator(".thread h1")).to_contain_text("钱先看", timeout=COMES_MS)
+    page.get_by_role("button", name="结束", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="结束").click()
+    expect(page.locator(".thread .parted")).to_be_visible(timeout=COMES_MS)
+    page.go_back()
+    page.get_by_role("button", name="已结束的会话").click()
+    page.get_by_role("dialog").get_by_role("button", name="钱先看").click(timeout=COMES_MS)
+    expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("先看看这句")
 
 
 def test_a_note_is_for_agents_and_hold_is_shown(

@@ -7,6 +7,7 @@ import { fitViewport } from "../client/viewport.js";
 import { Desk } from "./desk.js";
 import { List } from "./list.js";
 import { loginView } from "./login.js";
+import { openPast, openTranscript } from "./past.js";
 import { Toast } from "./sheet.js";
 import { textsFor } from "./texts.js";
 import { Thread } from "./thread.js";
@@ -47,6 +48,8 @@ class Page {
       onOpen: (conversation) => this.#open(conversation),
       doing: {
         take: (conversation) => this.#take(this.desk.take(conversation)),
+        look: (conversation, name) => this.#look(conversation, name, () => this.#take(this.desk.take(conversation))),
+        past: () => this.#attempt(openPast(this.element, { desk: this.desk, texts, open: (...one) => this.#look(...one) })),
         next: () => this.#take(this.desk.next()),
         duty: (on) => this.#duty(on),
         logOut: () => this.#end(""),
@@ -113,6 +116,10 @@ class Page {
     const taken = await this.#attempt(taking);
     if (!taken) return;
     if (await this.desk.has(taken.id)) this.#open(taken.id);
+  }
+
+  #look(conversation, name, take) {
+    return this.#attempt(openTranscript(this.element, { desk: this.desk, texts, conversation, name, take }));
   }
 
   async #duty(on) {

@@ -118,6 +118,17 @@ export class Desk extends EventTarget {
     this.#changed();
   }
 
+  /** The latest events of a conversation, to read only. */
+  async transcript(conversation) {
+    return (await this.api.get(`conversations/${conversation}/messages`)).events;
+  }
+
+  /** Those that were closed with the agent, the latest first. */
+  async closed() {
+    const mine = encodeURIComponent(this.me.name);
+    return (await this.api.get(`conversations?stage=closed&agent=${mine}&limit=${FIRST}`)).conversations;
+  }
+
   // --- what the agent does; each throws what api.js says ---
 
   take(conversation) {

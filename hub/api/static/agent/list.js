@@ -7,7 +7,7 @@ import { lineOf, nameIn } from "./rows.js";
 
 const LONG_MS = 3 * 60_000; // a visitor who has waited longer for an answer is shown in red
 
-/** `element` goes into the page. `onOpen(conversation)`; `doing` has take, next, duty and logOut. */
+/** `element` goes into the page. `onOpen(conversation)`; `doing` has take, look, past, next, duty and logOut. */
 export class List {
   #rows = new Map();
 
@@ -27,7 +27,8 @@ export class List {
     this.empty = el("p", { class: "nothing" });
     this.heading = el("h2", {}, texts.waiting);
     this.line = el("ul", { class: "items waiting", "aria-label": texts.waiting });
-    this.scroller = el("div", { class: "scroller plainly" }, this.mine, this.empty, this.heading, this.line);
+    this.past = action(texts.past, doing.past, "plain past");
+    this.scroller = el("div", { class: "scroller plainly" }, this.mine, this.empty, this.heading, this.line, this.past);
     this.count = action("", () => this.heading.scrollIntoView({ behavior: "smooth" }), "count");
     this.next = action(texts.next, doing.next, "primary next");
     this.element = el("section", { class: "list" }, head, this.scroller, el("footer", {}, this.count, this.next));
@@ -112,11 +113,12 @@ export class List {
       const take = action(texts.take, () => this.doing.take(row.conversation), "take");
       const name = row.name || texts.visitor;
       take.setAttribute("aria-label", `${texts.take} #${row.no} ${name}`);
-      return el("div", { class: "item" },
-        el("span", { class: "about" },
-          el("span", { class: "top" }, el("b", {}, name), el("span", { class: "no" }, `#${row.no}`)),
-          el("span", { class: "bottom" }, el("span", { class: "words" }, about))),
-        take);
+      const look = action("", () => this.doing.look(row.conversation, name), "plain about");
+      look.append(
+        el("span", { class: "top" }, el("b", {}, name), el("span", { class: "no" }, `#${row.no}`)),
+        el("span", { class: "bottom" }, el("span", { class: "words" }, about)),
+      );
+      return el("div", { class: "item" }, look, take);
     }];
   }
 

@@ -66,7 +66,8 @@ export function askText(host, { title, label, text = "", agree, cancel, then, re
   });
 }
 
-function cancelButton(label, close) {
+/** The button that closes a sheet. */
+export function cancelButton(label, close) {
   const button = el("button", { type: "button", class: "choice cancel" }, label);
   button.addEventListener("click", close);
   return button;
