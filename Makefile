@@ -30,7 +30,7 @@ cluster: setup ## three nodes, three NATS servers, PostgreSQL and a load balance
 	@$(BIN)/python -m tests.cluster $(ARGS)
 
 test: setup ## all tests, the kit's beside the others (ARGS go to pytest)
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 chaos: setup ## three nodes under faults for DURATION=600 seconds, by SEED=1; ledgers are compared at the end
 	@$(BIN)/python -m tests.chaos --duration $(or $(DURATION),600) --seed $(or $(SEED),1) $(ARGS)

@@ -7,6 +7,8 @@ the conversation it is meant for, and each act is held against what the agent ca
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent import words
@@ -207,7 +209,8 @@ class Walk(Hub):
         entity = self.draw.choice(list(self.written))
         if held := self.of(entity).held:
             seq = next(iter(held))
-            self.submit(entity, self.draw.choice([c.ReleaseMessage(seq, "admin"), c.RejectMessage(seq, "admin")]))
+            verdicts: list[AnyCommand] = [c.ReleaseMessage(seq, "admin"), c.RejectMessage(seq, "admin")]
+            self.submit(entity, self.draw.choice(verdicts))
 
     # --- phones ------------------------------------------------------------------------------------------------------
 
@@ -343,7 +346,7 @@ class Walk(Hub):
         known = Known(agent, state.assigned) if state.agent == agent else None
         assigned = state.assigned if known else 0
         to = draw.choice([{"agent": draw.choice(list(self.phones))}, {"team": draw.choice(TEAMS)}])
-        command = draw.choice([
+        commands: list[AnyCommand] = [
             c.Take(agent, conversation=entity),
             c.Take(agent),
             c.TransferConversation(agent, note="急", assigned=assigned, **to),
@@ -354,7 +357,8 @@ class Walk(Hub):
             c.SetDuty(agent, draw.random() < 0.8),
             c.AnswerMessage(agent, "", "desk", 1),
             c.NoteActive(draw.random() < 0.5),
-        ])  # fmt: skip
+        ]
+        command = draw.choice(commands)
         if isinstance(command, c.CloseConversation) and not assigned:
             return  # only who has it, or a lead, is let through
         entity = {c.Take: QUEUE_ID, c.SetDuty: agent, c.NoteActive: agent}.get(type(command), entity)
@@ -375,16 +379,15 @@ class Walk(Hub):
             except Refusal:
                 self.returned.add(text)
             return True
-        taken = self.judge.open[command.conversation].agent if self._takes_known(command) else ""
+        holder = taker = ""
+        if isinstance(command, c.Take) and command.conversation in self.judge.open:
+            holder, taker = self.judge.open[command.conversation].agent, command.agent
         try:
             self.submit(entity, command, known=known)
-            assert not taken or taken == command.agent  # type: ignore[union-attr]
+            assert holder in ("", taker)
         except Refusal as refusal:
             self.counts[type(refusal).__name__] = self.counts.get(type(refusal).__name__, 0) + 1
         return True
-
-    def _takes_known(self, command: AnyCommand) -> bool:
-        return isinstance(command, c.Take) and command.conversation in self.judge.open
 
     # --- rules/teams.yaml --------------------------------------------------------------------------------------------
 
@@ -402,15 +405,23 @@ class Walk(Hub):
             ) for at, name in enumerate(names)
         )  # fmt: skip
         agents = tuple(
-            AgentSettings(
-                AGENTS[name], name, name.title(), tuple(draw.sample(names, draw.randint(1, len(names)))),
-                draw.randint(1, 3), *draw.choice([("wecom", name, PHONE), ("wecom", name, PHONE), ()]),
-                languages=draw.choice([(), (), ("zh",), ("zh", "en")]), shift=draw.choice(["", "halves", "office"]),
-            ) for name in draw.sample(list(AGENTS), len(AGENTS) if everybody else draw.randint(2, len(AGENTS)))
-        )  # fmt: skip
+            self._settings(name, names)
+            for name in draw.sample(list(AGENTS), len(AGENTS) if everybody else draw.randint(2, len(AGENTS)))
+        )
         hours = {"halves": HALF_HOURS, "office": OFFICE}
         weights = draw.choice([{}, {"email": 2}])
         self.load(Teams(str(self.now_ms), names[0], teams, agents, hours, weights, draw.choice([0, 60, 300])))
+
+    def _settings(self, name: str, teams: list[str]) -> AgentSettings:
+        draw = self.draw
+        own = tuple(draw.sample(teams, draw.randint(1, len(teams))))
+        settings = AgentSettings(
+            AGENTS[name], name, name.title(), own, draw.randint(1, 3),
+            languages=draw.choice([(), (), ("zh",), ("zh", "en")]), shift=draw.choice(["", "halves", "office"]),
+        )  # fmt: skip
+        if draw.random() < 1 / 3:
+            return settings
+        return msgspec.structs.replace(settings, channel="wecom", address=name, limits=PHONE)
 
     def load(self, teams: Teams) -> None:
         """It is in force as soon as the queue has gone through it; the ticks that takes come when they come."""

@@ -103,7 +103,7 @@ def test_a_picture_that_may_be_for_two_is_sent_to_nobody_and_the_agent_is_told(t
     one = shown(12, 15)
     _, *events = one.do(c.ReceiveText("p1", text, one.now_ms, files=(CAT, FILM)))
     assert not [event for event in events if isinstance(event, e.AnswerChosen)]
-    assert notes(events) == ["未发送：2 个图片或文件，不清楚发给谁。请先发 #号，再发一次"]
+    assert notes(events) == [f"未发送：2 个图片或文件，不清楚发给谁。请先发 #号，再发一次\n{text}".strip()]
 
 
 def test_a_backlog_brings_its_pictures() -> None:
