@@ -30,7 +30,7 @@ cluster: setup ## three nodes, three NATS servers, PostgreSQL and a load balance
 	@$(BIN)/python -m tests.cluster $(ARGS)
 
 test: setup ## all tests, the kit's beside the others (ARGS go to pytest)
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 walk: setup ## the whole hub's walk, longer than in make test: WALKS=400 (times 600 steps), FIRST=1000 (its seeds)
 	@WALKS=$(or $(WALKS),400) FIRST=$(or $(FIRST),1000) $(BIN)/pytest -q -n 2 tests/domain/test_hub_machine.py $(ARGS)

@@ -25,6 +25,7 @@ from connectors.email.threads import (
     thread_of,
     to_agent,
 )
+from connectors.email.verified import vouched
 from hub.contract import Delivery, File, Inbound, Parsed, Receipt
 
 _SCRIPTS = {"ja": re.compile(r"[぀-ヿ]"), "ko": re.compile(r"[가-힯]"), "zh": re.compile(r"[㐀-鿿]")}
@@ -68,9 +69,12 @@ class Reader:
         return Parsed(receipts=(Receipt(ours.conversation, "failed", ours.number, because=because),))
 
     def _from_agent(self, mail: Mail, answered: ToAgent, cut: bool, now_ms: int) -> Parsed:
-        """Their own words, without the mail's subject and without notes: all of it goes to a visitor."""
+        """Their own words without the mail's subject, its notes and all that is quoted: they go to a visitor."""
         if not answered.signed:
             return Parsed(unparsed=f"it answers a mail to an agent, and is not signed for {mail.sender.address}")
+        server = self.settings.verified_by
+        if server and not vouched(mail.checked, server, mail.sender.address.rpartition("@")[2]):
+            return Parsed(unparsed=f"{server} (verified_by) does not vouch for {mail.sender.address}")
         if mail.kind != "personal":
             return Parsed(left_out="a machine's answer to a mail for an agent")
         if cut:
@@ -78,7 +82,7 @@ class Reader:
         inbound = Inbound(
             identity=mail.sender.address.casefold(),
             outside_id=outside_id(mail),
-            text=mail.visible,
+            text=mail.own,
             sent_at_ms=_sent_ms(mail, now_ms),
             files=[File(file.name, file.type, file.data) for file in mail.files],
             conversation=answered.conversation,
@@ -137,7 +141,8 @@ def _text(mail: Mail) -> str:
     """What its sender wrote; of the first mail of a thread with its subject, in which often all is said."""
     is_first = not (mail.references or mail.in_reply_to)
     subject = mail.subject if is_first or not mail.visible else ""
-    return "\n\n".join(filter(None, (subject if subject not in mail.visible else "", mail.visible)))
+    said_below = subject in " ".join(mail.visible.split())  # a subject has single blanks only
+    return "\n\n".join(filter(None, ("" if said_below else subject, mail.visible)))
 
 
 def _language(text: str) -> str:

@@ -1,6 +1,7 @@
 """The stand-in for a mail provider, as the conformance kit wants it (hub.kit.far_side.FarSide, SpeaksLines)."""
 
 import base64
+import re
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -8,6 +9,9 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from connectors.email.sandbox import MailSandbox
+
+_SIGN = re.compile("[a-z2-7](?=@)")
+"""The last of a signature, in a reply address as in a Message-ID."""
 
 
 class Received(NamedTuple):
@@ -71,6 +75,13 @@ class MailFarSide:
         if kind:
             mail.set_content(b"", *kind.split("/"))
         office.post(mail)
+
+    def reply(self, who: str, to: str, text: str, *, spoilt: bool = False) -> None:
+        mail = self._mail.office.write(to, text, "")
+        mail.replace_header("From", who)
+        for name in ("To", "In-Reply-To", "References") if spoilt else ():
+            mail.replace_header(name, _SIGN.sub(lambda sign: "b" if sign[0] == "a" else "a", str(mail[name])))
+        self._mail.office.post(mail)
 
     async def garble(self) -> None:
         self._mail.office.put(b"\0\0")

@@ -26,8 +26,9 @@ class Mail:
     `message_id`, `in_reply_to` and `references` are in angle brackets; a mail without an id has one made of its bytes.
     `recipients` are those of To, Cc, Delivered-To and X-Original-To. `sent_at` is UTC, by the sender's clock.
     `because` names the mark by which `kind` was recognised. `visible` and `quoted` are `text` apart: what its sender
-    wrote, and the mail they answer. `html` is harmless, and empty when there is none. `notes` say, for a person, what
-    was left out, damaged or not understood.
+    wrote, with quotations between, and the mail they answer. `own` is what they wrote without any quotation. `html` is
+    harmless, and empty when there is none. `checked` are the fields in which servers say what they found of the sender,
+    and anybody may have written. `notes` say, for a person, what was left out, damaged or not understood.
     """
 
     message_id: str
@@ -42,10 +43,12 @@ class Mail:
     because: str
     visible: str
     quoted: str
+    own: str
     text: str
     html: str
     files: tuple[File, ...]
     bounce: Bounce | None
+    checked: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -75,10 +78,12 @@ def read_mail(data: bytes, ours: Collection[str], key: bytes, limits: Limits = L
         because=because,
         visible=parted.visible,
         quoted=parted.quoted,
+        own=parted.own,
         text=text,
         html=body.html,
         files=body.files,
         bounce=read_bounce(headers, parts, text) if kind == "bounce" else None,
+        checked=tuple(one.decode("ascii", "replace") for one in headers.all("authentication-results")),
         notes=(*notes, *_missing(own_id, sender), *body.notes),
     )
 

@@ -85,10 +85,14 @@ class PostOffice:
             return
         self._keep(to, "us", _read(data))
 
-    def write(self, sender: str, text: str, subject: str, files: Sequence[tuple[str, str, bytes]] = ()) -> EmailMessage:
-        """A customer's mail: without a `subject` they answer the last one of ours, else their own, quoted below."""
+    def write(
+        self, sender: str, text: str, subject: str, files: Sequence[tuple[str, str, bytes]] = (), answers: str = ""
+    ) -> EmailMessage:
+        """A customer's mail: without a `subject` they answer the one with the Message-ID `answers`, else the last one
+        of ours, else their own, quoted below.
+        """
         mail = EmailMessage(_POLICY)
-        last = None if subject else self._last(sender)
+        last = None if subject else self._answered(sender, answers)
         mail["From"], mail["To"] = sender, (last.reply_to or last.sender) if last and last.side == "us" else self.ours
         mail["Date"] = email.utils.format_datetime(self._date())
         mail["Message-ID"] = f"<{next(self._serials)}@{sender.rpartition('@')[2]}>"
@@ -102,9 +106,11 @@ class PostOffice:
             mail.add_attachment(content, *type_.split("/"), filename=name)
         return mail
 
-    def _last(self, whose: str) -> Letter | None:
+    def _answered(self, whose: str, id_: str) -> Letter | None:
         """What somebody answers."""
         box = self.letters.get(whose.casefold(), [])
+        if id_:
+            return next((one for one in box if one.message_id == id_), None)
         return next((one for one in reversed(box) if one.side == "us"), box[-1] if box else None)
 
     def post(self, mail: EmailMessage) -> str:

@@ -7,7 +7,7 @@ all of it is shown.
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -29,10 +29,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Split:
-    """Each line of a mail stands in exactly one of the two; blank ones around them are dropped."""
+    """Each line of a mail stands in exactly one of the first two; blank ones around them are dropped.
+
+    `own` holds no quoted line, wherever those stand, and no signature: it may be empty.
+    """
 
     visible: str
     quoted: str
+    own: str
 
 
 _LOOKED_AT = 400
@@ -91,14 +95,25 @@ def split(lines: Sequence[Line]) -> Split:
     own = [i for i in own if i not in signature]
     for i in signature:
         quoted[i] = True
+    written = _joined(lines, quoted)[0]
     if own and any(quoted[own[0] : own[-1]]):
         quoted[: own[-1]] = [False] * own[-1]
-    for i in range(len(lines) - 2, -1, -1):  # a blank line goes with what follows it
+    visible, folded = _joined(lines, quoted)
+    return Split(visible, folded, written) if visible else Split(_text(lines), "", "")
+
+
+def _joined(lines: Sequence[Line], quoted: Sequence[bool]) -> tuple[str, str]:
+    """The lines that are not quoted, and those that are; a blank line goes with what follows it."""
+    away = list(quoted)
+    for i in range(len(lines) - 2, -1, -1):
         if not lines[i].text.strip():
-            quoted[i] = quoted[i + 1]
-    visible = "\n".join(line.text for line, away in zip(lines, quoted, strict=True) if not away).strip()
-    folded = "\n".join(line.text for line, away in zip(lines, quoted, strict=True) if away).strip()
-    return Split(visible, folded) if visible else Split("\n".join(line.text for line in lines).strip(), "")
+            away[i] = away[i + 1]
+    marked = list(zip(lines, away, strict=True))
+    return _text(line for line, gone in marked if not gone), _text(line for line, gone in marked if gone)
+
+
+def _text(lines: Iterable[Line]) -> str:
+    return "\n".join(line.text for line in lines).strip()
 
 
 def _quoted(lines: Sequence[Line]) -> list[bool]:

@@ -92,12 +92,20 @@ class MailSandbox(StandIn[Faults]):
 
     # --- what customers do -------------------------------------------------------------------------------------------
 
-    def say(self, address: str, text: str, *, subject: str = "", files: Sequence[tuple[str, str, bytes]] = ()) -> str:
-        """A customer writes a mail, or where there is no `subject` answers the last one; its Message-ID.
+    def say(
+        self,
+        address: str,
+        text: str,
+        *,
+        subject: str = "",
+        files: Sequence[tuple[str, str, bytes]] = (),
+        answers: str = "",
+    ) -> str:
+        """Somebody writes a mail, or where there is no `subject` answers one; its Message-ID.
 
-        `files` are name, media type and content.
+        They answer the one with the Message-ID `answers`, or else the last. `files` are name, media type and content.
         """
-        mail = self.office.write(address, text, subject, files)
+        mail = self.office.write(address, text, subject, files, answers)
         id_ = self.office.post(mail)
         if self.faults.duplicate:
             self.office.put(mail.as_bytes())

@@ -31,11 +31,12 @@ class Upload(msgspec.Struct):
 
 
 class Written(msgspec.Struct):
-    """What a customer writes: without a subject it answers the last mail that they got."""
+    """What somebody writes: without a subject it answers the mail with the Message-ID `answers`, or else the last."""
 
     text: str
     subject: str = ""
     files: list[Upload] = []
+    answers: str = ""
 
 
 class Posted(msgspec.Struct):
@@ -69,7 +70,7 @@ def _mailboxes(mail: "MailSandbox") -> list[Any]:
             files = [(one.name, one.type, base64.b64decode(one.content, validate=True)) for one in data.files]
         except binascii.Error as error:
             raise ClientException(f"a file's content is no base64: {error}") from error
-        return Posted(mail.say(address, data.text, subject=data.subject, files=files))
+        return Posted(mail.say(address, data.text, subject=data.subject, files=files, answers=data.answers))
 
     return [letters, write]
 

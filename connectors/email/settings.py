@@ -76,7 +76,8 @@ class EmailSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
     `address` is what visitors write to and answers come from, `name` what they read beside it. `reply_to_base`: the
     address whose `+tag` variants reach the mailbox, if it is another one; `plus_addressing` off where the provider has
     no such variants. `bulk`: whether newsletters and lists become messages. `fold_s`: answers within that time are one
-    mail.
+    mail. `verified_by`: by what name the server that takes our mail in signs its Authentication-Results; where it is
+    said, an agent's mail counts only with its dmarc=pass.
     """
 
     address: str
@@ -87,6 +88,7 @@ class EmailSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
     plus_addressing: bool = True
     bulk: Literal["keep", "drop"] = "keep"
     fold_s: int = pydantic.Field(60, ge=0, le=3600)
+    verified_by: str = pydantic.Field("", pattern=r"^[!-:<-~]*$")
 
     @pydantic.field_validator("address", "reply_to_base")
     @classmethod

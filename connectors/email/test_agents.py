@@ -39,11 +39,11 @@ def sent(conversation: str = CHAT, number: int = 7, **more: Any) -> Any:
 
 
 def answer(
-    to: str, sender: str = "wang@Corp.example", references: str = "", fields: str = "", text: str = "有货"
+    to: str, sender: str = "wang@Corp.example", references: str = "", fields: str = "", text: str = "有货", **more: Any
 ) -> Parsed:
     head = f"From: {sender}\r\nTo: {to}\r\nMessage-ID: <1@corp.example>\r\nReferences: {references}\r\n{fields}"
     data = f"{head}\r\n{text}\r\n".encode()
-    return Reader(settings(), KEY).parse(data, len(data), NOW_MS)
+    return Reader(settings(**more), KEY).parse(data, len(data), NOW_MS)
 
 
 def inbound(parsed: Parsed) -> Inbound:
@@ -85,6 +85,34 @@ def test_nothing_of_it_can_be_changed_or_used_by_another(changed: str, by_id: bo
     assert parsed.unparsed == f"it answers a mail to an agent, and is not signed for {sender}"
 
 
+PASSED = "Authentication-Results: mx.example.com 1; spf=fail; dmarc=pass (p=NONE (sp)) header.from=Corp.example\r\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        (PASSED, True),
+        ("Authentication-Results: mx.example.com; dkim=pass header.d=corp.example\r\n" + PASSED, True),
+        (PASSED.replace("mx.example.com 1", "MX.example.com"), True),
+        ("Authentication-Results: mx.example.com; dmarc=fail header.from=corp.example\r\n" + PASSED, False),
+        ("", False),
+        (PASSED.replace("mx.", "mx2."), False),
+        (PASSED.replace("Corp.", "evil."), False),
+        (PASSED.replace("dmarc=pass", "dmarc=none"), False),
+        (PASSED.replace("dmarc=pass", "dkim=pass (dmarc=pass)"), False),
+        ("Authentication-Results: mx.example.com (; dmarc=pass header.from=corp.example)\r\n", False),
+        ("Authentication-Results: mx.example.com; dmarc=pass\r\n", False),
+        ("Authentication-Results: \r\n", False),
+    ],
+)
+def test_a_server_that_verifies_is_asked_whether_it_is_the_agent_who_writes(fields: str, counts: bool) -> None:
+    to = sent()["Reply-To"]
+    parsed = answer(to, fields=fields, verified_by="mx.example.com")
+    assert bool(parsed.inbounds) == counts
+    assert counts or "does not vouch for wang@Corp.example" in parsed.unparsed
+    assert answer(to, fields=fields).inbounds
+
+
 def test_a_forged_message_id_of_ours_is_no_proof_of_anything() -> None:
     forged = id_of(delivery(), settings(), b"x" * 32)
     assert not inbound(answer("kefu@example.com", references=forged)).agent
@@ -108,6 +136,29 @@ def test_the_mail_they_answer_is_no_part_of_what_they_say() -> None:
     mail = sent()
     quoted = "有货\r\n\r\n在 2026年11月26日，花店 <kefu@example.com> 写道：\r\n> 在吗\r\n"
     assert inbound(answer(mail["Reply-To"], text=quoted)).text == "有货"
+
+
+HEAD = "在 2026年11月26日，花店 <kefu@example.com> 写道："
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{HEAD}\r\n> 留言：他很难缠\r\n", ""),
+        ("> 留言：他很难缠\r\n", ""),
+        (f"有货\r\n\r\n{HEAD}\r\n> 留言：他很难缠\r\n\r\n本邮件可能含有机密\r\n", "有货\n\n本邮件可能含有机密"),
+        ("> 在吗\r\n在\r\n> 留言：他很难缠\r\n知道了\r\n", "在\n知道了"),
+        ("-- \r\n小王\r\n", ""),
+    ],
+)
+def test_nothing_quoted_goes_to_a_visitor_wherever_it_stands(text: str, said: str) -> None:
+    assert inbound(answer(sent()["Reply-To"], text=text)).text == said
+
+
+def test_a_phone_that_answers_in_html_only_with_another_subject_says_what_it_says() -> None:
+    page = f"<div>#close 已解决</div><div><br></div><blockquote type=cite><div>{HEAD}</div>留言：他很难缠</blockquote>"
+    fields = "Subject: Re: 别的\r\nContent-Type: text/html; charset=utf-8\r\n"
+    assert inbound(answer(sent()["Reply-To"], fields=fields, text=page)).text == "#close 已解决"
 
 
 def test_one_that_came_back_is_told_to_the_agent() -> None:

@@ -58,6 +58,7 @@ def test_a_first_mail_begins_a_thread_and_its_subject_is_part_of_what_is_said() 
 
 def test_a_subject_that_the_text_repeats_or_that_was_read_before_is_not_said_again() -> None:
     assert inbound(mail("Subject: 在吗\r\n", "在吗，老板")).text == "在吗，老板"
+    assert inbound(mail("Subject: 退　款 多久\r\n", "退　款  多久")).text == "退　款  多久"
     assert inbound(mail("Subject: Re: 订单\r\nReferences: <0@example.net>\r\n")).text == "在吗"
     assert inbound(mail("Subject: Re: 订单\r\nReferences: <0@example.net>\r\n", "")).text == "Re: 订单"
 

@@ -70,7 +70,7 @@ def test_a_line_that_says_who_wrote_begins_the_quotation(attribution: str, quota
 )
 def test_all_behind_a_separator_is_the_mail_that_is_answered(separator: str) -> None:
     found = parted(f"收到\n\n{separator}\n\n您好\n没有记号\n")
-    assert found == Split("收到", f"{separator}\n\n您好\n没有记号")
+    assert found == Split("收到", f"{separator}\n\n您好\n没有记号", "收到")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_all_behind_a_separator_is_the_mail_that_is_answered(separator: str) -> 
 )
 @pytest.mark.parametrize("rest", ["", "\n\n> 您好"])
 def test_a_signature_is_folded_away(sign_off: str, rest: str) -> None:
-    assert parted(f"收到\n\n{sign_off}{rest}") == Split("收到", f"{sign_off}{rest}")
+    assert parted(f"收到\n\n{sign_off}{rest}") == Split("收到", f"{sign_off}{rest}", "收到")
 
 
 @pytest.mark.parametrize(
@@ -108,34 +108,34 @@ def test_a_signature_is_folded_away(sign_off: str, rest: str) -> None:
     ],
 )
 def test_what_only_looks_like_a_quotation_stays(text: str) -> None:
-    assert parted(text) == Split(text.strip(), "")
+    assert parted(text) == Split(text.strip(), "", text.strip())
 
 
 def test_an_answer_below_its_quotation_is_found() -> None:
     found = parted("在 2024年5月4日，客服 <kefu@example.com> 写道：\n> 订单号？\n\n8812")
-    assert found == Split("8812", "在 2024年5月4日，客服 <kefu@example.com> 写道：\n> 订单号？")
+    assert found == Split("8812", "在 2024年5月4日，客服 <kefu@example.com> 写道：\n> 订单号？", "8812")
 
 
 def test_questions_stay_with_the_answers_between_them() -> None:
     text = "> 订单号？\n8812\n> 哪天付的？\n昨天"
-    assert parted(f"{text}\n\n> 再见") == Split(text, "> 再见")
+    assert parted(f"{text}\n\n> 再见") == Split(text, "> 再见", "8812\n昨天")
 
 
 @pytest.mark.parametrize("signature", ["-- \n张三", "--\n张三", "发自我的 iPhone"])
 def test_a_signature_below_the_quotation_is_no_answer_to_it(signature: str) -> None:
-    assert parted(f"收到\n\n> 您好\n\n{signature}") == Split("收到", f"> 您好\n\n{signature}")
+    assert parted(f"收到\n\n> 您好\n\n{signature}") == Split("收到", f"> 您好\n\n{signature}", "收到")
 
 
 def test_when_all_of_it_looks_quoted_all_is_shown() -> None:
     for text in ("> a\n> b", "---原始邮件---\n您好", "发自我的 iPhone", "-- \n张三"):
-        assert parted(text) == Split(text, "")
+        assert parted(text) == Split(text, "", "")
 
 
 def test_the_marks_of_html_count_as_much_as_the_text() -> None:
     lines = [Line("收到"), Line("您好", Mark.QUOTED), Line("早", Mark.QUOTED)]
-    assert split(lines) == Split("收到", "您好\n早")
+    assert split(lines) == Split("收到", "您好\n早", "收到")
     assert split([*lines, Line("还有", Mark.OWN)]).visible == "收到\n您好\n早\n还有"
-    assert split([Line("收到"), Line("客服", Mark.REST), Line("完")]) == Split("收到", "客服\n完")
+    assert split([Line("收到"), Line("客服", Mark.REST), Line("完")]) == Split("收到", "客服\n完", "收到")
 
 
 LINES = [

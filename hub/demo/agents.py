@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hub.demo.cast import Role
 from hub.demo.ledgers import AgentLedger, Given, Typed, serial_of
 from hub.demo.lines import Line, Phone
+from hub.demo.mail import Either
 from hub.demo.reading import Asked, Began, Block, Duty, Ended, Found, GivenBack, Kept
 from hub.demo.sabotage import Sabotage
 from hub.demo.serials import SERIAL, serial
@@ -21,7 +22,7 @@ QUIET_S = 6.0
 """Who goes home has stopped answering so long before: until then the phone has shown what was under way."""
 ANSWERS = ("您好，马上查", "好的，记下了", "稍等，我看看", "已经处理了", "OK, let me check", "今天就办")
 """Each has room, behind its serial, in the beginning of an undelivered text that the phone quotes: 36 bytes."""
-REASON, NOTE = "问题已解决", "这位顾客请您接待"
+REASON, NOTE, REMARK = "问题已解决", "这位顾客请您接待", "只给同事看"
 TO_WRITE_AGAIN = ("已取消", "没有等到")
 """So a text comes back of which only the choice of the visitor has failed."""
 
@@ -33,6 +34,8 @@ class Case:
     to: Given | None = None
     """To whom the agent will give it at once; None: they keep it."""
     hold: bool = False
+    note: bool = False
+    """Something is to be left in it for colleagues."""
     last: str = ""
     """The serial of its last message that the agent has read,"""
     text: str = ""
@@ -56,6 +59,8 @@ class Agent:
         """They look at what is shown, and answer."""
         self.at_work = asyncio.Event()
         self.busy = False
+        self.read_at = 0.0
+        """When anything was shown to them last, by the loop's clock."""
         self._serials = serials
         self._gives_to = gives_to
         """To whom they pass a conversation on, by turns."""
@@ -83,7 +88,7 @@ class Agent:
             await asyncio.sleep(QUIET_S)
         while not await self.line.set_duty(on=False):
             pass
-        while keeps and isinstance(self.line, Phone) and not await self.line.keep():
+        while keeps and not await self.line.keep():
             pass
 
     @property
@@ -93,6 +98,7 @@ class Agent:
 
     def see(self, found: Found) -> None:
         """Something is shown to them."""
+        self.read_at = asyncio.get_running_loop().time()
         match found:
             case Began(no=no, note=note):
                 self._begin_case(no, note)
@@ -117,6 +123,12 @@ class Agent:
                 self._sent_home = self.role == "steady"
         self._news.set()
 
+    def show(self, text: str, found: Iterable[Found], way: str = "") -> None:
+        """A text is shown to them, on which of their ways, and says this."""
+        self.ledger.add(text, way)
+        for one in found:
+            self.see(one)
+
     def see_on_page(self, found: Found) -> None:
         """The same of an agent whose page keeps no texts."""
         self.ledger.found.append(found)
@@ -129,7 +141,7 @@ class Agent:
         if not note:
             self._begun += 1
             turn, among = divmod(self._begun, 3)
-            case.hold = among == 0
+            case.hold, case.note = among == 0, among == 1
             if among == 2 and self._gives_to:
                 case.to = self._gives_to[turn % len(self._gives_to)]
         self._look_at(no, case)
@@ -167,7 +179,7 @@ class Agent:
     async def _have_back(self) -> None:
         """The phone asks whom texts without a number are for: it gives them back, and they are written anew."""
         self._asked = False
-        if isinstance(self.line, Phone) and not await self.line.cancel():
+        if not await self.line.cancel():
             self._asked = True
 
     async def _serve(self, no: int, case: Case) -> None:
@@ -184,6 +196,12 @@ class Agent:
                 pass
         elif case.hold:
             case.hold = not await self.line.hold(no)
+        elif case.note:
+            case.note = not await self._note(no)
+
+    async def _note(self, no: int) -> bool:
+        self.ledger.notes.append(serial(next(self._serials)))
+        return await self.line.note(no, f"{self.ledger.notes[-1]} {REMARK}")
 
     async def _pass_on(self, no: int, case: Case, to: Given) -> None:
         case.given = True
@@ -204,26 +222,23 @@ class Agent:
 class Phones:
     """All agents' phones, with the sabotage between them and their readers."""
 
-    def __init__(self, agents: list[Agent], stand_in: StandIn, sabotage: Sabotage) -> None:
-        self.read_at = 0.0
-        """When the last text was read, by the loop's clock."""
-        self._agents = [agent for agent in agents if isinstance(agent.line, Phone)]
+    def __init__(self, owners: Sequence[Agent], stand_in: StandIn, sabotage: Sabotage) -> None:
+        self._owners = owners
         self._stand_in = stand_in
         self._sabotage = sabotage
 
     async def read(self, number: int, after: int) -> None:
         """Read the phone of one agent, from place `after` on, for ever."""
-        line = self._agents[number].line
-        assert isinstance(line, Phone)
+        user = self._owners[number].who.user
         while True:
-            for bubble in await self._stand_in.texts(line.user, after, READ_S):
+            for bubble in await self._stand_in.texts(user, after, READ_S):
                 after = bubble.n
-                self.read_at = asyncio.get_running_loop().time()
                 for reader, text in self._sabotage.pass_on(number, bubble.text):
-                    self._show(self._agents[reader], text)
+                    self._show(self._owners[reader], text)
 
-    def _show(self, agent: Agent, text: str) -> None:
-        agent.ledger.texts.append(text)
-        assert isinstance(agent.line, Phone)
-        for found in agent.line.read(text):
-            agent.see(found)
+    def _show(self, owner: Agent, text: str) -> None:
+        match owner.line:
+            case Phone() as phone:
+                owner.show(text, phone.read(text))
+            case Either() as either:
+                owner.show(text, either.read_phone(text))

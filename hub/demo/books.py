@@ -4,9 +4,12 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from hub.demo.ledgers import READ, AgentLedger, Given, VisitorLedger, serial_of
-from hub.demo.reading import Began, Block, GivenBack, Undelivered
+from hub.demo.reading import Began, Block, GivenBack, Moved, Undelivered
 from hub.demo.routes import Routes
 from hub.demo.serials import SERIAL
+
+NOBODY = -1
+"""No visitor's number."""
 
 
 class Books:
@@ -32,6 +35,7 @@ class Books:
         self._typed = {one.serial: one for agent in agents for one in agent.typed if one.to in self._place}
         self._meant_for = {serial: self._place[one.to][0] for serial, one in self._typed.items()}
         """Of each answer: for which visitor."""
+        self._meant_for |= {serial: NOBODY for agent in agents for serial in agent.notes}
         self._passed_on: dict[int, list[Given]] = {}
         """Of each visitor: to whom agents gave their conversation."""
         for given in (one for agent in agents for one in agent.given if one.of in self._place):
@@ -49,13 +53,17 @@ class Books:
             self.in_doubt |= routes.undelivered & self._typed.keys()
 
     def _read(self, agent: AgentLedger) -> list[str]:
-        """Who is given a conversation again is shown again what nobody has answered: that is no repeat."""
+        """Who is given a conversation again, or reads on another way, is shown again what nobody has answered: that is
+        no repeat.
+        """
         serials, known = list[str](), dict[int, set[str]]()
         found, repeated_parts = agent.read()
         for one in found:
             match one:
                 case Began(no=no):
                     known[no] = set()
+                case Moved():
+                    known.clear()
                 case Block(no=no, text=text) if (serial := serial_of(one)) in self._place:
                     self._repeated += serial in known.setdefault(no, set())
                     known[no].add(serial)
@@ -189,7 +197,7 @@ class Books:
         return faults
 
     def wrong_visitor(self) -> int:
-        """Answers on a page of somebody for whom they were not meant."""
+        """Answers on a page of somebody for whom they were not meant, and notes on any."""
         return sum(self._meant_for.get(serial, n) != n for n, page in enumerate(self._pages) for serial in set(page))
 
 

@@ -15,7 +15,12 @@ the same, but says 保留 and finishes them. early: has the shift that ends in m
 late: has the one that begins then.
 """
 
+By = Literal["phone", "page", "mail", "either"]
+"""What an agent answers with; a page is the hub's own. either: the phone while on duty, else mail; and mail too when
+something was not read for UNREAD_S."""
+
 CAPACITY = 12
+UNREAD_S = 6
 HANDOVER_S = 4
 """Who went off duty loses what is open so long after."""
 ACCEPT_S, PASS_S = 15, 20
@@ -33,8 +38,7 @@ class Person:
     display: str
     team: str
     role: Role = "steady"
-    on_page: bool = False
-    """They have the hub's own page in front of them, not a phone."""
+    by: By = "phone"
 
     @property
     def shift(self) -> str:
@@ -45,19 +49,24 @@ class Person:
 CAST = (
     Person("wangfang", "王芳", "presale"),
     Person("linna", "林娜", "presale", "leaves"),
-    Person("majun", "马俊", "presale", on_page=True),
+    Person("majun", "马俊", "presale", by="page"),
+    Person("songjia", "宋佳", "presale", by="mail"),
+    Person("dengjie", "邓洁", "presale", "keeps", by="either"),
     Person("lilei", "李雷", "aftersale"),
     Person("zhouyang", "周洋", "aftersale"),
     Person("sunqi", "孙琪", "aftersale", "vanishes"),
     Person("hanmeimei", "韩梅梅", "logistics"),
     Person("gaoyuan", "高远", "logistics", "keeps"),
     Person("tangwei", "唐薇", "logistics", "vanishes"),
-    Person("hejing", "何静", "logistics", on_page=True),
+    Person("hejing", "何静", "logistics", by="page"),
     Person("chenjing", "陈静", "billing", "late"),
     Person("wuping", "吴平", "billing", "late"),
+    Person("fengmin", "冯敏", "billing", "late", by="mail"),
     Person("zhaomin", "赵敏", "general"),
     Person("liuyang", "刘洋", "general", "early"),
-    Person("xuhui", "徐慧", "general", on_page=True),
+    Person("caiyun", "蔡云", "general", by="either"),
+    Person("guotao", "郭涛", "general", by="mail"),
+    Person("xuhui", "徐慧", "general", by="page"),
 )
 _ROLES = {person.name: person.role for person in CAST}
 OVERFLOW = {"billing": "general"}
@@ -73,7 +82,7 @@ def arrange(teams: dict[str, Any]) -> None:
     """Put the company into what teams.yaml says, as it is in the morning."""
     teams["agents"] = {
         person.name: {"display": person.display, "teams": [person.team], "capacity": CAPACITY}
-        | ({} if person.on_page else {"addresses": {"wecom": person.name}})
+        | _reached(person)
         | ({"shift": person.shift} if person.shift else {})
         for person in CAST
     }
@@ -85,6 +94,22 @@ def arrange(teams: dict[str, Any]) -> None:
     for team, other in OVERFLOW.items():
         teams["teams"][team]["overflow"] = {"team": other}
     set_shifts(teams, morning=True)
+
+
+def _reached(person: Person) -> dict[str, Any]:
+    """Where, as teams.yaml has it."""
+    phone, mail = {"wecom": person.name}, {"email": f"{person.name}@corp.example"}
+    match person.by:
+        case "page":
+            return {}
+        case "phone":
+            return {"addresses": phone}
+        case "mail":
+            return {"addresses": mail}
+    return {
+        "addresses": phone | mail,
+        "delivery": [{"email": "off_duty"}, {"email": {"unread_s": UNREAD_S}}, "wecom"],
+    }
 
 
 def set_shifts(teams: dict[str, Any], *, morning: bool) -> None:

@@ -68,8 +68,6 @@ class Desk(Line):
     """One agent's page. `see` is called with what it shows; `follow` keeps it up to date, for ever."""
 
     def __init__(self, hub_url: str, who: DemoAgent, http: httpx.AsyncClient, see: Callable[[Found], None]) -> None:
-        self.read_at = 0.0
-        """When anything was shown last, by the loop's clock."""
         self._url = hub_url
         self._who = who
         self._http = http
@@ -130,7 +128,7 @@ class Desk(Line):
                     self._asked.discard(frame["c"])
                     _fill(transcript.history, frame)
                 for found in transcript.news(self._who.name):
-                    self._show(found)
+                    self._see(found)
 
     def _missing(self, c: str) -> dict[str, Any] | None:
         hole = self._transcripts[c].history.hole() if c in self._transcripts else None
@@ -142,22 +140,29 @@ class Desk(Line):
     def _end(self, c: str) -> None:
         transcript = self._transcripts.get(c)
         if transcript is not None and transcript.no:
-            self._show(Ended(transcript.no))
+            self._see(Ended(transcript.no))
             transcript.no = 0
-
-    def _show(self, found: Found) -> None:
-        self.read_at = asyncio.get_running_loop().time()
-        self._see(found)
 
     # --- acting ------------------------------------------------------------------------------------------------------
 
     async def set_duty(self, *, on: bool) -> bool:
         done = await self._do(f"agents/{self._who.id}/duty", {"on": on})
-        self._show(Duty(on))
+        self._see(Duty(on))
         return done
+
+    async def keep(self) -> bool:
+        """The page does not ask."""
+        return True
+
+    async def cancel(self) -> bool:
+        """Each text has its conversation."""
+        return True
 
     async def answer(self, no: int, text: str) -> Said:
         return Said(await self._act(no, "messages", {"text": text}))
+
+    async def note(self, no: int, text: str) -> bool:
+        return await self._act(no, "notes", {"text": text})
 
     async def close(self, no: int, because: str) -> bool:
         return await self._act(no, "close", {"because": because})
@@ -173,7 +178,7 @@ class Desk(Line):
         for c, transcript in self._transcripts.items():
             if transcript.no == no and await self._do(f"conversations/{c}/{deed}", body):
                 return True
-        self._show(Ended(no))
+        self._see(Ended(no))
         return False
 
     async def _do(self, path: str, body: dict[str, Any]) -> bool:

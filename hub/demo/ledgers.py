@@ -7,7 +7,7 @@ they typed, and to whom they passed a conversation on. Every text is known by it
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hub.demo.reading import Block, Found, Reader
+from hub.demo.reading import Block, Found, Moved, Reader
 from hub.demo.serials import SERIAL
 
 Label = Literal["", "masked", "held", "blocked"]
@@ -72,7 +72,8 @@ class Given:
 
 @dataclass
 class AgentLedger:
-    """One agent's: their teams, the texts their phone showed in order or what their page did, and what they typed.
+    """One agent's: their teams, the texts their phone or mailbox showed in order or what their page did, and what they
+    typed. `notes` are the serials of what is for colleagues only.
 
     `name` is what people call them.
     """
@@ -83,11 +84,27 @@ class AgentLedger:
     found: list[Found] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
     name: str = ""
+    notes: list[str] = field(default_factory=list)
+    _way: str = ""
+    _moved: set[int] = field(default_factory=set)
+    """The places in `texts` of those that came on another way than the one before."""
+
+    def add(self, text: str, way: str) -> None:
+        """The next text, which came on this way."""
+        if self.texts and way != self._way:
+            self._moved.add(len(self.texts))
+        self._way = way
+        self.texts.append(text)
 
     def read(self) -> tuple[list[Found], int]:
         """All that was shown, taken apart, and how many parts of long messages too many."""
-        reader = Reader()
-        return [*self.found, *(one for text in self.texts for one in reader.read(text))], reader.repeated_parts
+        readers, found = [Reader()], list(self.found)
+        for n, text in enumerate(self.texts):
+            if n in self._moved:
+                readers.append(Reader())
+                found.append(Moved())
+            found += readers[-1].read(text)
+        return found, sum(reader.repeated_parts for reader in readers)
 
 
 def serial_of(block: Block) -> str:

@@ -1,4 +1,4 @@
-"""What the demo's agents work with: a phone with the platform's app (here), or the hub's own page (desk.py)."""
+"""What the demo's agents work with: a phone with the platform's app (here), the hub's page or mail."""
 
 from __future__ import annotations
 
@@ -32,8 +32,20 @@ class Line(abc.ABC):
         """Begin work, or end it."""
 
     @abc.abstractmethod
+    async def keep(self) -> bool:
+        """Go on with what is open after the end of work."""
+
+    @abc.abstractmethod
+    async def cancel(self) -> bool:
+        """Have the texts back of which the hub asks whom they are for."""
+
+    @abc.abstractmethod
     async def answer(self, no: int, text: str) -> Said:
         """Answer the visitor of conversation `no`."""
+
+    @abc.abstractmethod
+    async def note(self, no: int, text: str) -> bool:
+        """Leave something in it for colleagues only."""
 
     @abc.abstractmethod
     async def close(self, no: int, because: str) -> bool:
@@ -72,7 +84,7 @@ class Phone(Line):
                 case Began(no=no) | Kept(no=no):
                     self._open[no] = None
                 case Ended(no=no):
-                    self._gone(no)
+                    self.forget(no)
                 case GivenBack():
                     self._forget_choice()
         self._news.set()
@@ -82,11 +94,9 @@ class Phone(Line):
         return await self._type("上班" if on else "下班")
 
     async def keep(self) -> bool:
-        """Go on with what is open after 下班."""
         return await self._type("保留")
 
     async def cancel(self) -> bool:
-        """Have the texts back of which the phone asks whom they are for."""
         self._forget_choice()
         return await self._type("取消")
 
@@ -100,12 +110,15 @@ class Phone(Line):
         self._taken += taken
         return Said(taken, by_number)
 
+    async def note(self, no: int, text: str) -> bool:
+        return await self._type(f"备注 #{no} {text}")
+
     async def close(self, no: int, because: str) -> bool:
-        self._gone(no)
+        self.forget(no)
         return await self._type(f"结束 #{no} {because}")
 
     async def transfer(self, no: int, to: Given, note: str) -> bool:
-        self._gone(no)
+        self.forget(no)
         return await self._type(f"转接 #{no} @{to.display} {note}")
 
     async def hold(self, no: int) -> bool:
@@ -130,7 +143,8 @@ class Phone(Line):
         except TimeoutError:
             return
 
-    def _gone(self, no: int) -> None:
+    def forget(self, no: int) -> None:
+        """The conversation is theirs no more; nothing is typed without a number until one is chosen anew."""
         self._open.pop(no, None)
         self._forget_choice()
 

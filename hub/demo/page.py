@@ -17,7 +17,7 @@ import yaml
 from litestar import Litestar, Response, get
 
 from hub.demo.channels import names
-from hub.demo.stage import RULES, Stage
+from hub.demo.stage import MAIL, RULES, Stage
 from hub.errors import HubError
 
 HOST = "127.0.0.1"
@@ -30,6 +30,8 @@ FILES = {
 ON_DUTY_TRIES = 5
 DESK = "xulin"
 """The agent without a phone, for whoever tries the agents' page."""
+BY_MAIL, MAILBOX = "zhoujie", "zhoujie@corp.example"
+"""And the one who answers by mail."""
 
 
 def show(folder: Path, port: int) -> None:
@@ -40,14 +42,15 @@ def show(folder: Path, port: int) -> None:
 def arrange(teams: dict[str, Any]) -> None:
     """Let the default team's agent stand first and answer for all teams: whatever is said first reaches them.
 
-    And one more for all teams, who has the hub's own page.
+    And two more for all teams: one has the hub's own page, one answers by mail.
     """
     default = yaml.safe_load((RULES / "routing.yaml").read_text(encoding="utf-8"))["default"]
     agents = teams["agents"]
     first = next(name for name, agent in agents.items() if default in agent["teams"])
     agents[first]["teams"] = list(teams["teams"])
     desk = {"display": "徐琳", "teams": list(teams["teams"])}
-    teams["agents"] = {first: agents.pop(first), **agents, DESK: desk}
+    by_mail = {"display": "周洁", "teams": list(teams["teams"]), "addresses": {MAIL: MAILBOX}}
+    teams["agents"] = {first: agents.pop(first), **agents, DESK: desk, BY_MAIL: by_mail}
 
 
 async def _show(folder: Path, port: int) -> None:
@@ -81,6 +84,8 @@ async def _run(folder: Path, port: int, listener: socket.socket) -> None:
         )
         print(f"both sides   http://{HOST}:{port}/", flush=True)
         print(f"agents' page {_desk_page(stage)} (name {DESK}, password {password})", flush=True)
+        if MAIL in stage.channels:
+            print(f"mailbox      {_mailbox(stage)} (of an agent who answers by mail)", flush=True)
         print(f"rules        {stage.rules.resolve()} (save a file, and it is in force)", flush=True)
         print(f"log          {stage.log.resolve()}", flush=True)
         print("Ctrl-C stops everything", flush=True)
@@ -110,6 +115,10 @@ async def _let_in(stage: Stage) -> str:
 
 def _desk_page(stage: Stage) -> str:
     return f"{stage.url}/agent"
+
+
+def _mailbox(stage: Stage) -> str:
+    return f"{stage.post_office.url}/?address={MAILBOX}"
 
 
 def build_app(stage: Stage, password: str) -> Litestar:
@@ -168,6 +177,7 @@ def _scene(stage: Stage) -> dict[str, Any]:
         "stand_in": stage.stand_in.url,
         "rules": str(stage.rules.resolve()),
         "agents": agents,
+        "mail": next(({"page": _mailbox(stage), "name": one.name} for one in stage.agents if one.id == BY_MAIL), None),
     }
 
 

@@ -80,7 +80,12 @@ class Duty:
     on: bool
 
 
-Found = Block | Switched | Undelivered | Began | Ended | Kept | GivenBack | Asked | Duty
+@dataclass(frozen=True)
+class Moved:
+    """From here on they read on another way: what they have not answered is shown again there."""
+
+
+Found = Block | Switched | Undelivered | Began | Ended | Kept | GivenBack | Asked | Duty | Moved
 
 _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Found]], ...] = (
     (re.compile(r"→ #(\d+) .*"), lambda said: Switched(int(said[1]))),

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import itertools
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ from hub.demo.desk import Desk
 from hub.demo.feed import Feed
 from hub.demo.kills import Kills
 from hub.demo.ledgers import Given
-from hub.demo.lines import Phone
-from hub.demo.reading import Duty, Reader
+from hub.demo.lines import Line, Phone
+from hub.demo.mail import Either, Mail
+from hub.demo.reading import Duty, Found, Reader
 from hub.demo.sabotage import Kind, Sabotage
 from hub.demo.sentences import openers, small_talk
 from hub.demo.serials import serial
@@ -101,7 +102,7 @@ class _Run:
         self._agents = [self._make_agent(who) for who in stage.agents]
         self._is_ours = any(agent.who.shift for agent in self._agents)
         """It is the demo's own company, not that of a hub that runs already."""
-        self._phones = Phones(self._agents, stage.stand_in, self._sabotage)
+        self._phones = Phones([agent for agent in self._agents if agent.who.user], stage.stand_in, self._sabotage)
         self._feed = Feed(stage.url, stage.admin_token) if stage.admin_token else None
         self._visitors = self._make_visitors()
         self._kills = Kills(stage, self._visitors, plan.kills, self._rng)
@@ -117,11 +118,15 @@ class _Run:
 
     def _make_agent(self, who: DemoAgent) -> Agent:
         agent = Agent(who, self._stage.role_of(who.id), self._stage.serials, self._others(who))
-        if who.user:
-            agent.line = Phone(who.user, self._stage.stand_in, self._sabotage)
-        else:
-            agent.line = Desk(self._stage.url, who, self._http, agent.see_on_page)
+        agent.line = self._make_line(who, agent.see_on_page)
         return agent
+
+    def _make_line(self, who: DemoAgent, see: Callable[[Found], None]) -> Line:
+        phone = Phone(who.user, self._stage.stand_in, self._sabotage) if who.user else None
+        mail = Mail(who.mail, self._stage.post_office) if who.mail else None
+        if phone and mail:
+            return Either(phone, mail)
+        return phone or mail or Desk(self._stage.url, who, self._http, see)
 
     def _others(self, who: DemoAgent) -> tuple[Given, ...]:
         """To whom they pass conversations on: a colleague and another team, both of whom are there all day."""
@@ -175,17 +180,19 @@ class _Run:
         return result, faults + self._doubts(result) + self._not_done()
 
     async def _readers(self) -> list[Coroutine[Any, Any, None]]:
-        """One for each phone, from where it is now; whether its owner is on duty it has shown before. And the log's."""
+        """One for each phone, mailbox and page, from where it is now; and the log's."""
         readers = [] if self._feed is None else [self._feed.follow()]
         for agent in self._agents:
-            if isinstance(agent.line, Desk):
-                await agent.line.log_in(self._stage.admin_token)
-                readers.append(agent.line.follow())
-        for n, agent in enumerate(agent for agent in self._agents if isinstance(agent.line, Phone)):
+            match agent.line:
+                case Desk() as desk:
+                    await desk.log_in(self._stage.admin_token)
+                    readers.append(desk.follow())
+                case Mail() | Either() as line:
+                    _recall_duty(agent, await line.catch_up())
+                    readers.append(line.follow(agent.show))
+        for n, agent in enumerate(agent for agent in self._agents if agent.who.user):
             texts = await self._stage.stand_in.texts(agent.who.user)
-            for found in (found for one in texts for found in Reader().read(one.text)):
-                if isinstance(found, Duty):
-                    agent.see(found)
+            _recall_duty(agent, [found for one in texts for found in Reader().read(one.text)])
             readers.append(self._phones.read(n, texts[-1].n if texts else 0))
         return readers
 
@@ -251,8 +258,7 @@ class _Run:
         """Differs when anything has come."""
         typed = sum(len(agent.ledger.typed) for agent in self._agents)
         shown = sum(len(visitor.client.shown()) for visitor in self._visitors)
-        desks = (agent.line.read_at for agent in self._agents if isinstance(agent.line, Desk))
-        return max(self._phones.read_at, *desks, 0.0), typed, shown
+        return max(agent.read_at for agent in self._agents), typed, shown
 
     def _compare(self) -> tuple[Result, list[str]]:
         for visitor in self._visitors:
@@ -295,3 +301,10 @@ class _Run:
             f"{result.seconds:5.0f} s: {result.sent} sent, {result.delivered} on phones, {typed} answers typed,"
             f" {result.answered} of {result.visitors} visitors answered{killed}"
         )
+
+
+def _recall_duty(agent: Agent, shown: Sequence[Found]) -> None:
+    """Whether they are on duty, by what was shown in earlier runs."""
+    for found in shown:
+        if isinstance(found, Duty):
+            agent.see(found)

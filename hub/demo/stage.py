@@ -30,8 +30,8 @@ from hub.demo.serials import LIMIT
 from hub.errors import HubError
 from hub.process import PR_SET_PDEATHSIG
 
-AGENTS = "wecom"
-"""The channel on which the demo's agents answer."""
+AGENTS, MAIL = "wecom", "email"
+"""The channels on which the demo's agents answer, beside the hub's own page; visitors write on the second one too."""
 RULES = Path("rules")
 START_S, STOP_S = 60.0, 30.0
 LOG_LINES = 15
@@ -44,6 +44,27 @@ class Bubble(Protocol):
 
     n: int
     text: str
+
+
+class Letter(Protocol):
+    """A mail in an agent's mailbox; `side` is "us" where it is from the hub."""
+
+    side: str
+    message_id: str
+    subject: str
+    text: str
+
+
+class PostOffice(Protocol):
+    """What the demo needs of the stand-in for the mail provider, connectors/email/sandbox.py, for agents."""
+
+    url: str
+
+    def say(self, address: str, text: str, *, answers: str) -> str:
+        """The owner of a mailbox answers the mail with that Message-ID; the answer's own."""
+
+    async def letters(self, address: str, after: int = 0, wait_s: float = 0) -> Sequence[Letter]:
+        """What lies in the mailbox after that place."""
 
 
 class StandIn(Protocol):
@@ -74,7 +95,7 @@ class StandIn(Protocol):
 class DemoAgent:
     """An agent of rules/teams.yaml: their `id` there, the `name` people read, their teams and shift.
 
-    `user` is who they are on the platform; empty: they have the hub's own page.
+    `user` is who they are on the platform, `mail` their address; both empty: they have the hub's own page.
     """
 
     id: str
@@ -82,6 +103,7 @@ class DemoAgent:
     name: str
     teams: frozenset[str]
     shift: str = ""
+    mail: str = ""
 
 
 class Stage:
@@ -142,6 +164,11 @@ class Stage:
         await self._running.__aexit__(kind, error, trace)
 
     @property
+    def post_office(self) -> PostOffice:
+        """The mail provider's stand-in. Raises KeyError where mail is not played."""
+        return cast(PostOffice, self.channels[MAIL].played_with)
+
+    @property
     def pid(self) -> int:
         """Of the hub's first process, whose children are the others."""
         assert self._hub is not None
@@ -162,17 +189,14 @@ class Stage:
         teams = yaml.safe_load((self.rules / "teams.yaml").read_text(encoding="utf-8"))
         named = teams["teams"].items()
         self.team_names = {name: (team["display"], team.get("display_en", name)) for name, team in named}
-        return [
-            DemoAgent(
-                name,
-                agent.get("addresses", {}).get(AGENTS, ""),
-                agent["display"],
-                frozenset(agent["teams"]),
-                agent.get("shift", ""),
-            )
-            for name, agent in teams["agents"].items()
-            if not agent.get("addresses") or AGENTS in agent["addresses"]
-        ]
+        agents = []
+        for name, agent in teams["agents"].items():
+            addresses = agent.get("addresses", {})
+            user, mail = addresses.get(AGENTS, ""), addresses.get(MAIL, "") if MAIL in self.channels else ""
+            if user or mail or not addresses:
+                display, shift = agent["display"], agent.get("shift", "")
+                agents.append(DemoAgent(name, user, display, frozenset(agent["teams"]), shift, mail))
+        return agents
 
     def change_teams(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Edit the copy of rules/teams.yaml, as an admin would; the hub notices within a second."""

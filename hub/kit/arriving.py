@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Generator
 from functools import partial
+from typing import cast
 
+from hub.contract import Connector, Delivery, Parsed, Raw, Sent
 from hub.domain import events as e
-from hub.kit.bench import Bench, serials
-from hub.kit.checks import asks, check, hears, is_called
-from hub.kit.far_side import Reply
+from hub.domain import ids
+from hub.kit.bench import DESK, Bench, serials
+from hub.kit.checks import asks, check, hears, is_called, serves_both
+from hub.kit.engine import PARTITIONS
+from hub.kit.far_side import Reply, Threads
 from hub.kit.steps import Step
 from hub.kit.texts import TRAPS, carried
 from hub.kit.wire import Mishap, Request, Wire
@@ -196,6 +200,45 @@ async def _forged(bench: Bench) -> int:
     bench.say(0)
     await bench.heard_all()
     return 2
+
+
+@check(
+    "impostors",
+    "Only who was sent it answers as an agent: nobody else with the same, nor with signs changed",
+    serves_both,
+)
+async def _impostors(bench: Bench) -> int:
+    agent, stranger = bench.far.people[:2]
+    about = ids.new_conversation_id(0, b"kit".ljust(16, b"."))
+    delivery = Delivery(agent, "在吗", "kit:1", about, 1, title="[#1] 访客", agent=ids.agent_id(PARTITIONS, DESK))
+    verdict = await bench.engine.run(bench.engine.connector.deliver(delivery))
+    assert isinstance(verdict, Sent), f"what was for an agent is not sent: {verdict}"
+    threads = cast("Threads", bench.far)
+    with _read(bench.engine.connector) as read:
+        threads.reply(agent, agent, "in my name")
+        threads.reply(stranger, agent, "in another's name")
+        threads.reply(agent, agent, "with another sign", spoilt=True)
+        await bench.until(lambda: len(read) >= 3, "all three came in")
+    heard = [inbound for parsed in read for inbound in parsed.inbounds if inbound.agent]
+    said = [(one.identity.casefold(), one.conversation, one.text) for one in heard]
+    assert said == [(agent.casefold(), about, "in my name")], f"heard as an agent: {said}"
+    return 3
+
+
+@contextlib.contextmanager
+def _read(connector: Connector) -> Generator[list[Parsed]]:
+    """All that the connector makes of what comes in."""
+    parse, read = connector.parse, list[Parsed]()
+
+    def kept(raw: Raw) -> Parsed:
+        read.append(parse(raw))
+        return read[-1]
+
+    connector.parse = kept  # type: ignore[method-assign]
+    try:
+        yield read
+    finally:
+        del connector.parse
 
 
 @check(

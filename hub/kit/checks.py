@@ -82,6 +82,13 @@ def recalls(subject: Subject) -> Reason:
     return "" if subject.can.recalls_s else "the platform does not take back what was sent: recalls_s is 0"
 
 
+def serves_both(subject: Subject) -> Reason:
+    """Agents answer on it, in threads."""
+    return (
+        "" if subject.can.role == "both" else "it does not serve visitors and agents alike: nobody passes for another"
+    )
+
+
 def takes_long(subject: Subject) -> Reason:
     """A text can be too long, and is cut."""
     return "" if subject.can.max_text <= LONGEST else f"it takes texts of more than {LONGEST}"

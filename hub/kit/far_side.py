@@ -111,6 +111,13 @@ class Board(Protocol):
         """The texts that somebody has before their eyes at this moment, in order."""
 
 
+class Threads(Protocol):
+    """What a stand-in has besides, where its connector serves both visitors and agents."""
+
+    def reply(self, who: str, to: str, text: str, *, spoilt: bool = False) -> None:
+        """Somebody answers what `to` was sent last, with all that it brought; `spoilt`: one sign of it changed."""
+
+
 @runtime_checkable
 class SpeaksLines(Protocol):
     """What a far side has besides whose servers speak first, in lines, as those of SMTP and IMAP do."""

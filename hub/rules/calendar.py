@@ -20,7 +20,7 @@ LONGEST_DAYS = 366
 """Of one range of dates."""
 
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–—]\s*(\d{1,2}):(\d{2})")
-_DATES = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?")
+_DATES = re.compile(r"(2\d{3}-\d{2}-\d{2})(?:\.\.(2\d{3}-\d{2}-\d{2}))?")
 
 
 def times_of(text: object) -> Times:

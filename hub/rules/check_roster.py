@@ -34,6 +34,8 @@ def check_roster(roster: Roster, written: Mapping[str, Any], dropped: Collection
         yield from _check_agent(("agents", name), agent, names)
         yield from _check_ways(("agents", name), agent, roster)
     yield from _check_delivery((), roster.delivery)
+    if not dropped:
+        yield from _lead_nowhere(roster)
     yield from _check_addresses(roster.agents)
     count = len(roster.visitors) + sum(path[0] == "visitors" for path in dropped)
     kept = [path for index in range(count) if (path := ("visitors", index)) not in dropped]
@@ -175,6 +177,20 @@ def _check_delivery(path: Path, ways: Sequence[WayLine] | None) -> Iterator[Wron
     for place, first in hidden(ways or ()):
         what = f"it is never asked whether this holds, for {first} before it always does: put it before {first}"
         yield Wrong((*path, "delivery", place), what)
+    for place, way in enumerate(ways or ()):
+        if way in (ways or ())[:place]:
+            yield Wrong((*path, "delivery", place), "this way is named twice: once is enough")
+
+
+def _lead_nowhere(roster: Roster) -> Iterator[Wrong]:
+    """Ways of the file and of teams on channels where no agent at all has an address; of agents `_check_ways` asks."""
+    channels = {channel for agent in roster.agents.values() for channel in agent.addresses}
+    of_teams = ((("teams", name), team.delivery) for name, team in roster.teams.items())
+    for path, ways in [((), roster.delivery), *of_teams]:
+        for place, way in enumerate(ways or ()):
+            if way.channel not in {DESK, *channels}:
+                what = f"nobody has an address of {way.channel}{nearest(way.channel, channels)}"
+                yield Wrong((*path, "delivery", place), what)
 
 
 def _check_addresses(agents: Mapping[str, AgentLine]) -> Iterator[Wrong]:

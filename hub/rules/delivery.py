@@ -33,7 +33,7 @@ def _way_of(written: Any) -> WayLine:
             match when:
                 case "off_duty":
                     return WayLine(channel, off_duty=True)
-                case {"unread_s": int(seconds)} if len(when) == 1 and 0 < seconds <= MOST_S:
+                case {"unread_s": int(seconds)} if len(when) == 1 and seconds is not True and 0 < seconds <= MOST_S:
                     return WayLine(channel, unread_s=seconds)
     raise ValueError("a way is desk, a channel, {email: off_duty} or {email: {unread_s: 600}}")
 

@@ -69,16 +69,16 @@ async def test_what_another_has_taken_is_refused_with_who_and_since_when() -> No
 )
 @pytest.mark.parametrize("role", ["agent", "lead", "admin", "write:conversations"])
 async def test_its_agent_and_those_above_them_act_on_it(
-    what: str, body: dict[str, Any], command: type, role: str
+    what: str, body: dict[str, Any], command: type[Any], role: str
 ) -> None:
     world = World()
     waits(world)
     world.calls.carry_out(C, Assign(AGENT, "王芳", 1, "sales", False, lead=LEAD))
     answer = await world.ask("POST", f"{HERE}/{what}", role, json=body)
     assert (answer.status_code, answer.json()["conversation"]) == (200, C)
-    sent = world.calls.commands[-1][1]
+    sent: Any = world.calls.commands[-1][1]
     assert isinstance(sent, command)
-    assert sent.assigned == answer.json()["seq"] - 1  # type: ignore[attr-defined]
+    assert sent.assigned == answer.json()["seq"] - 1
 
 
 async def test_a_decision_about_an_assignment_that_is_over_by_then_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

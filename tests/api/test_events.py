@@ -146,7 +146,7 @@ async def address(story: Story) -> AsyncIterator[str]:
     """A server with the API's sockets and the gateway's."""
     listener = socket.create_server(("127.0.0.1", 0))
     gateway = socket_class(Sessions(story.world.tokens), lambda origin, own: True, Addresses(1000, 4000, ()))
-    config = uvicorn.Config(story.world.app, http=ApiProtocol, ws=gateway, log_config=None, proxy_headers=False)  # type: ignore[arg-type]
+    config = uvicorn.Config(story.world.app, http=ApiProtocol, ws=gateway, log_config=None, proxy_headers=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started:

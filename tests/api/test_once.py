@@ -130,5 +130,5 @@ async def test_a_key_is_not_endless(served: World) -> None:
 async def test_keys_are_kept_for_a_day(world: World) -> None:
     assert isinstance(world.needs.once, Once)
     await world.needs.once._bucket.get("k")
-    info = await world.needs.once._bucket._connection.jetstream().stream_info("KV_IDEMPOTENCY")  # type: ignore[attr-defined]
+    info = await world.needs.once._bucket._connection.jetstream().stream_info("KV_IDEMPOTENCY")
     assert info.config.max_age == 24 * 3600

@@ -94,7 +94,8 @@ class World:
         connectors: dict[str, Connector] = {"phone": self.phone}
         self._where = database.url(Settings(data=disk))
         self.history = History(self._where)
-        ingest = Ingest(connectors, Everyone(), self.spool.take, NoFiles(), knew, 32)  # type: ignore[arg-type]
+        files: Any = NoFiles()
+        ingest = Ingest(connectors, Everyone(), self.spool.take, files, knew, 32)  # type: ignore[arg-type]
         given: dict[str, Any] = {
             "calls": self.calls,
             "tokens": self.tokens,
@@ -111,7 +112,7 @@ class World:
             "agent_id": lambda name: next((agent.id for agent in self.teams.agents if agent.name == name), None),
             "take": ingest.take,
             "history": self.history,
-            "replay": Replay(connectors, ingest.prepare, NoFiles(), self.calls, knew).run,
+            "replay": Replay(connectors, ingest.prepare, files, self.calls, knew).run,
             "stumbled": self.stumbled.append,
             "health": lambda: self.health,
             "attachments": FolderAttachments(disk / "files"),

@@ -54,8 +54,8 @@ def run(plan: Plan) -> Figures:
                 came = _measure(node, shop, SAYS, plan)
                 both = _measure(node, shop, ASKS, plan)
                 note(figures, {
-                    "webhooks_per_s": came.count / came.took_s,
-                    "webhooks_per_s_core": came.count / (came.worker_s + came.nats_s),
+                    "webhooks_per_s": came.messages / came.took_s,
+                    "webhooks_per_s_core": came.messages / (came.worker_s + came.nats_s),
                     "core_us_in": came.per_message(came.worker_s + came.nats_s),
                     "core_us_in_worker": came.per_message(came.worker_s),
                     "core_us_in_nats": came.per_message(came.nats_s),
@@ -69,7 +69,7 @@ def run(plan: Plan) -> Figures:
 class _Used(NamedTuple):
     """One stretch: messages that came within `took_s`, answers that went out until `answered_s`, and core seconds."""
 
-    count: int
+    messages: int
     answers: int
     took_s: float
     answered_s: float
@@ -77,11 +77,11 @@ class _Used(NamedTuple):
     nats_s: float
 
     def per_message(self, core_s: float) -> float:
-        return core_s / self.count * 1e6
+        return core_s / self.messages * 1e6
 
     def out(self, came: "_Used", mine_s: float, theirs_s: float) -> float:
         """What an answer costs: all that was used, less what the messages alone would have."""
-        return (mine_s - theirs_s / came.count * self.count) / self.answers * 1e6
+        return (mine_s - theirs_s / came.messages * self.messages) / self.answers * 1e6
 
 
 class _Shop(NamedTuple):
@@ -92,9 +92,9 @@ class _Shop(NamedTuple):
 def _measure(node: hub.Hub, shop: _Shop, text: str, plan: Plan) -> _Used:
     before = node.cores()
     shop.pipe.send((node.address, text, plan.in_flight, plan.measure_s))
-    told = shop.pipe.recv()
+    messages, answers, took_s, answered_s = shop.pipe.recv()
     used = node.until_quiet("worker").since(before)
-    return _Used(*told, used.worker, used.nats)
+    return _Used(messages, answers, took_s, answered_s, used.worker, used.nats)
 
 
 def _config(place: Path, port: int) -> Path:

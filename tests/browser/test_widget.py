@@ -178,7 +178,11 @@ def test_two_tabs_agree(phone: Phone, hub: ProtocolServer, hub_url: str, locks: 
     texts = [f"第 {number} 条" for number in range(6)]
     for number, text in enumerate(texts):
         write(pages[number % 2], text)
-        wait_for(lambda expected=texts[: number + 1]: hub.texts() == expected, pages[0])
+
+        def all_there(expected: list[str] = texts[: number + 1]) -> bool:
+            return hub.texts() == expected
+
+        wait_for(all_there, pages[0])
     for page in pages:
         expect_own(page, texts)
     assert hub.texts() == texts

@@ -151,8 +151,11 @@ async def test_who_renews_in_time_goes_on_when_the_server_was_killed(nats: Embed
         await kill(nats)
         await asyncio.sleep(0.3)
         await nats.start()
-        before = left.valid_until
-        await until(lambda before=before: left.valid_until > before)
+
+        def renewed(before: float = left.valid_until) -> bool:
+            return left.valid_until > before
+
+        await until(renewed)
         assert await right.take("k") == 0
     assert (left.held, left.session) == ({"k": term}, session)
 
@@ -237,7 +240,7 @@ async def test_an_answer_that_got_lost_changes_nothing(join: Join, monkeypatch: 
     left, right = await join("left", LONG_S), await join("right", LONG_S)
     if step != "take":
         await left.take("k")
-    publish, lost = left._keys._js.publish, []
+    publish, lost = left._keys._js.publish, list[object]()
 
     async def lossy(*args: Any, **kwargs: Any) -> Any:
         answer = await publish(*args, **kwargs)

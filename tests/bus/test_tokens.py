@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.bus import tokens as module
+from hub.bus.bucket import Bucket
 from hub.bus.connection import Connection
 from hub.bus.server import EmbeddedServer
 from hub.bus.tokens import SharedTokens
@@ -162,7 +163,7 @@ async def test_asker_who_gives_up_does_not_stop_the_fetch(connection: Connection
 async def test_lease_of_a_dead_process_runs_out(connection: Connection, clock: Clock) -> None:
     hung, platform = SharedTokens(connection), Platform()
     dead = asyncio.create_task(hung.get("a", asyncio.Event().wait))  # type: ignore[arg-type]
-    bucket = module.Bucket(connection, "TOKENS")
+    bucket = Bucket(connection, "TOKENS")
     while not (await bucket.get("a")).revision:
         await asyncio.sleep(0.01)
     waiting = asyncio.create_task(SharedTokens(connection).get("a", platform.fetch))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from tests.chaos import stepped
@@ -12,7 +13,7 @@ from tests.chaos.phones import StandIn
 from tests.chaos.processes import Process, until
 from tests.chaos.proxy import Proxy
 from tests.chaos.schedule import Strike
-from tests.chaos.site import Node, Site
+from tests.chaos.site import HasDatabase, HubNode, Site
 
 T = TypeVar("T")
 
@@ -50,8 +51,8 @@ class Striker:
         }
         if site.disk is not None:
             self._known["fill_disk"] = self._fill_disk
-        if hasattr(site, "restart_database"):
-            self._known["restart_postgres"] = self._restart_postgres
+        if isinstance(site, HasDatabase):
+            self._known["restart_postgres"] = partial(self._restart_postgres, site)
         if site.links:
             self._known |= {"cut_nats": self._cut_nats, "slow_nats": self._slow_nats}
         if site.clock is not None:
@@ -146,7 +147,7 @@ class Striker:
         await self._stop([found], strike.hold_s)
         return f"{server.name} {found.pid}"
 
-    def _some_worker(self, strike: Strike) -> tuple[Node, Process]:
+    def _some_worker(self, strike: Strike) -> tuple[HubNode, Process]:
         workers = [(node, worker) for node in self._site.nodes for worker in node.workers()]
         if not workers:
             raise Toothless("no worker runs")
@@ -234,8 +235,8 @@ class Striker:
             raise Toothless(f"{free} bytes were still free")
         return f"{disk.folder.name}: 0 bytes free"
 
-    async def _restart_postgres(self, strike: Strike) -> str:
-        before, after = await self._site.restart_database(strike.hold_s)
+    async def _restart_postgres(self, site: HasDatabase, strike: Strike) -> str:
+        before, after = await site.restart_database(strike.hold_s)
         if not before or not after or before == after:
             raise Toothless(f"PostgreSQL was {before} and is {after}")
         return f"PostgreSQL {before}, then {after}"

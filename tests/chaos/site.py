@@ -8,8 +8,9 @@ import random
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tests.chaos import stepped, wire
 from tests.chaos.disk import Disk
@@ -31,20 +32,51 @@ class Site(Protocol):
 
     lease_s: float
     """After so long a worker that was stopped is no owner any more."""
-    port: int
-    """Where clients connect, through `clients`."""
     clients: Proxy
     admin_token: str
     history: str
     """For stored.read."""
-    nodes: list["Node"]
-    nats: list["Server"]
     links: list[Proxy]
     """Between the hub's nodes and NATS, where there is something between."""
     clock: Path | None
     """The file that steps the workers' clocks, where faketime is installed."""
     disk: Disk | None
     """Of one of the NATS servers, where a small one could be mounted."""
+
+    @property
+    def port(self) -> int:
+        """Where clients connect, through `clients`."""
+
+    @property
+    def nodes(self) -> Sequence["HubNode"]:
+        """The hub's machines."""
+
+    @property
+    def nats(self) -> Sequence["Server"]:
+        """The NATS servers."""
+
+
+@runtime_checkable
+class HasDatabase(Protocol):
+    """What a site has besides, where the history is in PostgreSQL."""
+
+    async def restart_database(self, after_s: float) -> tuple[int, int]:
+        """End it, and start it again after so long; its pids."""
+
+
+class HubNode(Protocol):
+    """One of its nodes, as the faults see it."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Start it again."""
+
+    def processes(self, mark: str = "") -> list[Process]:
+        """The supervisor and all below it, or those of them whose command line contains `mark`."""
+
+    def workers(self) -> list[Process]:
+        """Its workers, without a standby."""
 
 
 class Node:

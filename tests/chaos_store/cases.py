@@ -117,12 +117,12 @@ class Bench:
             return "SILENT", f"{wrong[0]} (it says: {reasons or 'nothing'})"
         if not unserved and "is not taken" not in reasons:
             return "whole", reasons or "nothing is missing"
-        words = [line for line in hub.said.splitlines() if CURE in line and '"level": "critical"' in line]
+        critical = [line for line in hub.said.splitlines() if CURE in line and '"level": "critical"' in line]
         named = f"partition {visitors.partition} is not taken" in reasons
-        unnamed = [entity for entity in unserved if not named and not any(entity in line for line in words)]
-        if unnamed or not reasons or not words:
+        unnamed = [entity for entity in unserved if not named and not any(entity in line for line in critical)]
+        if unnamed or not reasons or not critical:
             return "SILENT", f"not served: {unnamed} (it says: {reasons or 'nothing'})"
-        return "stopped", reasons if named else json.loads(words[0])["because"]
+        return "stopped", reasons if named else json.loads(critical[0])["because"]
 
     async def _come_back(self, visitors: Visitors) -> tuple[list[str], list[str]]:
         """Pages that are not as they were, in words, and the conversations that are not served."""

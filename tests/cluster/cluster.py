@@ -141,7 +141,7 @@ class Cluster:
         log = self.folder / one.name / "log"
         if one.image.startswith("postgres"):
             return Database(one, log)
-        environment = dict(one.environment) | (self._environment if one.name in HUBS else {})
+        environment = {**one.environment, **(self._environment if one.name in HUBS else {})}
         for place, address in self._instead.get(one.name, {}).items():
             name, _, port = place.partition(":")
             true = f"{self.hosts[name]}:{port}"

@@ -61,7 +61,7 @@ class Postgres:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
-                preexec_fn=end_with_parent, **_as_user(),  # noqa: PLW1509  (no threads here that it could hang on)
+                preexec_fn=end_with_parent, user=_user(), group=_user(),  # noqa: PLW1509  (no threads here that it could hang on)
             )  # fmt: skip
         ready = [str(self._programs / "pg_isready"), "-q", "-h", self._host, "-p", str(self._port)]
         until = time.monotonic() + START_S
@@ -102,7 +102,7 @@ class Postgres:
             str(self._programs / "initdb"), "-D", str(self._data), "-U", USER, f"--pwfile={secret}",
             "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
         ]  # fmt: skip
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **_as_user())
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", user=_user(), group=_user())
 
 
 def end_with_parent() -> None:
@@ -110,5 +110,6 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _as_user() -> dict[str, str]:
-    return {"user": USER, "group": USER} if os.geteuid() == 0 else {}
+def _user() -> str | None:
+    """PostgreSQL does not run as root."""
+    return USER if os.geteuid() == 0 else None

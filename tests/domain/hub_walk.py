@@ -102,7 +102,8 @@ class Walk(Hub):
         entity = self.draw.choice(list(self.written))
         if held := self.of(entity).held:
             seq = next(iter(held))
-            self.submit(entity, self.draw.choice([c.ReleaseMessage(seq, "admin"), c.RejectMessage(seq, "admin")]))
+            verdicts: list[AnyCommand] = [c.ReleaseMessage(seq, "admin"), c.RejectMessage(seq, "admin")]
+            self.submit(entity, self.draw.choice(verdicts))
 
     # --- phones ------------------------------------------------------------------------------------------------------
 
@@ -240,7 +241,7 @@ class Walk(Hub):
         known = Known(agent, state.assigned) if state.agent == agent else None
         assigned = state.assigned if known else 0
         to = draw.choice([{"agent": draw.choice(list(self.phones))}, {"team": draw.choice(TEAMS)}])
-        command = draw.choice([
+        commands: list[AnyCommand] = [
             c.Take(agent, conversation=entity),
             c.Take(agent),
             c.TransferConversation(agent, note="急", assigned=assigned, **to),
@@ -252,7 +253,8 @@ class Walk(Hub):
             c.AnswerMessage(agent, "", "desk", 1),
             c.ChangeMessage(agent, "", draw.choice(state.answers).seq if state.answers else 1),
             c.NoteActive(draw.random() < 0.5),
-        ])  # fmt: skip
+        ]
+        command = draw.choice(commands)
         if isinstance(command, c.CloseConversation) and not assigned:
             return  # only who has it, or a lead, is let through
         entity = {c.Take: QUEUE_ID, c.SetDuty: agent, c.NoteActive: agent}.get(type(command), entity)
@@ -266,10 +268,12 @@ class Walk(Hub):
         if isinstance(command, c.AnswerMessage | c.ChangeMessage):
             self._request_words(entity, command)
             return True
-        taken = self.judge.open[command.conversation].agent if self._takes_known(command) else ""
+        holder = taker = ""
+        if isinstance(command, c.Take) and command.conversation in self.judge.open:
+            holder, taker = self.judge.open[command.conversation].agent, command.agent
         try:
             self.submit(entity, command, known=known)
-            assert not taken or taken == command.agent  # type: ignore[union-attr]
+            assert holder in ("", taker)
         except Refusal as refusal:
             self._count(type(refusal).__name__)
         return True
@@ -295,16 +299,14 @@ class Walk(Hub):
         except Refusal:
             self.ledger.returned |= said | properties.serials(command.text)
 
-    def _takes_known(self, command: AnyCommand) -> bool:
-        return isinstance(command, c.Take) and command.conversation in self.judge.open
-
     def decide_letter(self) -> None:
         """Somebody looks after what a far side has refused."""
         boxes = [(name, self.of(name).outbox if is_conversation(name) else self.of(name)) for name in self._lettered()]
         for name, box in boxes:
             if box is not None and box.letters:
                 number = self.draw.choice(list(box.letters))
-                self.submit(name, self.draw.choice([c.RetryDelivery(number, "ann"), c.DropDelivery(number, "ann")]))
+                choices: list[AnyCommand] = [c.RetryDelivery(number, "ann"), c.DropDelivery(number, "ann")]
+                self.submit(name, self.draw.choice(choices))
                 return
 
     def _lettered(self) -> list[str]:
@@ -328,12 +330,9 @@ class Walk(Hub):
             ) for at, name in enumerate(names)
         )  # fmt: skip
         agents = tuple(
-            AgentSettings(
-                AGENTS[name], name, name.title(), tuple(draw.sample(names, draw.randint(1, len(names)))),
-                draw.randint(1, 3), *draw.choice([("wecom", name, PHONE), ("wecom", name, PHONE), ()]),
-                languages=draw.choice([(), (), ("zh",), ("zh", "en")]), shift=draw.choice(["", "halves", "office"]),
-            ) for name in draw.sample(list(AGENTS), len(AGENTS) if everybody else draw.randint(2, len(AGENTS)))
-        )  # fmt: skip
+            self._settings(name, names)
+            for name in draw.sample(list(AGENTS), len(AGENTS) if everybody else draw.randint(2, len(AGENTS)))
+        )
         hours = {"halves": HALF_HOURS, "office": OFFICE}
         weights = draw.choice([{}, {"email": 2}])
         self.load(Teams(str(self.now_ms), names[0], teams, agents, hours, weights, draw.choice([0, 60, 300])))
@@ -361,6 +360,17 @@ class Walk(Hub):
         names = {team.name for team in teams}
         default = before.default if before.default in names else teams[0].name
         self.load(msgspec.structs.replace(before, default=default, teams=tuple(teams), agents=tuple(agents)))
+
+    def _settings(self, name: str, teams: list[str]) -> AgentSettings:
+        draw = self.draw
+        own = tuple(draw.sample(teams, draw.randint(1, len(teams))))
+        settings = AgentSettings(
+            AGENTS[name], name, name.title(), own, draw.randint(1, 3),
+            languages=draw.choice([(), (), ("zh",), ("zh", "en")]), shift=draw.choice(["", "halves", "office"]),
+        )  # fmt: skip
+        if draw.random() < 1 / 3:
+            return settings
+        return msgspec.structs.replace(settings, channel="wecom", address=name, limits=PHONE)
 
     def load(self, teams: Teams) -> None:
         """It is in force as soon as the queue has gone through it; the ticks that takes come when they come."""

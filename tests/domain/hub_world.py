@@ -242,7 +242,7 @@ class Hub:
             kind.evolve(state, record, origin)
         assert state == live, f"{entity} is another after a restart"
         self.images[entity] = msgspec.json.encode(state)
-        restored = msgspec.json.decode(self.images[entity], type=kind.state)
+        restored: Any = msgspec.json.decode(self.images[entity], type=kind.state)
         assert restored == live, f"an image of {entity} is not whole"
         self.states[entity] = restored
 

@@ -14,6 +14,7 @@ from connectors.email.settings import EmailSettings
 from hub.bus.attachment_folder import FolderAttachments
 from hub.bus.bucket import Bucket
 from hub.bus.connection import connect
+from hub.bus.founding import Founding
 from hub.bus.log import PartitionLog
 from hub.bus.server import EmbeddedServer
 from hub.bus.tokens import SharedTokens
@@ -84,7 +85,7 @@ class Hub:
         files = Files(self.attachments, connectors, Media(), lambda file: f"http://127.0.0.1/{file.key}")
         self._router = Router("w1", connection, EmptyHistory(), partitions=PARTITIONS, epoch=FOUNDING.epoch)
 
-        async def founded() -> object:
+        async def founded() -> Founding:
             return FOUNDING
 
         self._partitions = Partitions(

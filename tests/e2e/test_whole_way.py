@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from connectors.h5.sandbox import Robot
+from connectors.h5.sandbox import Robot, SentText
 from hub.demo.stage import Stage
 from tests.e2e.visitors import Visitors
 
@@ -131,7 +131,7 @@ async def test_rules_are_in_force_when_the_file_is_saved(stage: Stage, visitors:
     assert (await said(visitor, "第三匹斑马")).status == ""
 
 
-async def said(visitor: Robot, text: str) -> object:
+async def said(visitor: Robot, text: str) -> SentText:
     entry = visitor.say(text)
     await visitor.settled()
     return entry

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from functools import partial
+from operator import attrgetter
 
 import httpx
 
@@ -26,7 +28,7 @@ class Visitors:
         for robot in new:
             await robot.start()
         for robot in new:
-            await robot.until(lambda robot=robot: robot.live)
+            await robot.until(partial(attrgetter("live"), robot))
         return new
 
     def say(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from hub.bus.connection import Connection, connect
 from hub.bus.founding import Founding
-from hub.bus.leases import TTL_S, revoke
+from hub.bus.leases import TTL_S, WORKERS, revoke
 from hub.bus.server import EmbeddedServer
 from hub.clock import Clock
 from hub.contract import Connector, Enclosed
@@ -16,7 +16,7 @@ from hub.domain.messages import Attachment, Judgement, Profile
 from hub.domain.views import Audience
 from hub.engine.calls import Denied, Outcome, Page
 from hub.engine.kinds import kinds
-from hub.engine.partitions import WORKERS, Partitions
+from hub.engine.partitions import Partitions
 from hub.engine.pipeline import Pipeline
 from hub.engine.router import Router
 

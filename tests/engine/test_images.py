@@ -10,7 +10,7 @@ from hub.domain import ids
 from hub.domain.batch import Entry, encode_entry
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import Record
-from hub.domain.messages import Judgement, Profile
+from hub.domain.messages import Judgement, Profile, Status
 from hub.domain.refusals import Refusal
 from hub.domain.teams import AgentSettings, Team, Teams
 from hub.engine.calls import Page
@@ -59,9 +59,8 @@ def history_of(entity: str, draw: Callable[[random.Random], AnyCommand], seed: i
 
 def to_conversation(dice: random.Random) -> AnyCommand:
     text = dice.choice(("在吗", "退款", "x" * 300, "👨‍👩‍👧‍👦"))
-    judged = Judgement(
-        text, status=dice.choice(("", "", "held", "blocked", "masked")), team=dice.choice((None, "refunds"))
-    )
+    statuses: list[Status] = ["", "", "held", "blocked"]
+    judged = Judgement(text, status=dice.choice(statuses), team=dice.choice((None, "refunds")))
     agent, seq = dice.choice((ANN, BOB)), dice.randrange(1, 60)
     return dice.choice(
         (

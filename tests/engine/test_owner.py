@@ -247,7 +247,7 @@ async def test_gateway_that_leaves_during_a_push_takes_nothing_from_the_others(n
     leaving, staying = [Leaving(owner) for _ in range(3)], [Heard() for _ in range(3)]
     for audience in ("agent", "visitor"):
         for heard in (*leaving, *staying):
-            owner.watch(ONE, audience, 0, EPOCH, heard, lambda page: None)  # type: ignore[arg-type]
+            owner.watch(ONE, audience, 0, EPOCH, heard, lambda page: None)
     outcome = await rig.post(ONE, "t1", 1)
     posted = next(r.seq for r in outcome.records if isinstance(r.event, MessagePosted))
     for heard in (*leaving, *staying):

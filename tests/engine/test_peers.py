@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ def ask(peer: Peer, *entities: str) -> dict[str, Any]:
     """The answers, as they come."""
     answers: dict[str, Any] = {}
     for entity in entities:
-        peer.ask(GetPage(entity, "visitor", 0, 9), lambda answer, entity=entity: answers.__setitem__(entity, answer))
+        peer.ask(GetPage(entity, "visitor", 0, 9), partial(answers.__setitem__, entity))
     return answers
 
 

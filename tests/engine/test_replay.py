@@ -109,7 +109,12 @@ async def test_a_second_replay_finds_all_of_it_taken() -> None:
 async def test_it_is_read_as_what_it_came_as() -> None:
     rig = Rig()
     read: list[Raw] = []
-    rig.parrot.understand = lambda raw: read.append(raw) or Parsed()
+
+    def understand(raw: Raw) -> Parsed:
+        read.append(raw)
+        return Parsed()
+
+    rig.parrot.understand = understand
     await rig.run("parrot", encode_raw(RAW))
     assert read == [RAW]
 
@@ -124,7 +129,12 @@ async def test_what_was_pulled_is_read_again() -> None:
 async def test_what_is_large_is_read_beside_the_loop(size: int) -> None:
     rig = Rig()
     threads: list[threading.Thread] = []
-    rig.parrot.understand = lambda raw: threads.append(threading.current_thread()) or Parsed()
+
+    def understand(raw: Raw) -> Parsed:
+        threads.append(threading.current_thread())
+        return Parsed()
+
+    rig.parrot.understand = understand
     await rig.run("parrot", encode_raw(dataclasses.replace(PULLED, body=b"x" * size)))
     assert [thread is threading.main_thread() for thread in threads] == [size < IN_A_THREAD]
 
@@ -170,7 +180,7 @@ async def test_an_owner_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) ->
     rig.calls.away = True
     assert (await rig.run("parrot", encode_raw(RAW))).taken[0].refused == "no owner answers"
     monkeypatch.setattr(module, "ANSWER_S", 0.01)
-    rig.calls.submit = lambda *_: None  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(rig.calls, "submit", lambda *_: None)
     assert (await rig.run("parrot", encode_raw(RAW))).taken[0].refused == "no answer in 0.01 s: replay it again"
 
 

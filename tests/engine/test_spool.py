@@ -59,15 +59,15 @@ class Owners:
             done(Outcome(denied=self.refusal))
             return
         kind = agent if kind_of(entity) == "a" else intake
-        state = self._states.setdefault(entity, kind.new(entity))  # type: ignore[attr-defined]
+        state = self._states.setdefault(entity, kind.new(entity))
         state.seq = max(state.seq, 1)
         try:
-            events = kind.decide(state, command, None, 1000)  # type: ignore[attr-defined]
+            events = kind.decide(state, command, None, 1000)
         except Refusal as refusal:
             done(Outcome(denied=Denied(refusal.code, str(refusal))))
             return
         for event in events:
-            kind.evolve(state, Record(entity, state.seq + 1, 0, 1000, event))  # type: ignore[attr-defined]
+            kind.evolve(state, Record(entity, state.seq + 1, 0, 1000, event))
             if isinstance(event, TextReceived | Unparsed):
                 said = event.text if isinstance(event, TextReceived) else event.because
                 self.kept.setdefault(entity, []).append(said)

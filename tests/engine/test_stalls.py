@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -31,7 +31,7 @@ class Blocks(Connector):
 
 
 @pytest.fixture
-async def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stalls]:
+async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stalls]:
     monkeypatch.setattr(stalls, "PATIENCE_S", 0.2)
     monkeypatch.setattr(stalls, "BEAT_S", 0.02)
     found = Stalls({"blocks": Blocks()})

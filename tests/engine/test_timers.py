@@ -16,7 +16,7 @@ class Clock:
 
 
 async def test_only_the_last_moment_that_was_set_counts() -> None:
-    clock, rung = Clock(), []
+    clock, rung = Clock(), list[str]()
     timers = Timers(clock, rung.append)
     timers.set("a", 1500)
     timers.set("a", 1001)
@@ -29,7 +29,7 @@ async def test_only_the_last_moment_that_was_set_counts() -> None:
 
 
 async def test_they_ring_in_order() -> None:
-    clock, rung = Clock(), []
+    clock, rung = Clock(), list[str]()
     timers = Timers(clock, rung.append)
     for name, due in (("c", 1030), ("a", 1010), ("b", 1020)):
         timers.set(name, due)
@@ -40,7 +40,7 @@ async def test_they_ring_in_order() -> None:
 
 
 async def test_one_that_is_always_due_does_not_hold_the_loop() -> None:
-    clock, rung = Clock(), []
+    clock, rung = Clock(), list[str]()
 
     def ring(entity: str) -> None:
         rung.append(entity)
@@ -57,7 +57,7 @@ async def test_one_that_is_always_due_does_not_hold_the_loop() -> None:
 
 
 async def test_closed_timers_are_silent() -> None:
-    clock, rung = Clock(), []
+    clock, rung = Clock(), list[str]()
     timers = Timers(clock, rung.append)
     timers.set("a", 1001)
     timers.close()
@@ -67,7 +67,7 @@ async def test_closed_timers_are_silent() -> None:
 
 
 async def test_a_moment_that_is_put_off_with_each_message_fills_no_memory() -> None:
-    clock, rung = Clock(), []
+    clock, rung = Clock(), list[str]()
     timers = Timers(clock, rung.append)
     for later in range(1000):
         timers.set("a", None)

@@ -165,6 +165,6 @@ class Client:
         if isinstance(event, Response):
             self.status = event.status_code
         elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-            self._heard.append(json.loads(event.data))
+            self._heard.append(json.loads(bytes(event.data)))
         elif isinstance(event, Frame) and event.opcode is Opcode.PING:
             self.pings += 1

@@ -217,13 +217,13 @@ class FakeCalls:
     def _push(self, records: list[Record], sender: object) -> None:
         for record in records:
             for audience in ("visitor", "agent"):
-                frame = view(record, audience)  # type: ignore[arg-type]
+                frame = view(record, audience)
                 if frame is not None and self.pushes and (record.entity, audience) in self.watching:
                     but = sender if isinstance(record.event, ACKED) else None
-                    if but is not None and self.pushes.skip(record.entity, audience, record.seq, but):  # type: ignore[arg-type]
+                    if but is not None and self.pushes.skip(record.entity, audience, record.seq, but):
                         continue
                     data = msgspec.json.encode(frame)
-                    self.pushes.push(record.entity, audience, record.seq, data, but)  # type: ignore[arg-type]
+                    self.pushes.push(record.entity, audience, record.seq, data, but)
 
     def _frames(self, entity: str, audience: Audience) -> list[tuple[int, bytes]]:
         views = [(record.seq, view(record, audience)) for record in self._records.get(entity, ())]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ async def test_a_visitor_resumes_where_they_were() -> None:
 
 
 @pytest.mark.parametrize("hello", [{"epoch": 1, "seq": 99}, {"epoch": 7, "seq": 2}])
-async def test_what_is_not_of_this_log_is_not_resumed(hello: dict[str, int]) -> None:
+async def test_what_is_not_of_this_log_is_not_resumed(hello: dict[str, Any]) -> None:
     world = World()
     world.calls.post(C, "text 1")
     (welcome,) = world.visitor(**hello).heard()
@@ -319,7 +320,8 @@ async def test_answers_to_a_socket_that_is_gone_go_nowhere() -> None:
     visitor.say({"t": "send", "id": "k3v9.1", "text": "hi"})
     visitor.say({"t": "range", "after": 0, "before": 9})
     late = world.visitor("c7-late")
-    visitor.leave(), late.leave()
+    visitor.leave()
+    late.leave()
     visitor.transport.written.clear()
     world.calls.release()
     assert visitor.transport.written == late.transport.written == []

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ async def test_follower_writes_what_was_and_what_comes(
         for _ in range(5):
             await owners[0].post(3)
         for owner in owners[:2]:
-            await until(lambda owner=owner: owner.is_written(history))
+            await until(partial(owner.is_written, history))
     assert await history.position(2) == 0
 
 
@@ -304,9 +305,9 @@ async def test_process_killed_at_any_moment_leaves_a_history_that_its_successor_
                 for _ in range(20):
                     await owner.post(7)
             os.kill(pid, signal.SIGKILL)
-            await until(lambda pid=pid: _replaced(kept, pid))
+            await until(partial(_replaced, kept, pid))
         for owner in owners:
-            await until(lambda owner=owner: owner.is_written(history))
+            await until(partial(owner.is_written, history))
     finally:
         await kept.stop(10)
 

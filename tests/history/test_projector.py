@@ -1,6 +1,6 @@
 """The projector: which rows a batch becomes."""
 
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -24,7 +24,7 @@ def test_conversation_row_is_the_story_so_far(told: int) -> None:
     served = {"stage": "served", "team": "sales", "agent": "a1-wang", "no": 12}
     new = {"stage": "new", "agent": ""}
     closed = served | {"stage": "closed", "agent": ""}
-    expected = [
+    expected: list[dict[str, Any]] = [
         new, new, waiting, served, served, served | waiting, served, closed, closed | new, closed | new
     ]  # fmt: skip
     assert rows.conversations["c0-a"] == opened | expected[told] | {"seq": told + 1, "at_ms": 1_000_001 + told}

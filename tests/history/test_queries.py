@@ -180,7 +180,10 @@ async def test_dead_letters_and_unread_input_are_counted(
 async def test_a_note_that_an_agent_never_got_is_no_dead_letter(engine: AsyncEngine, history: History) -> None:
     writer = Writer(engine, 1)
     await writer.load()
-    lost = [e.Attempted(1, "phone", "wang", "你在上班 (1)", notes=1), e.AttemptRefused(1, "no answer", "你在上班 (1)")]
+    lost: list[e.AnyEvent] = [
+        e.Attempted(1, "phone", "wang", "你在上班 (1)", notes=1),
+        e.AttemptRefused(1, "no answer", "你在上班 (1)"),
+    ]
     await writer.store(project(0, 1, batch(*(record(PHONE, seq, event) for seq, event in enumerate(lost, 1)))))
     assert [row.state for row in await history.deliveries(9)] == ["refused"]
     assert await history.counts(0) == (0, 0)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.test_commands_documented import app, commands
+from hub.cli import app
+from tests.house.test_commands_documented import commands
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")

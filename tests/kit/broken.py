@@ -27,8 +27,8 @@ from hub.contract import (
     Unknown,
     Verdict,
 )  # fmt: skip
-from tests.kit.connectors import Asking, Called
-from tests.kit.parrot import MOST
+from tests.kit.connectors import Asking, Called, Mixed
+from tests.kit.parrot import MOST, signature
 
 PAUSE_S, MINUTE_S = 2.0, 60.0
 
@@ -130,6 +130,13 @@ class TrustsAnybody(Called):
 
     def parse(self, raw: Raw) -> Parsed:
         return Parsed(inbounds=[self.inbound(json.loads(raw.body))])
+
+
+class SignsForNobody(Mixed):
+    """Proves which conversation an answer is about, and not who was sent it."""
+
+    def sign(self, conversation: str, agent: str) -> str:
+        return signature(self.secret, conversation.encode())
 
 
 class IgnoresOldCallbacks(Called):

@@ -3,6 +3,7 @@
 import dataclasses
 import hmac
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -44,7 +45,7 @@ class Called(Connector):
 
     Settings = ParrotSettings
     can = Capabilities(role="visitor", max_text=MOST, unit="utf16", recognises_s=3600, edits_s=3600, recalls_s=3600)
-    routes = (Route("callback", ("POST",)),)
+    routes: Sequence[Route] = (Route("callback", ("POST",)),)
     settings: ParrotSettings
 
     async def start(self, surroundings: Surroundings) -> None:
@@ -137,6 +138,32 @@ class Patient(Forgetful):
     """The same, and texts wait a while for others to be folded with."""
 
     can = dataclasses.replace(Forgetful.can, fold_ms=60_000)
+
+
+class Mixed(Called):
+    """The same, of parrots some of whom answer the others: a text to these begins with a thread, signed for the one."""
+
+    can = dataclasses.replace(Called.can, role="both")
+
+    async def deliver(self, delivery: Delivery) -> Verdict:
+        if not delivery.agent:
+            return await super().deliver(delivery)
+        thread = f"{delivery.conversation}:{self.sign(delivery.conversation, delivery.address)}"
+        return await super().deliver(dataclasses.replace(delivery, text=f"{thread} {delivery.text}"))
+
+    def parse(self, raw: Raw) -> Parsed:
+        item = json.loads(raw.body)
+        if "thread" not in item:
+            return super().parse(raw)
+        conversation, _, sign = item["thread"].partition(":")
+        if sign != self.sign(conversation, item["from"]):
+            return Parsed(unparsed=f"{item['from']} was not sent what they answer")
+        said = dataclasses.replace(self.inbound(item), conversation=conversation, agent=True)
+        return Parsed(inbounds=[said])
+
+    def sign(self, conversation: str, agent: str) -> str:
+        """Proves that the agent was sent something about the conversation."""
+        return signature(self.secret, f"{conversation} {agent}".encode())
 
 
 class Staff(Called):

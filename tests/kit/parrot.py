@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsBytes
 
 import httpx
 from litestar import Litestar, Request, Response, get, post
@@ -48,9 +48,9 @@ class Parrot:
     sends = "/say"
     changes = "/unsay"
     brings = ""
-    strange = ("song", "feather")
-    busy = Reply(429, b'{"error": "too many words"}', (("retry-after", "2"),))
-    refusal = Reply(200, json.dumps({"code": UNHEARD_OF, "error": "the parrot is pining"}).encode())
+    strange: Sequence[str] = ("song", "feather")
+    busy: SupportsBytes = Reply(429, b'{"error": "too many words"}', (("retry-after", "2"),))
+    refusal: SupportsBytes = Reply(200, json.dumps({"code": UNHEARD_OF, "error": "the parrot is pining"}).encode())
     refusal_text = "the parrot is pining"
 
     def __init__(self) -> None:
@@ -94,6 +94,10 @@ class Parrot:
 
     def say(self, who: str, text: str, kind: str = "") -> None:
         self._tell(who, self._item(who, text, kind))
+
+    def reply(self, who: str, to: str, text: str, *, spoilt: bool = False) -> None:
+        thread = self.screen(to)[-1].partition(" ")[0]
+        self._tell(who, self._item(who, text, "") | {"thread": ("0" if spoilt else "") + thread})
 
     async def garble(self) -> None:
         self._tell(self.people[0], {"id": next(self._ids), "from": ["no", "bird"], "kind": {}})

@@ -14,7 +14,7 @@ from hub.kit.run import run
 from hub.kit.subject import Subject
 from hub.kit.suite import ConnectorKit
 from tests.kit import broken
-from tests.kit.connectors import Asking, Called, Forgetful, Patient, Staff
+from tests.kit.connectors import Asking, Called, Forgetful, Mixed, Patient, Staff
 from tests.kit.parrot import AskedParrot, Parrot
 
 
@@ -47,6 +47,7 @@ FAULTS: dict[type[Connector], set[str]] = {
     broken.SwallowsUnknownKinds: {"unknown-kinds"},
     broken.ForgivesGarbage: {"poison"},
     broken.TrustsAnybody: {"forged"},
+    broken.SignsForNobody: {"impostors"},
     broken.IgnoresOldCallbacks: {"clocks"},
     broken.SpeaksThreeByteUtf8: {"traps-in"},
     broken.CollapsesSpaces: {"arrives", "delivers"},
@@ -89,6 +90,11 @@ def test_a_broken_connector_is_found_by_a_check_that_is_meant_for_it_and_by_no_o
 
 def test_each_check_has_a_broken_connector_that_it_finds() -> None:
     assert set[str]().union(*FAULTS.values()) == {check.id for check in CHECKS}
+
+
+async def test_agents_beside_visitors_are_told_from_impostors() -> None:
+    (result,) = await run(parrot(Mixed), ["impostors"])
+    assert (result.outcome, result.tried, result.because) == ("held", 3, "")
 
 
 async def test_a_text_that_has_not_set_out_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

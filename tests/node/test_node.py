@@ -13,8 +13,10 @@ import pytest
 
 from hub.bus.connection import connect
 from hub.bus.leases import WORKERS, Leases
+from hub.bus.server import EmbeddedServer
 from hub.bus.shared_secrets import share
 from hub.errors import HubError, LogWentBack, SettingsError
+from hub.kept_nats import KeptNats
 from hub.node import Node, reserve
 from hub.settings import Settings
 
@@ -70,8 +72,14 @@ def drained(folder: Path) -> int:
     return sum(line.startswith("stopped") and line[-1].isdigit() for line in lines)
 
 
+def server(node: Node) -> EmbeddedServer:
+    """The one that it keeps itself."""
+    assert isinstance(node.nats, KeptNats)
+    return node.nats.server
+
+
 def pids(node: Node) -> list[int]:
-    return [node.nats.server.pid, *(kept.pid for kept in (*node.workers, *node.followers))]
+    return [server(node).pid, *(kept.pid for kept in (*node.workers, *node.followers))]
 
 
 async def test_all_processes_run_and_know_the_port(node: Node, tmp_path: Path) -> None:
@@ -84,13 +92,14 @@ async def test_all_processes_run_and_know_the_port(node: Node, tmp_path: Path) -
 async def test_the_admin_token_is_said_when_it_is_made(settings: Settings) -> None:
     said, shared = [], []
     for renew in (False, False, True):
-        node = Node(settings, Said(), worker=CHILD, follower=CHILD, new_admin_token=renew)
+        say = Said()
+        node = Node(settings, say, worker=CHILD, follower=CHILD, new_admin_token=renew)
         await node.start()
         connection = await connect(node.nats.url, "test")
         shared.append((await share(connection)).secrets)
         await connection.close()
         await node.stop()
-        said.append([line.removeprefix("admin token, shown only this once: ") for line in node._say])
+        said.append([line.removeprefix("admin token, shown only this once: ") for line in say])
     (first,), none, (second,) = said
     assert none == []
     assert [shared[1].is_admin(token) for token in (first, second, "")] == [True, False, False]
@@ -149,12 +158,12 @@ async def test_what_a_dead_worker_held_is_revoked(node: Node) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 async def test_nats_server_is_started_again_where_it_was(node: Node, number: signal.Signals) -> None:
     running = asyncio.create_task(node.run())
-    first, url = node.nats.server.pid, node.nats.url
+    first, url = server(node).pid, node.nats.url
     workers = [worker.pid for worker in node.workers]
     sequence = await write(node)
     os.kill(first, number)
     async with asyncio.timeout(30):
-        while node.nats.server.pid in (0, first) or await node.nats.server.healthz():
+        while server(node).pid in (0, first) or await server(node).healthz():
             await asyncio.sleep(0.02)
     assert node.nats.url == url
     assert await write(node) == sequence + 1
@@ -169,12 +178,12 @@ async def test_nats_server_killed_while_it_starts_is_started_once_more(node: Nod
     killed = {0}
     async with asyncio.timeout(40):
         while len(killed) < 4:
-            pid = node.nats.server.pid if node.nats.server.alive else 0
+            pid = server(node).pid if server(node).alive else 0
             if pid not in killed:
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
             await asyncio.sleep(0.001)
-        while not node.nats.server.alive or await node.nats.server.healthz():
+        while not server(node).alive or await server(node).healthz():
             await asyncio.sleep(0.02)
     assert not running.done()
     assert await write(node) == sequence + 1
@@ -187,8 +196,8 @@ async def test_a_log_that_went_back_stops_the_hub(node: Node) -> None:
     async with asyncio.timeout(10):
         while node.nats.watermark.marks.get("LOG-0") != 1:
             await asyncio.sleep(0.05)
-    shutil.rmtree(next(node.nats.server.store.rglob("LOG-0")))
-    os.kill(node.nats.server.pid, signal.SIGKILL)
+    shutil.rmtree(next(server(node).store.rglob("LOG-0")))
+    os.kill(server(node).pid, signal.SIGKILL)
     with pytest.raises(LogWentBack, match="LOG-0 is missing, it is known to have reached sequence 1"):
         await asyncio.wait_for(running, 30)
 
@@ -198,7 +207,7 @@ async def test_the_watermark_outlives_the_hub(settings: Settings) -> None:
     await node.start()
     await write(node)
     await node.stop()
-    shutil.rmtree(next(node.nats.server.store.rglob("LOG-0")))
+    shutil.rmtree(next(server(node).store.rglob("LOG-0")))
     second = new_node(settings)
     with pytest.raises(LogWentBack, match="LOG-0 is missing"):
         await second.start()

@@ -198,9 +198,10 @@ async def pair(orders: Path) -> AsyncIterator[Pair]:
         kept.start()
     pair.standby.start(pair.kept)
     yield pair
-    for ended in (pair.standby, *pair.kept):
-        ended.kill()
-        await ended.stop(within_s=10)
+    processes: list[Standby | Kept] = [pair.standby, *pair.kept]
+    for process in processes:
+        process.kill()
+        await process.stop(within_s=10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

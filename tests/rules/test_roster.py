@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -81,11 +82,12 @@ def general(keys: str, more: str = "") -> str:
         (["timezone: ../../etc", "daily: closed"],
          ['4:15 h: timezone: unknown time zone "../../etc", all of mainland China is Asia/Shanghai']),
         (["dates:", "  2026-02-30: closed", "  20261001: closed", "  2026-10-07..2026-10-01: closed",
-          "  2026-01-01..2028-01-01: closed"],
+          "  2026-01-01..2028-01-01: closed", "  9999-12-31: 22:00-02:00"],
          ['5:7 h: "2026-02-30" is no date: write 2026-10-01, or 2026-10-01..2026-10-07 for a range',
           '6:7 h: "20261001" is no date: write 2026-10-01, or 2026-10-01..2026-10-07 for a range',
           "7:7 h: 2026-10-07..2026-10-01 ends before it begins: write the first day, two dots, the last day",
-          "8:7 h: 2026-01-01..2028-01-01 is longer than 366 days: write the first day, two dots, the last day"]),
+          "8:7 h: 2026-01-01..2028-01-01 is longer than 366 days: write the first day, two dots, the last day",
+          '9:7 h: "9999-12-31" is no date: write 2026-10-01, or 2026-10-01..2026-10-07 for a range']),
         (["dates:", "  2026-10-01..2026-10-07: closed", "  2026-10-05..2026-10-09: 09:00-10:00"],
          ["6:7 h: 2026-10-05..2026-10-09 and 2026-10-01..2026-10-07 have days in common:"
           " name each once, or one within the other"]),
@@ -220,7 +222,7 @@ def test_the_schemas_for_editors_are_those_of_these_models() -> None:
         assert file.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema=schema/{file.stem}.json\n")
 
 
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, 0, -1, 10**30, 1.5, True, "", "x", "closed", "99:99-00:00", "A/B", "x" * 300, "*", [], {}, [[]], {"x": 1}]
 )
 

@@ -1,17 +1,19 @@
-// A customer's mailbox: what they wrote, what they got, and a form to write or answer.
+// A mailbox of a customer or an agent: what they wrote, what they got, and a form to write or answer.
 
 const WORDS = {
   zh: {
     title: "邮箱（演示）", as: "我是", subject: "主题（留空就是回复上一封来信）", text: "写邮件…", send: "发送",
+    answer: "回复", answering: "回复：", cancel: "不回复这封",
     empty: "还没有邮件。写一封，看看客服怎么回。", failed: "没有发出去：", none: "（无主题）", automatic: "自动回复",
   },
   en: {
     title: "Mailbox (demo)", as: "I am", subject: "Subject (none: answer the last mail)", text: "Write a mail…",
-    send: "Send", empty: "No mail yet. Write one, and see what is answered.", failed: "Not sent: ",
+    send: "Send", answer: "Answer", answering: "Answer to: ", cancel: "Not this one", empty: "No mail yet. Write one, and see what is answered.", failed: "Not sent: ",
     none: "(no subject)", automatic: "automatic",
   },
 };
-const wanted = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+const asked = new URLSearchParams(location.search);
+const wanted = asked.get("lang") ?? navigator.language;
 const language = wanted.startsWith("zh") ? "zh" : "en";
 const say = WORDS[language];
 const $ = (id) => document.getElementById(id);
@@ -20,11 +22,14 @@ const base = () => `mailbox/${encodeURIComponent($("address").value.trim().toLow
 document.documentElement.lang = language;
 document.title = document.querySelector("h1").textContent = say.title;
 document.querySelector(".as").textContent = say.as;
+if (asked.get("address")) $("address").value = asked.get("address");
 for (const id of ["subject", "text"]) {
   $(id).placeholder = say[id];
   $(id).setAttribute("aria-label", say[id]);
 }
-document.querySelector("button").textContent = say.send;
+$("send").textContent = say.send;
+$("cancel").textContent = say.cancel;
+$("cancel").addEventListener("click", () => answerTo());
 $("empty").textContent = say.empty;
 
 function element(tag, className, text) {
@@ -42,12 +47,29 @@ function show(letter) {
   if (letter.automatic) meta.append(element("span", "", say.automatic));
   for (const name of letter.files) meta.append(element("span", "", `📎 ${name}`));
   item.append(element("h2", "", letter.subject || say.none), meta, element("p", "text", letter.text));
+  if (letter.side === "us") {
+    const button = element("button", "answer", say.answer);
+    button.type = "button";
+    button.addEventListener("click", () => answerTo(letter));
+    item.append(button);
+  }
   $("letters").append(item);
   showLatest();
 }
 
 function showLatest() {
   $("letters").lastElementChild?.scrollIntoView({ block: "nearest" });
+}
+
+let answered = "";
+
+/** What is written next answers this mail; without one, the last. */
+function answerTo(letter) {
+  answered = letter?.message_id ?? "";
+  $("answering").textContent = letter ? say.answering + (letter.subject || say.none) : "";
+  $("answering-row").hidden = !letter;
+  $("subject").hidden = Boolean(letter);
+  if (letter) $("text").focus();
 }
 
 let turn = 0;
@@ -57,6 +79,7 @@ async function follow() {
   let after = 0;
   $("letters").replaceChildren();
   $("empty").hidden = false;
+  answerTo();
   while (mine === turn) {
     try {
       const answer = await fetch(`${base()}?after=${after}`);
@@ -86,15 +109,17 @@ new ResizeObserver(showLatest).observe(document.querySelector("main"));
 $("address").addEventListener("change", follow);
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = document.querySelector("button");
+  const button = $("send");
   button.disabled = true;
   $("trouble").textContent = "";
   try {
     const files = await Promise.all([...$("files").files].map(encoded));
-    const body = JSON.stringify({ subject: $("subject").value.trim(), text: $("text").value, files });
+    const subject = answered ? "" : $("subject").value.trim();
+    const body = JSON.stringify({ subject, text: $("text").value, files, answers: answered });
     const answer = await fetch(base(), { method: "POST", headers: { "content-type": "application/json" }, body });
     if (!answer.ok) throw new Error((await answer.json()).detail);
     $("form").reset();
+    answerTo();
   } catch (error) {
     $("trouble").textContent = say.failed + error.message;
   }

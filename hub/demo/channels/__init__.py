@@ -105,16 +105,16 @@ class Channel(abc.ABC):
     """What to do there, in a sentence."""
 
     def __init__(self, played_with: AbstractAsyncContextManager[object]) -> None:
-        self._played_with = played_with
+        self.played_with = played_with
 
     async def __aenter__(self) -> Self:
-        await self._played_with.__aenter__()
+        await self.played_with.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._played_with.__aexit__(kind, error, trace)
+        await self.played_with.__aexit__(kind, error, trace)
 
     @abc.abstractmethod
     def settings(self) -> dict[str, Any]:

@@ -20,6 +20,9 @@ const TEXTS = {
     phrasesNote: "点一下复制，粘贴到顾客页发送。",
     copied: "已复制，粘贴到顾客页", notCopied: "浏览器不让复制，请手动选择",
     deskTitle: "客服网页", deskNote: "不用手机的客服在浏览器里接待。用户名和密码：",
+    mailTitle: "客服邮箱",
+    mailNote: "用邮件也能接待：打开邮箱，点“回复”写 `上班`；顾客的话会寄来，直接回复就是答复，首行还能写 `#close 已解决`",
+    mailbox: (agents) => `${agents}的邮箱`,
     rulesTitle: "规则", rulesNote: "改这个文件夹里的文件，保存后一秒内生效：",
   },
   en: {
@@ -41,6 +44,9 @@ const TEXTS = {
     phrasesNote: "Click to copy, then paste it into the visitor's page.",
     copied: "Copied: paste it into the visitor's page", notCopied: "The browser does not let us copy: select it by hand",
     deskTitle: "The agents' page", deskNote: "is for agents without the app. Name and password:",
+    mailTitle: "Agents by mail",
+    mailNote: "is for agents who work by mail. Open it, press Answer and write `上班` (on duty); visitors' messages come as mails, an answer to one goes to its visitor, and its first line may be `#close solved`",
+    mailbox: (agents) => `${agents}'s mailbox`,
     rulesTitle: "Rules", rulesNote: "Change the files in this folder; a second after saving they are in force:",
   },
 };
@@ -149,13 +155,20 @@ function phrase([text, fate]) {
 function show() {
   const texts = TEXTS[language];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts[element.dataset.text];
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.replaceChildren(...marked(texts[element.dataset.text]));
+  }
   byId("language").textContent = texts.other;
   byId("language").title = texts.otherTitle;
   byId("agent").title = texts.agent;
   byId("rules").textContent = scene.rules;
   byId("desk").href = byId("desk").textContent = scene.desk.page;
   byId("login").textContent = `${scene.desk.name} ${scene.desk.password}`;
+  for (const element of document.querySelectorAll(".by-mail")) element.hidden = !scene.mail;
+  if (scene.mail) {
+    byId("mailbox").href = `${scene.mail.page}&lang=${language}`;
+    byId("mailbox").textContent = texts.mailbox(scene.mail.name);
+  }
   byId("agents").replaceChildren(...scene.agents.map((one) => choice(one.user, one.name, () => choose(one))));
   byId("channels").replaceChildren(
     ...scene.channels.map((one) => choice(one.name, said(one, "title"), () => chooseChannel(one))),

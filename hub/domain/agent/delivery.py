@@ -20,6 +20,9 @@ from hub.domain.refusals import NotFound
 from hub.domain.teams import AgentSettings
 from hub.domain.text import cut, size
 
+MAIL_AGAIN_MS = 600_000
+"""So long a mail of which nobody knows whether it arrived is sent again."""
+
 
 def next_send(state: Agent) -> int | None:
     """The first moment at which `attempt` has something to do; None: nothing waits, or a call is under way."""
@@ -88,9 +91,14 @@ def check_letter(state: Agent, number: int) -> None:
 
 
 def _limits(state: Agent) -> Limits:
-    """Those that hold for the open attempt: a platform that knows a repeat by its text does not know a file's."""
+    """Those that hold for the open attempt: a platform that knows a repeat by its text does not know a file's.
+
+    A mail is the same to most programs when it comes again, by its id; and a visitor whom nobody has read is worse.
+    """
     limits = _channel_limits(state)
-    is_file = state.attempt is not None and state.attempt.message is not None and not limits.threads
+    if limits.threads:
+        return msgspec.structs.replace(limits, resend_ms=max(limits.resend_ms, MAIL_AGAIN_MS))
+    is_file = state.attempt is not None and state.attempt.message is not None
     return msgspec.structs.replace(limits, resend_ms=0) if is_file else limits
 
 

@@ -46,11 +46,13 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
     if origin is not None and seen(state.origins, origin):
         raise Repeated(0)
     events = threads.about(state, command, _decide(state, command, now_ms))
-    return [event for event in events if not isinstance(event, e.NoteWaiting)] if _on_page(state, command) else events
+    if not _on_page(state, command):
+        return events
+    return [event for event in events if not isinstance(event, e.NoteWaiting) or event.returns]
 
 
 def _on_page(state: Agent, command: AnyCommand) -> bool:
-    """Whether a desk in front of the agent says all that a note on the phone would."""
+    """Whether a desk in front of the agent says all that a note on the phone would, but for their own words."""
     if isinstance(command, c.Remind):
         return state.at_desk and command.conversation in state.serving
     return state.at_desk and isinstance(command, c.StopServing | c.NoteMissed)

@@ -23,8 +23,9 @@ HELP = """上班 / 下班：开始、停止接待（on / off）
 取消：不发等待中的文字（cancel）
 保留：下班后会话仍归我（keep）"""
 
-THREAD_HELP = """——
-回复这封邮件，就是答复顾客；引用的内容不会发出。
+ONLY_THEIRS = "回复这封邮件，就是答复顾客；引用的内容不会发出。"
+THREAD_HELP = f"""——
+{ONLY_THEIRS}
 首行可写命令：#close 原因、#transfer @同事 留言、#note 只给同事看的话
 更多命令：#help"""
 """Below a visitor's words, where an answer goes by the thread that it is in."""
@@ -129,9 +130,8 @@ def unconfirmed(blocks: Iterable[Carried], because: str) -> str:
 
 
 def files_not_sent(count: int, text: str) -> str:
-    """It is not clear whom pictures or files are for, nor the words that came with them."""
-    asked = f"未发送：{count} 个图片或文件，不清楚发给谁。请先发 #号，再发一次"
-    return f"{asked}\n{text}" if text else asked
+    """It is not clear whom pictures or files are for, and the text that came with them, in full."""
+    return f"未发送：{count} 个图片或文件，不清楚发给谁。请先发 #号，再发一次\n{text}".strip()
 
 
 def undelivered(no: int, text: str, because: str) -> str:

@@ -20,6 +20,7 @@ _UNSEEN = (
     r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff]*"
 )
 _HEAD = re.compile(f"[{re.escape(_OPENERS)}](?={_UNSEEN}[{_HASHES}])")
+_BLOCK_HEAD = re.compile(r"【#[0-9]+·[0-9]+ ")
 _LINE_END = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]|[\ud800-\udfff]")
 
@@ -38,6 +39,11 @@ def short_name(name: str) -> str:
     """A visitor's name as heads and notes show it: one line, no brackets, at most NAME_BYTES long; never empty."""
     line = " ".join(harmless(name).replace(CONTINUED, " ").replace("】", ")").split())
     return (cut(line, NAME_BYTES)[0] if line else "") or "访客"
+
+
+def has_head(text: str) -> bool:
+    """Whether a block of ours stands in it: it was copied, or quoted."""
+    return _BLOCK_HEAD.search(text) is not None
 
 
 def head(block: Block, part: str = "") -> str:

@@ -10,7 +10,7 @@ import msgspec
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent import notes, words
-from hub.domain.agent.phone import BLOCK_MARGIN, pieces
+from hub.domain.agent.phone import BLOCK_MARGIN, has_head, pieces
 from hub.domain.agent.state import Agent, Note
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Block, Limits, Outgoing
@@ -30,6 +30,8 @@ def astray(state: Agent, said: words.Said, command: c.ReceiveText) -> str:
     """Why the text cannot be carried out as one of its thread; empty: it can, or it is of no thread."""
     if command.conversation is None:
         return ""
+    if has_head(command.text) or notes.ONLY_THEIRS in command.text:
+        return "引用的邮件没能分开，请只留下你自己的话，再发一次"
     no, named = number(state, command.conversation), getattr(said, "no", 0)
     match said:
         case (

@@ -251,14 +251,18 @@ def _pass_unsupported(state: Agent, command: c.ReceiveText, now_ms: int) -> list
 
 def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """A picture or file, with the words that came with it; where it is not clear for whom, it has to be sent again."""
-    said = understood(state, command) if command.text.strip() else words.Plain("")
+    said = understood(state, command)
+    if because := threads.astray(state, said, command):
+        return give_back(
+            state, because, "\n".join([command.text, *(f"[{file.name}]" for file in command.files)]).strip()
+        )
     if not isinstance(said, words.Answer | words.Plain):
         return give_back(state, "命令不能和图片或文件一起发", command.text)
     text = said.text
     conversation = aim.numbered(state, said.no) if isinstance(said, words.Answer) else aim.meant(state, command, now_ms)
     if conversation is None:
-        asked = notes.files_not_sent(len(command.files), text)
-        return [*_doubt_sticky(state, command), *note(state, asked, returns=True)]
+        told = notes.files_not_sent(len(command.files), command.text)
+        return [*_doubt_sticky(state, command), *note(state, told, returns=True)]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text, files=command.files)
     return [chosen, *_switch(state, conversation, command, now_ms)]
 

@@ -72,7 +72,7 @@ def next_due(state: Agent) -> int | None:
 
 def _another(state: Agent, settings: AgentSettings, at_ms: int) -> Choice | None:
     """The way that counts then, if it is not the one in force."""
-    choice = choose(state, settings, at_ms)
+    choice = choose(state, settings, at_ms) or _last_resort(state, settings)
     if choice is None:
         return None
     at_desk = choice.way.channel == DESK
@@ -80,6 +80,13 @@ def _another(state: Agent, settings: AgentSettings, at_ms: int) -> Choice | None
         return None if at_desk == state.at_desk else choice
     here = (settings.channel, settings.address)
     return None if (choice.way.channel, choice.way.address) == here else choice
+
+
+def _last_resort(state: Agent, settings: AgentSettings) -> Choice | None:
+    """For who has left the desk: their phone once more, though it fails; if it does so again, somebody hears of it."""
+    if not state.at_desk:
+        return None
+    return Choice(Way(settings.channel, settings.address, settings.limits), "都联系不上，再试一次")
 
 
 def tick(state: Agent, now_ms: int) -> list[AnyEvent]:

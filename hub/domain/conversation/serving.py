@@ -123,7 +123,8 @@ def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> l
     refused = refusal(state, command.by, assigned=command.assigned)
     if refused is not None and relayed:
         return [refused]
-    if refused is not None and command.assigned not in (0, state.assigned):
+    over = command.assigned != state.assigned or not state.agent  # it has gone back to the queue since
+    if refused is not None and command.assigned and over:
         raise not_yours(state, refused)
     return [e.Closed(command.by, state.agent, state.no, state.phone, command.because)]
 

@@ -13,12 +13,12 @@ _write = PartitionLog.append
 _last: WeakKeyDictionary[PartitionLog, asyncio.Task[int]] = WeakKeyDictionary()
 
 
-async def promise(log: PartitionLog, data: bytes, batch: str, expected: int) -> int:
+async def promise(self: PartitionLog, data: bytes, batch: str, expected: int) -> int:
     """Say that the batch is stored, and store it later. What an owner writes first is stored at once, as it must be."""
-    if log not in _last:
-        _last[log] = asyncio.create_task(_write(log, data, batch, expected))
-        return await _last[log]
-    _last[log] = asyncio.create_task(_write_after(_last[log], log, data, batch, expected))
+    if self not in _last:
+        _last[self] = asyncio.create_task(_write(self, data, batch, expected))
+        return await _last[self]
+    _last[self] = asyncio.create_task(_write_after(_last[self], self, data, batch, expected))
     return expected + 1
 
 

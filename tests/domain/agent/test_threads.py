@@ -6,6 +6,7 @@ import pytest
 from hub.domain import agent
 from hub.domain import commands as c
 from hub.domain import events as e
+from hub.domain.agent import notes as notes_
 from hub.domain.agent import words
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Block, FileLimit, Limits
@@ -104,8 +105,22 @@ def test_an_answer_goes_to_the_conversation_of_its_thread_and_nowhere_else() -> 
 
 
 @pytest.mark.parametrize("text", ["#12 有货", "#close #12", "#99 在吗"])
-def test_another_number_than_that_of_the_thread_is_given_back(text: str) -> None:
-    assert "未发送：" in notes(MailRig(12, 15).answer(15, text))[0]
+@pytest.mark.parametrize("files", [(), (Attachment("k1", "a.png", "image/png", 600),)])
+def test_another_number_than_that_of_the_thread_is_given_back(text: str, files: tuple[Attachment, ...]) -> None:
+    events = MailRig(12, 15).answer(15, text, files)
+    assert answers(events) == []
+    assert "未发送：" in notes(events)[0]
+
+
+def test_words_that_came_with_a_file_are_given_back_with_it_named() -> None:
+    (returned,) = notes(MailRig(12).answer(15, "请看图", (Attachment("k1", "a.png", "image/png", 600),)))
+    assert returned == "未发送：这个会话已不是你的\n请看图\n[a.png]"
+
+
+@pytest.mark.parametrize("quoted", ["【#12·1 张三】在吗", "｜【#12·57 2/3 张三】在吗", notes_.THREAD_HELP])
+def test_what_still_holds_our_own_mail_is_given_back_to_be_shortened(quoted: str) -> None:
+    (returned,) = notes(MailRig(12).answer(12, f"有货\n\n某种邮箱的引用\n{quoted}"))
+    assert returned.startswith("未发送：引用的邮件没能分开")
 
 
 def test_an_answer_in_a_conversation_that_has_gone_comes_back() -> None:
@@ -215,3 +230,22 @@ def test_words_as_long_as_a_mail_may_be_come_whole_and_the_help_goes_along_where
     noted = rig.mail()
     assert noted
     assert noted.text == "字" * 9_990
+
+
+def test_a_mail_of_which_nobody_knows_whether_it_arrived_is_sent_again_for_a_while() -> None:
+    """Else a visitor's message might be one that nobody has read; mail programs know the repeat by its id."""
+    rig = MailRig(12)
+    rig.show(12, 2, "还在吗")
+    rig.wait(MINUTE)
+    first = rig.attempt()
+    assert first
+    rig.append(agent.resume(rig.state, rig.now_ms))
+    again = rig.attempt()
+    assert again
+    assert (again.attempt, again.text, again.tries) == (first.attempt, first.text, 2)
+    rig.verdict("unknown", because="the line broke")
+    rig.wait(10 * MINUTE)
+    assert rig.attempt() is not None
+    assert rig.state.attempt
+    assert rig.state.attempt.number > first.attempt
+    assert "可能没有收到 #12·2" in rig.state.attempt.text

@@ -101,6 +101,29 @@ def test_a_text_that_waited_for_its_number_comes_back_with_a_desk_in_front() -> 
     assert notes(rig.do(c.Tick())) == ["未发送：没有等到 #号\n给谁"]
 
 
+def test_a_text_that_waited_for_a_conversation_that_ends_comes_back_with_a_desk_in_front() -> None:
+    rig = serving(12, 15)
+    rig.type("给谁")
+    rig.do(c.SetDesk("d1", rig.now_ms + 10 * MINUTE))
+    rig.do(c.Tick())
+    rig.stop(15)
+    assert notes(rig.stop(12)) == ["未发送：你已没有会话\n给谁"]
+
+
+def test_who_closes_the_desk_while_no_other_way_works_is_tried_once_more_and_then_given_up() -> None:
+    rig = serving(12)
+    rig.do(c.SetDesk("d1", rig.now_ms + 150 * SECOND))
+    rig.do(c.Tick())
+    for channel in ("wecom", "email"):
+        rig.append([e.WayFailed(channel, "gone", rig.now_ms + ways.FAILING_MS)])
+    assert due(rig) == "wecom"
+    assert rig.now_ms == NOON + 150 * SECOND
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (Block("c12-x", 12, 1, "张三", "在吗"),)))
+    assert rig.attempt()
+    gone = rig.verdict("refused", because="gone", unreachable=True)
+    assert [event.conversations for event in gone if isinstance(event, e.Unreachable)] == [("c12-x",)]
+
+
 def test_a_long_note_is_cut_to_the_size_of_the_way_it_goes_at_last() -> None:
     rig = serving()
     rig.do(c.SetDuty(ME, False))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hub.domain.conversation.backlog import LIMIT, Backlog
 from hub.domain.conversation.state import WINDOW, Tab
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 def read(backlog: Backlog) -> list[tuple[int, str]]:

@@ -307,7 +307,7 @@ def _do_something(rig: Rig, chance: random.Random) -> None:
         case "wait":
             rig.after(chance.choice([1, 20, 200, 2000]))
         case "relay":
-            commands = [
+            commands: list[c.AnyCommand] = [
                 c.AcceptConversation(agent), c.HoldConversation(agent, on), c.CloseConversation(agent),
                 c.TransferConversation(agent, team="refunds"), c.TellWaiting(12, "sales", 1, True),
             ]  # fmt: skip

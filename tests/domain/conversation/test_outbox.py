@@ -5,6 +5,7 @@ import random
 import msgspec
 import pytest
 
+from hub.contract import Unit
 from hub.domain import commands as c
 from hub.domain import conversation
 from hub.domain import events as e
@@ -429,7 +430,8 @@ class World(Rig):
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        unit = self.dice.choice(["bytes", "characters", "utf16"])
+        units: list[Unit] = ["bytes", "characters", "utf16"]
+        unit = self.dice.choice(units)
         fold_ms, resend_ms = self.dice.choice([0, 5000]), self.dice.choice([0, HOUR])
         edits_ms, recalls_ms = self.dice.choice([0, HOUR]), self.dice.choice([0, HOUR])
         self.limits = Limits(

@@ -1,6 +1,7 @@
 """The queue: single decisions as a table of stories. What it promises at all times: test_queue_machine.py."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -43,7 +44,7 @@ WANG, LI = agent("wang", "sales"), agent("li", "sales service", capacity=1, chan
 
 
 def enqueue(
-    name: str, team: str = "sales", priority: int = 0, agent: str = "", avoid: str = "", **more: object
+    name: str, team: str = "sales", priority: int = 0, agent: str = "", avoid: str = "", **more: Any
 ) -> c.Enqueue:
     command = c.Enqueue(f"c0-{name}", team, priority, agent and f"a1-{agent}", avoid and f"a1-{avoid}")
     return msgspec.structs.replace(command, **more)
@@ -84,7 +85,7 @@ def brief(events: list[AnyEvent]) -> list[str]:
 
 
 BOTH = c.ChangeTeams(teams(WANG, LI))
-FULL = [BOTH, on("wang"), on("li"), enqueue("b"), enqueue("a"), enqueue("x")]
+FULL: list[AnyCommand] = [BOTH, on("wang"), on("li"), enqueue("b"), enqueue("a"), enqueue("x")]
 """Wang has a and x, Li has b, and both are at capacity."""
 
 
@@ -485,7 +486,7 @@ def test_who_served_the_visitor_before_is_preferred_for_so_many_days() -> None:
     file = with_team(teams(agent("ann", "sales"), agent("bob", "sales", 9)), "sales", last_agent_days=2)
     desk = Desk(c.ChangeTeams(file), on("ann"), on("bob"), enqueue("x", agent="bob"))
     desk.now_ms = 5 * DAY_MS
-    known = {"last": "a1-bob", "last_ms": 3 * DAY_MS}
+    known: dict[str, Any] = {"last": "a1-bob", "last_ms": 3 * DAY_MS}
     [_, chosen] = desk.do(enqueue("a", **known))
     assert isinstance(chosen, e.Chosen)
     assert chosen.because == "Sales: Bob has 1/9, served the visitor before"
