@@ -395,7 +395,7 @@ class Walk(Hub):
     def change_clock(self) -> None:
         """By seconds to minutes, and some time later back."""
         self._count("clock set back" if self.ahead_ms else "clock fast")
-        self.set_clock(self.draw.choice([1000, 7000, 60_000, 240_000]))
+        self.set_clock(self.draw.choice([1000, 7000, 60_000, properties.CLOCK_MS]))
 
     def settle_texts(self) -> None:
         """No text is on its way for days."""
