@@ -257,6 +257,8 @@ def next_due(state: Conversation) -> int | None:
 def sets_clock(event: AnyEvent) -> bool:
     """Whether after this event something may be due sooner than `next_due` said before it."""
     match event:
+        case e.MessagePosted():  # nearly every event is one of these
+            return False
         case e.Assigned(patience=patience):
             return patience != Patience()
         case e.AnswerPosted(timed=timed):

@@ -302,7 +302,7 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
         state.backlog.add(seq, HELD_PLACEHOLDER)
     elif not event.status:
         state.backlog.add(seq, event.text, event.files)
-    if state.clocks is not None and not event.automatic:
+    if state.clocks is not None and state.clocks.silent_ms and not event.automatic:
         _note_life(state, event.status)
 
 
