@@ -99,11 +99,7 @@ def test_a_number_in_the_words_with_a_picture_counts() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "看图", "#99 看图"])
-<<<<<<< HEAD
-def test_a_picture_that_may_be_for_two_is_sent_to_nobody_and_the_agent_is_told(text: str) -> None:
-=======
 def test_a_picture_that_may_be_for_two_is_sent_to_nobody_and_its_words_come_back(text: str) -> None:
->>>>>>> main
     one = shown(12, 15)
     _, *events = one.do(c.ReceiveText("p1", text, one.now_ms, files=(CAT, FILM)))
     assert not [event for event in events if isinstance(event, e.AnswerChosen)]
