@@ -22,6 +22,8 @@ from tests.domain.hub_world import Hub, Known
 
 SERIAL = re.compile(r"t\d+t|f\d+f")
 FOR_EVER = 1 << 62
+CLOCK_MS = 240_000
+"""So fast the owners' clock is at most."""
 WEEK_MS = 7 * 24 * 3_600_000
 
 
@@ -214,10 +216,8 @@ def only_who_has_it_gives_it_away(hub: Hub, ledger: Ledger, decided: Decision) -
         match event:
             case e.Transferred(by=by):
                 assert by in {agent, lead} - {""}, f"{by} transfers what {agent or 'nobody'} has"
-            case e.HoldSet(by=by) | e.Accepted(agent=by) if by:
+            case e.HoldSet(by=by) | e.Accepted(agent=by) | e.Closed(by=by) if by:
                 assert by == agent, f"{by} decides on what {agent or 'nobody'} has: {event}"
-            case e.Closed(by=by) if by and agent:  # what nobody has anybody may close who was let through
-                assert by == agent, f"{by} closes what {agent} has"
 
 
 def a_number_never_stands_for_two_conversations_within_7_days(hub: Hub, ledger: Ledger, decided: Decision) -> None:
@@ -347,8 +347,9 @@ def who_goes_home_leaves_nobody_behind(hub: Hub, ledger: Ledger) -> None:
         state = hub.of(agent)
         assert state.on_duty == (agent in hub.of(QUEUE_ID).on_duty), f"{agent}: duty is not known"
         if state.settings is not None:
-            expected = presence.duty(state.presence, state.shift, hub.now_ms).on
-            assert state.on_duty == expected, f"{agent}: duty has come to its end, or has begun"
+            moments = (hub.now_ms, hub.now_ms + CLOCK_MS)  # by a clock that has been set back it may lie ahead
+            expected = {presence.duty(state.presence, state.shift, at_ms).on for at_ms in moments}
+            assert state.on_duty in expected, f"{agent}: duty has come to its end, or has begun"
         if not state.on_duty and not state.handover_ms and state.handover_s and state.settings is not None:
             left = [one for one in state.serving if (agent, one) not in ledger.keeps and not hub.of(one).leaving]
             assert not left, f"{agent} is off duty, and nobody looks after {left}"

@@ -306,8 +306,8 @@ class Walk(Hub):
         for name, box in boxes:
             if box is not None and box.letters:
                 number = self.draw.choice(list(box.letters))
-                verdicts: list[AnyCommand] = [c.RetryDelivery(number, "ann"), c.DropDelivery(number, "ann")]
-                self.submit(name, self.draw.choice(verdicts))
+                choices: list[AnyCommand] = [c.RetryDelivery(number, "ann"), c.DropDelivery(number, "ann")]
+                self.submit(name, self.draw.choice(choices))
                 return
 
     def _lettered(self) -> list[str]:
@@ -338,17 +338,6 @@ class Walk(Hub):
         weights = draw.choice([{}, {"email": 2}])
         self.load(Teams(str(self.now_ms), names[0], teams, agents, hours, weights, draw.choice([0, 60, 300])))
 
-    def _settings(self, name: str, teams: list[str]) -> AgentSettings:
-        draw = self.draw
-        own = tuple(draw.sample(teams, draw.randint(1, len(teams))))
-        settings = AgentSettings(
-            AGENTS[name], name, name.title(), own, draw.randint(1, 3),
-            languages=draw.choice([(), (), ("zh",), ("zh", "en")]), shift=draw.choice(["", "halves", "office"]),
-        )  # fmt: skip
-        if draw.random() < 1 / 3:
-            return settings
-        return msgspec.structs.replace(settings, channel="wecom", address=name, limits=PHONE)
-
     def edit_teams(self) -> None:
         """A new version in which one thing is another."""
         draw, before, teams, agents = self.draw, self.teams, list(self.teams.teams), list(self.teams.agents)
@@ -373,6 +362,17 @@ class Walk(Hub):
         default = before.default if before.default in names else teams[0].name
         self.load(msgspec.structs.replace(before, default=default, teams=tuple(teams), agents=tuple(agents)))
 
+    def _settings(self, name: str, teams: list[str]) -> AgentSettings:
+        draw = self.draw
+        own = tuple(draw.sample(teams, draw.randint(1, len(teams))))
+        settings = AgentSettings(
+            AGENTS[name], name, name.title(), own, draw.randint(1, 3),
+            languages=draw.choice([(), (), ("zh",), ("zh", "en")]), shift=draw.choice(["", "halves", "office"]),
+        )  # fmt: skip
+        if draw.random() < 1 / 3:
+            return settings
+        return msgspec.structs.replace(settings, channel="wecom", address=name, limits=PHONE)
+
     def load(self, teams: Teams) -> None:
         """It is in force as soon as the queue has gone through it; the ticks that takes come when they come."""
         self.teams = teams
@@ -396,7 +396,7 @@ class Walk(Hub):
     def change_clock(self) -> None:
         """By seconds to minutes, and some time later back."""
         self._count("clock set back" if self.ahead_ms else "clock fast")
-        self.set_clock(self.draw.choice([1000, 7000, 60_000, 240_000]))
+        self.set_clock(self.draw.choice([1000, 7000, 60_000, properties.CLOCK_MS]))
 
     def settle_texts(self) -> None:
         """No text is on its way for days."""

@@ -128,7 +128,8 @@ def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> l
     refused = refusal(state, command.by, assigned=command.assigned)
     if refused is not None and relayed:
         return [refused]
-    if refused is not None and command.assigned not in (0, state.assigned):
+    over = command.assigned != state.assigned or not state.agent  # it has gone back to the queue since
+    if refused is not None and command.assigned and over:
         raise not_yours(state, refused)
     if unseen := state.backlog.after(command.seen):
         if not relayed:

@@ -346,6 +346,16 @@ def test_a_held_message_is_released_or_rejected_once(thread: Thread) -> None:
             thread.do(c.ReleaseMessage(seq, "admin"))
 
 
+def test_a_close_that_was_decided_before_the_conversation_went_back_to_the_queue_does_not_count(thread: Thread) -> None:
+    thread.post("t1", 1)
+    thread.assign()
+    known = thread.state.assigned
+    thread.do(c.ReturnConversation("a3-wang", "the phone is off"))
+    with pytest.raises(NotYours):
+        thread.do(c.CloseConversation("a3-wang", "好了", known))
+    assert thread.state.stage == "waiting"
+
+
 def test_a_picture_of_a_held_message_is_shown_with_it_when_it_is_released(thread: Thread) -> None:
     cat = Attachment("c7-x.abc", "cat.png", "image/png", 1000)
     thread.do(c.PostMessage("t1", 1, "一", ZHANG, Judgement("一", "held"), (cat,)))
