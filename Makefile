@@ -5,7 +5,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup demo cluster test chaos chaos-store check bench bench-quick pictures clean
+.PHONY: help setup demo cluster test walk chaos chaos-store check bench bench-quick pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -31,6 +31,9 @@ cluster: setup ## three nodes, three NATS servers, PostgreSQL and a load balance
 
 test: setup ## all tests, the kit's beside the others (ARGS go to pytest)
 	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+walk: setup ## the whole hub's walk, longer than in make test: WALKS=400 (times 600 steps), FIRST=1000 (its seeds)
+	@WALKS=$(or $(WALKS),400) FIRST=$(or $(FIRST),1000) $(BIN)/pytest -q -n 2 tests/domain/test_hub_machine.py $(ARGS)
 
 chaos: setup ## three nodes under faults for DURATION=600 seconds, by SEED=1; ledgers are compared at the end
 	@$(BIN)/python -m tests.chaos --duration $(or $(DURATION),600) --seed $(or $(SEED),1) $(ARGS)

@@ -5,6 +5,7 @@ text, and what YAML lets pass in silence is refused: duplicate keys, unknown tag
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -19,6 +20,8 @@ MAX_DEPTH = 32
 MAX_VALUES = 500_000
 """Counted after aliases are expanded, so that a few lines of aliases cannot fill the memory."""
 
+TAB_IN_FRONT = re.compile(r" *\t")
+FULL_WIDTH_COLON = re.compile(r"[ {-]*[\w.-]+：")
 CORE = "tag:yaml.org,2002:"
 
 
@@ -56,7 +59,8 @@ def read(text: str) -> Document:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = ", ".join(part for part in (error.context, error.problem) if part)
+        lines = [found.line for found in (error.context_mark, error.problem_mark) if found]
+        what = _slip(text, lines) or ", ".join(part for part in (error.context, error.problem) if part)
         raise Malformed(what, (mark.line + 1, mark.column + 1) if mark else (1, 1)) from None
     except yaml.YAMLError as error:
         raise Malformed(str(error).partition("\n")[0], (1, 1)) from None
@@ -64,6 +68,17 @@ def read(text: str) -> Document:
         return Document(None, {(): (1, 1)}, {})
     reading = _Reading()
     return Document(reading.value(node, ()), reading.values, reading.keys)
+
+
+def _slip(text: str, lines: Iterable[int]) -> str:
+    """What was probably meant in the lines (from 0) at which the parser has given up; empty: nobody knows."""
+    written = text.splitlines()
+    near = [line for at in lines for line in written[max(0, at - 1) : at + 1]]
+    if any(TAB_IN_FRONT.match(line) for line in near):
+        return "a tab in front of a line: YAML wants spaces there"
+    if any(FULL_WIDTH_COLON.match(line) for line in near):
+        return 'a full-width "：" behind a key: write ":" and a blank'
+    return ""
 
 
 def _check_depth(text: str) -> None:

@@ -220,5 +220,6 @@ async def _work(node: Node) -> None:
 async def _tell(node: Node) -> None:
     await node.ready()
     say(f"chat page   {node.settings.public_url}/chat")
+    say(f"agents      {node.settings.public_url}/agent, after `hub agents password NAME`")
     say(f"data        {node.settings.data.resolve()}")
     say("Ctrl-C stops the hub")

@@ -94,8 +94,9 @@ class Worker:
         self._partition_count = founding.partitions
         self._shared = shared
         self.access = SharedAccess(connection)
-        self.tokens = Tokens(shared.signing_key, self.access.generation)
+        self.tokens = Tokens(shared.signing_key, self._generation)
         self.sessions = Sessions(self.tokens)
+        self.access.changed = self.sessions.end_logins
         self.scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30})
         self.connectors: dict[str, Connector] = load_connectors(self.settings)
         self.rule_files = RuleFiles(self.settings.rules, self.settings.data, self._prepare_rules)
@@ -145,10 +146,15 @@ class Worker:
 
         def change() -> None:
             self.roster.change(teams, names)
+            self.sessions.end_logins()
             self.pipeline.rules, self.pipeline.names = rules, names
             self._announce_teams()
 
         return change
+
+    def _generation(self, agent: str) -> int | None:
+        """As hub.gateway.tokens.Tokens."""
+        return self.access.generation(agent) if self.roster.has(agent) else None
 
     def _announce_teams(self) -> None:
         """The queue's own worker tells it who answers, as often as it takes."""

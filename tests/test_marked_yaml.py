@@ -55,6 +55,21 @@ def test_each_part_has_its_place(path: marked_yaml.Path, value: tuple[int, int],
     assert document.place(path, key=True) == key
 
 
+@pytest.mark.parametrize(
+    ("text", "what", "line"),
+    [
+        ("teams:\n\tsales:\n", "a tab in front of a line", 2),
+        ("anna:\n  capacity：5\n  teams: [sales]\n", "a full-width", 3),
+        ("anna：\n  capacity: 5\n", "a full-width", 2),
+        ("# 说明：\nanna: b: c\n", "mapping values are not allowed", 2),
+    ],
+)
+def test_what_hands_often_slip_on_is_named(text: str, what: str, line: int) -> None:
+    with pytest.raises(Malformed, match=what) as malformed:
+        read(text)
+    assert malformed.value.line == line
+
+
 ALIASES = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join(['*' + old] * 8)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
 )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from litestar.params import PathParameter, QueryParameter
+from litestar.plugins.problem_details import ProblemDetailsException
 
 from hub.api.answers import END
 from hub.api.problems import problem
@@ -15,6 +16,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 LIMIT = 50
 Attempt = Annotated[int, PathParameter(ge=0, lt=2**31)]
 Seq = Annotated[int, PathParameter(ge=0, le=END)]
+LONGEST_NUMBER = 10
 _CURSOR = re.compile(r"(\d{1,18})\.(\d{1,9})\.(.+)")
 
 
@@ -32,8 +34,19 @@ def place_of(cursor: str) -> Place | None:
         return None
     found = _CURSOR.fullmatch(cursor)
     if found is None:
-        raise problem(400, "This cursor is none of ours: give back the one of the page before.", "bad_cursor")
+        raise _bad_cursor()
     return Place(int(found[1]), found[3], int(found[2]))
+
+
+def number_of(cursor: str) -> int:
+    """How many rows come before the page, of a list that stands in memory; 0 for the first page. Raises 400."""
+    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < LONGEST_NUMBER):
+        raise _bad_cursor()
+    return int(cursor or 0)
+
+
+def _bad_cursor() -> ProblemDetailsException:
+    return problem(400, "This cursor is none of ours: give back the one of the page before.", "bad_cursor")
 
 
 def check_entity(entity: str, looks_like: str) -> None:

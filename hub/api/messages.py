@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from hub.api import answers, once
 from hub.api.agents import known
 from hub.api.auth import Caller, may_read, standing_for
+from hub.api.lists import Seq as Numbered
 from hub.api.needs import Needs
 from hub.api.problems import denied_problem, problem
 from hub.domain.commands import AnswerMessage, ChangeMessage, RejectMessage, ReleaseMessage
@@ -108,7 +109,7 @@ class MessageController(Controller):
         self,
         request: Request[Any, Caller, Any],
         id: FromPath[str],
-        seq: FromPath[int],
+        seq: Numbered,
         data: JSONBody[Correction],
         needs: NamedDependency[Needs],
     ) -> Decided:
@@ -118,20 +119,20 @@ class MessageController(Controller):
 
     @delete("/{seq:int}", status_code=200)
     async def recall(
-        self, request: Request[Any, Caller, Any], id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]
+        self, request: Request[Any, Caller, Any], id: FromPath[str], seq: Numbered, needs: NamedDependency[Needs]
     ) -> Decided:
         """Take the answer `seq` back; 409 says why, where that cannot be done any more."""
         agent = await _speaker(request.auth, id, "", needs)
         return decided(await answers.submit(needs.calls, id, ChangeMessage(agent, "", seq)), id)
 
     @post("/{seq:int}/release", status_code=200)
-    async def release(self, id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]) -> Decided:
+    async def release(self, id: FromPath[str], seq: Numbered, needs: NamedDependency[Needs]) -> Decided:
         """The held message may be read, and is delivered now."""
         check_id(id)
         return decided(await answers.submit(needs.calls, id, ReleaseMessage(seq, "admin")), id)
 
     @post("/{seq:int}/reject", status_code=200)
-    async def reject(self, id: FromPath[str], seq: FromPath[int], needs: NamedDependency[Needs]) -> Decided:
+    async def reject(self, id: FromPath[str], seq: Numbered, needs: NamedDependency[Needs]) -> Decided:
         """The held message stays unread."""
         check_id(id)
         return decided(await answers.submit(needs.calls, id, RejectMessage(seq, "admin")), id)

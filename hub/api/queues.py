@@ -1,24 +1,22 @@
 """/api/v1/teams and /queues: who answers for what, and who waits, at this moment."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from hub.api import answers
 from hub.api.auth import Caller
 from hub.api.conversations import Conversation, Taking, shown, taker, until_with
-from hub.api.lists import LIMIT, Limit
+from hub.api.lists import LIMIT, Limit, number_of
 from hub.api.needs import Needs
 from hub.domain.commands import Take
 from hub.domain.events import Chosen
 from hub.domain.ids import QUEUE_ID, agent_name
 from hub.domain.looks import AskLines, AskServed, AskWaiting
 from hub.domain.queue.views import Served, TeamLoad, Waiting
-
-Position = Annotated[int, QueryParameter(ge=0, le=2**31)]
 
 
 class TeamShown(msgspec.Struct, omit_defaults=True):
@@ -85,11 +83,12 @@ class QueueController(Controller):
 
     @get("/{team:str}")
     async def waiting(
-        self, team: FromPath[str], needs: NamedDependency[Needs], cursor: Position = 0, limit: Limit = LIMIT
+        self, team: FromPath[str], needs: NamedDependency[Needs], cursor: FromQuery[str] = "", limit: Limit = LIMIT
     ) -> WaitingList:
         """Who waits in the team's line, and for how long still (seconds, between `low_s` and `high_s`)."""
-        found = await answers.look(needs.calls, QUEUE_ID, AskWaiting(team, cursor, limit), list[Waiting])
-        return WaitingList(found, str(cursor + limit) if len(found) == limit else "")
+        after = number_of(cursor)
+        found = await answers.look(needs.calls, QUEUE_ID, AskWaiting(team, after, limit), list[Waiting])
+        return WaitingList(found, str(after + limit) if len(found) == limit else "")
 
     @post("/next", status_code=200)
     async def next(

@@ -35,9 +35,10 @@ class Access(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SharedAccess:
-    """What is known in the bucket ACCESS; `start` it before asking."""
+    """What is known in the bucket ACCESS; `start` it before asking. `changed` is called when there is something new."""
 
     def __init__(self, connection: Connection) -> None:
+        self.changed: Callable[[], None] = lambda: None
         self._connection = connection
         self._bucket = Bucket(connection, BUCKET)
         self._known, self._revision = Access(), 0
@@ -100,6 +101,7 @@ class SharedAccess:
     def _learn(self, known: Access, revision: int) -> None:
         if revision > self._revision:
             self._known, self._revision = known, revision
+            self.changed()
 
 
 def digest(token: str) -> str:

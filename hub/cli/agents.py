@@ -10,6 +10,8 @@ from hub.cli.ask import Asking, ask, cell, say
 from hub.errors import HubError
 
 PLAIN = Asking()
+SHORTEST = 8
+"""Characters of a password, as the hub wants them."""
 agents = cyclopts.App(name="agents", help="Who answers at this moment, and how they come in.")
 
 
@@ -52,6 +54,8 @@ def password(name: str, /, *, stdin: Annotated[bool, Parameter(negative="")] = F
         Read it from the first line of the standard input, instead of asking twice.
     """
     chosen = sys.stdin.readline().rstrip("\r\n") if stdin else _asked_twice(name)
+    if len(chosen) < SHORTEST:
+        raise HubError(f"a password has {SHORTEST} characters or more, this one {len(chosen)}: nothing is changed")
     said = ask(asking, "PUT", f"agents/{name}/password", {"password": chosen})
     say(asking, said, lambda _: print(f"{name} has a new password; whoever was logged in as {name} must log in anew."))
 

@@ -27,6 +27,7 @@ NEVER_SET = 1_735_689_600
 CLOCK_TOLERANCE_S = 60
 ANSWER_S = 1.0
 MANUAL = "docs/operating.md"
+NAMED = 5
 DAYS = 7
 """What is older has been seen, or nobody will miss it."""
 
@@ -71,6 +72,7 @@ def examine(config: Path) -> Iterator[Finding]:
     yield Finding("settings", str(config))
     yield _channels(set_up)
     yield _rules(set_up)
+    yield from _agents(set_up)
     yield from _data(set_up.data)
     yield from _workers(set_up)
     yield from _history(set_up)
@@ -114,6 +116,24 @@ def _rules(settings: Settings) -> Finding:
         return Finding("rules", read(settings.rules))
     except HubError as error:
         return Finding("rules", str(error), "correct the file; `hub rules check` tells when it is right")
+
+
+def _agents(settings: Settings) -> Iterator[Finding]:
+    """Who has an address that nothing is ever sent to: no fault, they have the page, but seldom what was meant."""
+    from hub.channels import load_connectors
+    from hub.engine.rule_files import read_rule_files
+    from hub.rules.load import load
+
+    try:
+        agents = load(read_rule_files(settings.rules)).roster.agents
+        connectors = load_connectors(settings)
+    except HubError:
+        return  # it has been said already
+    reach = {name for name, connector in connectors.items() if connector.can.role != "visitor"}
+    for channel in sorted({channel for agent in agents.values() for channel in agent.addresses} - reach):
+        names = [name for name, agent in agents.items() if channel in agent.addresses]
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        yield Finding("agents", f"not reached by {channel}, which is not on, but on the page /agent: {shown}")
 
 
 def _data(folder: Path) -> Iterator[Finding]:

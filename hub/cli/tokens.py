@@ -6,6 +6,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from hub.cli.ask import Asking, ask, cell, moment, say
+from hub.errors import HubError
 
 PLAIN = Asking()
 tokens = cyclopts.App(name="tokens", help="Tokens that let programs in, each for what it was made for.")
@@ -22,6 +23,11 @@ def create(name: str, /, *, scope: Annotated[tuple[str, ...], Parameter(negative
     scope
         What it may do; may be repeated. docs/api.md names them.
     """
+    from hub.api.rights import SCOPES
+
+    for one in scope:
+        if one not in SCOPES:
+            raise HubError(f"--scope {one}: there is no such scope; there are {', '.join(SCOPES)}")
     said = ask(asking, "POST", "tokens", {"name": name, "scopes": list(scope)})
     say(asking, said, lambda said: print(said["token"]))
 

@@ -3,9 +3,14 @@
 JSON, like the log's batches (batch.py): an image holds an entity's state and its last events as they stand in the log.
 """
 
-from typing import TypeVar
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
+
+AT_ONCE = 16
+"""So many values are encoded in one go: each may be a list of some hundred."""
 
 SCHEMA = 1
 """Of images and checkpoints; raised once every live worker can read the next one."""
@@ -63,3 +68,39 @@ def begins(checkpoint: Checkpoint) -> int:
     of that.
     """
     return min(checkpoint.seq, checkpoint.relayed)
+
+
+def encode_image(entity: str, state: Iterable[bytes], recent: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of an Image, whose `state` comes in parts, and whose `recent` entries are encoded."""
+    yield b'{"schema":%d,"entity":%b,"state":' % (SCHEMA, encode(entity))
+    yield from state
+    yield b',"recent":[%b]}' % b",".join(recent)
+
+
+def in_parts(value: Any) -> Iterator[bytes]:
+    """What `encode` makes of it, in parts of a tenth of a millisecond or two; nothing of it may change meanwhile.
+
+    Structs that can be changed are opened, and have no tag and no defaults that are left out; frozen ones are small.
+    """
+    match value:
+        case msgspec.Struct() if not value.__struct_config__.frozen:
+            for number, field in enumerate(msgspec.structs.fields(value)):
+                yield b"%b%b:" % (b"," if number else b"{", encode(field.encode_name))
+                yield from in_parts(getattr(value, field.name))
+            yield b"}"
+        case dict() if len(value) > AT_ONCE:
+            yield from _joined(value, dict, b"{", b"}")
+        case list() if len(value) > AT_ONCE:
+            yield from _joined(value, list, b"[", b"]")
+        case _:
+            yield encode(value)
+
+
+def _joined(
+    values: Collection[Any], kind: type[dict[Any, Any] | list[Any]], begin: bytes, end: bytes
+) -> Iterator[bytes]:
+    items = iter(values.items() if isinstance(values, dict) else values)
+    while some := kind(itertools.islice(items, AT_ONCE)):
+        yield begin + encode(some)[1:-1]
+        begin = b","
+    yield end

@@ -22,6 +22,8 @@ INTERVAL_S = 600.0
 """A checkpoint is due after so many events, or so much time."""
 LOOK_S = 1.0
 CHUNK, CHUNK_BYTES = 8, 64 * 1024
+TURN_BYTES = 64 * 1024
+"""So much of an image is made in one turn of the loop."""
 PAUSE_S = 0.02
 """Between two writes of images: they share the disk with the log, which waits for each of them."""
 
@@ -102,9 +104,9 @@ class Checkpoints:
                 break
             count += 1
             if not slot.spoilt:
-                made[entity] = slot.image()
-                size += len(made[entity])
                 slots.append((slot, slot.state.seq))
+                made[entity] = await _made(slot)
+                size += len(made[entity])
             await asyncio.sleep(0)  # an image takes a tenth of a millisecond
         await self._owner.settled()  # the states may have run ahead of the log
         await self._snapshots.write(made)
@@ -123,3 +125,15 @@ class Checkpoints:
         if upto > self._trimmed:
             await self._log.trim(upto)
             self._trimmed = upto
+
+
+async def _made(slot: Slot) -> bytes:
+    """The image of the entity as it is now: others have their turn while it is made, and it may go on itself."""
+    image = bytearray()
+    pause = TURN_BYTES
+    for part in slot.image():
+        image += part
+        if len(image) > pause:
+            pause = len(image) + TURN_BYTES
+            await asyncio.sleep(0)
+    return bytes(image)

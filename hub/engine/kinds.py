@@ -31,6 +31,8 @@ class Kind(NamedTuple):
     awake: Callable[[Any], bool] = lambda state: False
     """Whether something of it may be in the air: then it must not be forgotten, and is loaded at a take-over."""
     prev: Callable[[Any], int] = attrgetter("seq")
+    copied: Callable[[Any], Any] | None = None
+    """Of a kind whose states may be large: a copy that later events leave as it is, to be encoded bit by bit."""
     look: Callable[[Any, Question, int], bytes] = looks.at_nothing
     """The JSON of the answer to a question about the state, at a moment (Unix ms). Raises NotFound for a question that
     this kind does not know."""
@@ -74,7 +76,14 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             look=looks.at_agent,
         ),
         ids.QUEUE: Kind(
-            queue.Queue, queue.new, queue.decide, queue.evolve, queue.reactions, queue.next_due, look=looks.at_queue
+            queue.Queue,
+            queue.new,
+            queue.decide,
+            queue.evolve,
+            queue.reactions,
+            queue.next_due,
+            copied=queue.copied,
+            look=looks.at_queue,
         ),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),
     }

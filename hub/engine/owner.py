@@ -173,6 +173,7 @@ class Owner:
         state, kind = slot.state, slot.kind
         records: list[Record] = []
         entries: list[bytes] = []
+        sooner = False
         for event in events:
             record = Record(slot.entity, state.seq + 1, kind.prev(state), now_ms, event)
             kind.evolve(state, record, origin)
@@ -180,7 +181,8 @@ class Owner:
             slot.recent.append(entry)
             records.append(record)
             entries.append(entry)
-        if kind.next_due is not None:
+            sooner = sooner or kind.sets_clock(event)
+        if sooner and kind.next_due is not None:  # what is due later, or no more, is found out by the tick
             self._timers.set(slot.entity, kind.next_due(state))
         self._commits.add(Item(slot, tuple(records), entries, done, sender))
 

@@ -115,12 +115,17 @@ class Roster:
     def change(self, teams: Teams, names: Names) -> None:
         """A new version of rules/teams.yaml is in force, and of the names in it and in rules/replies.yaml."""
         self.teams, self.names = teams, names
+        self._ids = {agent.id for agent in teams.agents}
         self._agents = {(one.channel, one.address.casefold()): one.id for one in teams.agents if one.channel}
         self._agents |= {(way.channel, way.address.casefold()): one.id for one in teams.agents for way in one.ways}
 
     def agent_id(self, name: str) -> str | None:
         """The entity of the agent with this name in teams.yaml, or None."""
         return next((agent.id for agent in self.teams.agents if agent.name == name), None)
+
+    def has(self, agent: str) -> bool:
+        """Whether teams.yaml names the agent with this entity id."""
+        return agent in self._ids
 
     def replies(self, teams: Iterable[str]) -> dict[str, str]:
         """All quick replies of an agent of these teams, by name."""

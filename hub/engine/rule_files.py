@@ -33,6 +33,10 @@ def read_rule_files(folder: Path) -> dict[str, str]:
             if path.stat().st_size > LONGEST_BYTES:
                 raise ValueError(f"longer than {LONGEST_BYTES} bytes; split it")
             texts[name] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(errors="replace")
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            findings.append(f"{name}:{line}:{column} is not written in UTF-8 here: save the file as UTF-8")
         except (OSError, ValueError) as error:
             findings.append(f"{name}: cannot be read: {error}")
     if findings:
@@ -79,6 +83,8 @@ class RuleFiles:
     def __init__(self, folder: Path, data: Path, prepare: Callable[[RuleSet], Callable[[], None]]) -> None:
         self._folder, self._kept = folder, data / LAST_GOOD
         self._prepare = prepare
+        self._reloading = asyncio.Lock()
+        """One after the other, or the earlier of two versions might come into force last."""
         self.current, self.findings = load_or_last_good(folder, self._kept)
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -93,6 +99,17 @@ class RuleFiles:
 
         In a thread: 10,000 words take longer than the event loop may be held.
         """
+        async with self._reloading:
+            try:
+                await self._reload()
+            except (
+                Exception
+            ) as error:  # ours, for wrong files are findings: what is saved next must be seen all the same
+                logger.exception("rules refused, the last good ones are in force")
+                fault = f"{type(error).__name__}: {error}"
+                self.findings = [f"{self._folder}: could not be checked ({fault}): undo the last change, and report it"]
+
+    async def _reload(self) -> None:
         rules, self.findings = await asyncio.to_thread(load_or_last_good, self._folder, self._kept)
         if rules.version != self.current.version:
             change = await asyncio.to_thread(self._prepare, rules)

@@ -1,6 +1,6 @@
 """An entity as its owner holds it: the state, the last events, and who watches."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -8,7 +8,6 @@ import msgspec
 from hub.domain import images
 from hub.domain.batch import Entry, decode_entry
 from hub.domain.events import Record
-from hub.domain.images import Image
 from hub.domain.views import Audience, view, withheld
 from hub.engine.calls import Denied, Page, Pushes
 from hub.engine.kinds import Kind
@@ -54,10 +53,11 @@ class Slot:
         self.recent.load([bytes(entry) for entry in image.recent])
         self.saved = self.state.seq
 
-    def image(self) -> bytes:
-        """The state and the last events, encoded. The state may run ahead of the log."""
-        recent = [msgspec.Raw(entry) for entry in self.recent.last(RECENT)]
-        return images.encode(Image(images.SCHEMA, self.entity, msgspec.Raw(_encode(self.state)), recent))
+    def image(self) -> Iterator[bytes]:
+        """The state and the last events as they are now, encoded, in parts. The state may run ahead of the log."""
+        copied = self.kind.copied
+        state = (_encode(self.state),) if copied is None else images.in_parts(copied(self.state))
+        return images.encode_image(self.entity, state, self.recent.last(RECENT))
 
     def replay(self, entry: Entry, encoded: bytes, mended: bool = False) -> None:
         """Evolve by an event of the log; one that the image holds already changes nothing.

@@ -17,7 +17,7 @@ from hub.gateway.frames import Serving, encode, text_frame
 from hub.gateway.heartbeat import PING_EVERY_S, TICK_S, Wheel
 from hub.gateway.in_flight import Flow
 from hub.gateway.protocol import Close, Enter, Fetch, Reply, Signal, Submit, audience_of, first_page
-from hub.gateway.tokens import Identity, Tokens, Visitor
+from hub.gateway.tokens import AgentIdentity, Identity, Tokens, Visitor
 from hub.media.links import Claim
 
 if TYPE_CHECKING:
@@ -171,6 +171,14 @@ class Sessions:
         """The socket can be written to again."""
         if socket.desk is not None:
             self._show_more(socket, socket.desk)
+
+    def end_logins(self) -> None:
+        """Passwords or agents have changed: close the desks whose tokens are good no more."""
+        desks = [socket for watch in self._watches["agent"].values() for socket in watch.sockets if socket.desk]
+        for socket in dict.fromkeys(desks):
+            identity = socket.session.identity
+            if isinstance(identity, AgentIdentity) and (because := self._tokens.ended(identity)):
+                socket.close(codes.TOKEN_EXPIRED, because)
 
     def left(self, socket: "Socket") -> None:
         """The socket is closed: it watches nothing any more. May be said twice."""

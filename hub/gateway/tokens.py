@@ -60,10 +60,10 @@ class Expired(Exception):
 class Tokens:
     """Signs and reads tokens. All workers of a hub share one `secret` of at least 32 bytes.
 
-    `generation` says how often the password of the agent with an entity id was set.
+    `generation` says how often the password of the agent with an entity id was set; None: there is no such agent.
     """
 
-    def __init__(self, secret: bytes, generation: Callable[[str], int] = lambda agent: 0) -> None:
+    def __init__(self, secret: bytes, generation: Callable[[str], int | None] = lambda agent: 0) -> None:
         if len(secret) < 32:
             raise ValueError(f"the token secret has {len(secret)} bytes; HS256 needs at least 32 random ones")
         self._secret = secret
@@ -90,9 +90,19 @@ class Tokens:
             raise Invalid("the token was not made by this hub") from error
         if now_s >= identity.expires_at_s + grace_s:
             raise Expired("the token has expired")
-        if isinstance(identity, AgentIdentity) and identity.generation != self.generation(identity.agent):
-            raise Expired("the agent's password has been changed since")
+        if isinstance(identity, AgentIdentity) and (because := self.ended(identity)):
+            raise Expired(because)
         return identity
+
+    def ended(self, identity: AgentIdentity) -> str:
+        """Why the agent's token is good no more before its time; empty: it is good.
+
+        One of a later generation is signed by a worker that heard of the new password before this one.
+        """
+        generation = self.generation(identity.agent)
+        if generation is None:
+            return "rules/teams.yaml names the agent no more"
+        return "the agent's password has been changed since" if identity.generation < generation else ""
 
     def read_claim(self, text: str, now_s: float) -> Claim:
         """What was uploaded. Raises hub.media.links.Invalid or Expired."""

@@ -58,7 +58,7 @@ def surprises(roster: Roster, now_ms: int) -> Iterator[Wrong]:
 def check_replies(replies: Replies, written: Mapping[str, Any]) -> Iterator[Wrong]:
     """What is wrong with replies.yaml; `written` is teams.yaml."""
     teams = _names(written, "teams")
-    for team in replies.teams:
+    for team in replies.teams if teams else ():  # without any, teams.yaml says what is wrong
         yield from _unknown("team", team, teams, ("teams", team), key=True)
     by_team = [(("teams", team), texts) for team, texts in replies.teams.items()]
     for path, texts in [(("replies",), replies.replies), *by_team]:

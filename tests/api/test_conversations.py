@@ -186,12 +186,15 @@ async def test_the_lines_and_those_who_wait_in_them() -> None:
     waits(world, "c7-c", "service")
     lines = (await world.ask("GET", "/api/v1/queues", "agent")).json()["queues"]
     assert [(line["name"], line["waiting"], line["on_duty"]) for line in lines] == [("sales", 2, 0), ("service", 1, 0)]
-    page = (await world.ask("GET", "/api/v1/queues/sales", "agent", params={"limit": 1})).json()
+    page = (await world.ask("GET", "/api/v1/queues/sales", "agent", params={"limit": 1, "cursor": ""})).json()
     assert [(one["conversation"], one["name"], one["position"]) for one in page["waiting"]] == [(C, "张三", 1)]
     params = {"limit": 1, "cursor": page["cursor"]}
     page = (await world.ask("GET", "/api/v1/queues/sales", "read:queue", params=params)).json()
     assert [(one["conversation"], one["position"]) for one in page["waiting"]] == [("c7-b", 2)]
     assert problem_of(await world.ask("GET", "/api/v1/queues/nobody", "agent"))["status"] == 404
+    for wrong in ("x", "-1", "9" * 20):
+        refused = problem_of(await world.ask("GET", "/api/v1/queues/sales", "agent", params={"cursor": wrong}))
+        assert (refused["status"], refused["code"]) == (400, "bad_cursor")
     teams = (await world.ask("GET", "/api/v1/teams", "agent")).json()
     assert teams["default"] == "sales"
     assert teams["teams"][0]["agents"] == ["wangfang", "lilei"]

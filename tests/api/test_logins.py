@@ -1,6 +1,7 @@
 """How agents come in by password, and who does not."""
 
 import argon2
+import msgspec
 import pytest
 
 from hub.api import hashing
@@ -91,3 +92,11 @@ async def test_a_password_that_is_none_is_refused(world: World, password: str) -
     assert problem_of(answer)["status"] == 400
     answer = await world.ask("PUT", "/api/v1/agents/nobody/password", "admin", json={"password": "long enough"})
     assert problem_of(answer)["code"] == "not_found"
+
+
+async def test_the_token_of_an_agent_whom_the_teams_name_no_more_opens_nothing(world: World) -> None:
+    token = world.tokens.mint_agent(AGENT, world.now_s).token
+    assert await me(world, token) == 200
+    world.teams = msgspec.structs.replace(world.teams, agents=world.teams.agents[1:])
+    answer = await world.ask("GET", "/api/v1/queues", headers={"authorization": f"Bearer {token}"})
+    assert problem_of(answer)["code"] == "expired"

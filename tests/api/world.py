@@ -82,7 +82,7 @@ class World:
         self.calls = FakeCalls()
         nats: Any = connection
         self.access = SharedAccess(nats)
-        self.tokens = Tokens(b"s" * 32, self.access.generation)
+        self.tokens = Tokens(b"s" * 32, self._generation)
         self.teams = TEAMS
         self.integrations: dict[str, Integration] = {}
         self.now_s = NOW_S
@@ -124,6 +124,9 @@ class World:
         self.app = create_app(self.needs)
         transport = httpx.ASGITransport(self.app, client=(peer, 5000))  # type: ignore[arg-type]
         self.client = httpx.AsyncClient(transport=transport, base_url="https://hub.example")
+
+    def _generation(self, agent: str) -> int | None:
+        return self.access.generation(agent) if any(one.id == agent for one in self.teams.agents) else None
 
     def _new_conversation_id(self) -> str:
         self.minted += 1

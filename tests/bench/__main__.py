@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from tests.bench import (
+    assignments,
     checkpoint,
     cluster,
     core,
@@ -32,6 +33,7 @@ CORE: dict[str, Part] = {
 FURTHER: dict[str, ModuleType] = {
     "hold": hold, "checkpoint": checkpoint, "recovery": recovery, "take_over": take_over, "growth": growth,
     "reconnect": reconnect, "platform": platform, "cluster": cluster, "queue": queue,
+    "assignments": assignments,
 }  # fmt: skip
 """What has to be named, for it takes long: modules with a function `run`, the `WORDS` of its figures, and a first line
 that says what is measured."""

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from hub.domain import commands as c
-from hub.domain import queue
+from hub.domain import images, queue
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.queue import Queue
 from hub.domain.teams import AgentSettings, Hours, Overflow, Span, Team, Teams
+from hub.engine.checkpoints import TURN_BYTES
 from tests.bench.figures import Figures, Plan, note, quantiles_ms
 
 KINDS = {
@@ -32,6 +33,7 @@ KINDS = {
     "take": "an agent takes somebody",
     "list": "an agent asks who waits",
     "reload": "new teams, and what they lead to, in parts: each part",
+    "weigh": "the same when mail weighs more, so that everybody is counted anew",
 }
 WORDS = {f"queue_{kind}_p50_ms": f"queue, ms: {words}, p50" for kind, words in KINDS.items()}
 WORDS |= {f"queue_{kind}_p99_ms": f"  {kind}, p99" for kind in KINDS}
@@ -39,7 +41,8 @@ WORDS |= {f"queue_{kind}_max_ms": f"  {kind}, at most" for kind in KINDS}
 WORDS |= {
     "queue_state_mb": "the queue's state in memory, MB",
     "queue_image_mb": "its image, MB",
-    "queue_image_ms": "  to make it, ms",
+    "queue_image_ms": "  to make it in one go, ms",
+    "queue_image_turn_ms": "  the longest turn of the loop while a worker makes it, ms",
 }
 CAPACITY = 5
 
@@ -128,6 +131,7 @@ def run(plan: Plan) -> Figures:
             took = [one for _ in range(plan.decisions) if (one := measure(rig))]
             _note(figures, kind, took)
         _note(figures, "reload", _reloads(rig))
+        _note(figures, "weigh", _weighings(rig))
         note(figures, _sizes(rig.state))
         gc.unfreeze()
     return figures
@@ -208,6 +212,14 @@ def _reloads(rig: Rig) -> list[float]:
     return took
 
 
+def _weighings(rig: Rig) -> list[float]:
+    took = []
+    for number in range(10):
+        file = msgspec.structs.replace(rig.file, version=f"w{number}", weights={"email": 1 + number % 2})
+        took += [rig.decide(c.ChangeTeams(file)), *rig.settle()]
+    return took
+
+
 def _sizes(state: Queue) -> dict[str, float]:
     begun = time.thread_time()
     image = msgspec.json.encode(state)
@@ -217,4 +229,18 @@ def _sizes(state: Queue) -> dict[str, float]:
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del kept
-    return {"queue_state_mb": size / 1e6, "queue_image_mb": len(image) / 1e6, "queue_image_ms": took * 1e3}
+    return {
+        "queue_state_mb": size / 1e6, "queue_image_mb": len(image) / 1e6, "queue_image_ms": took * 1e3,
+        "queue_image_turn_ms": max(_turns(state)) * 1e3,
+    }  # fmt: skip
+
+
+def _turns(state: Queue) -> Iterator[float]:
+    """Seconds of each turn in which a part of the image is made, the first with the copy."""
+    begun, size = time.thread_time(), 0
+    for part in images.in_parts(queue.copied(state)):
+        size += len(part)
+        if size > TURN_BYTES:
+            yield time.thread_time() - begun
+            begun, size = time.thread_time(), 0
+    yield time.thread_time() - begun

@@ -62,7 +62,7 @@ class Store:
         first = new_conversation_id(PARTITION, bytes(16))
         await self.say(owner, [first] * MESSAGES)
         await _done(owner, first, Assign("a0-li", "李", no=1, team="", phone=False))
-        image = owner.entities.slots[first].image()
+        image = b"".join(owner.entities.slots[first].image())
         self._n[first] = 0
         snapshots = Snapshots(self._connection, PARTITION)
         await snapshots.open()

@@ -201,6 +201,20 @@ def test_of_two_who_take_the_same_visitor_one_is_told_who_was_first(
     expect(li.locator(".waiting .item")).to_have_count(0)
 
 
+def test_who_came_first_stands_first_in_line_also_after_they_were_given_back(
+    agent: Callable[..., Page], visitor: Callable[[str, str], Page], api: Api
+) -> None:
+    visitor("张三", "请问有人吗？")
+    visitor("李四", "在吗")
+    page = agent()
+    take(page, "张三")
+    (conversation,) = api.served()
+    (team,) = [team["name"] for team in api.call("GET", "/queues")["queues"] if team["waiting"]]
+    api.call("POST", f"/conversations/{conversation}/transfer", team=team)
+    page.get_by_role("button", name="返回").click()
+    expect(page.locator(".waiting .item b")).to_have_text(["张三", "李四"], timeout=COMES_MS)
+
+
 def test_a_claim_on_one_page_is_seen_on_the_agents_other_page(
     agent: Callable[..., Page], visitor: Callable[[str, str], Page]
 ) -> None:

@@ -27,10 +27,13 @@ async def test_a_change_is_known_at_once_here_and_soon_elsewhere(
     await here.start()
     await there.start()
     assert here.integration("secret") is None
+    news: list[int] = []
+    here.changed = lambda: news.append(here.generation("a1-wang"))
     await here.change(with_shop)
     await there.change(changed)
     assert (there.integration("secret"), there.generation("a1-wang")) == (SHOP, 1)
     await until(lambda: here.generation("a1-wang") == 1)
+    assert news == [0, 1], "and whoever wants to know is told"
     assert here.integrations() == [SHOP]
     assert here.integration("secre") is None
     await here.change(lambda known: Access(known.generations))

@@ -114,9 +114,17 @@ def test_the_doctor_looks_at_everything_and_finds_a_new_set_up_well(config: Path
     config.write_text(config.read_text() + "channels: {h5: }\n")
     findings = list(examine(config))
     assert [finding.subject for finding in findings] == [
-        "python", "nats-server", "settings", "channels", "rules", "hub", "data", "clock", "port",
+        "python", "nats-server", "settings", "channels", "rules", "agents", "hub", "data", "clock", "port",
     ]  # fmt: skip
     assert [finding for finding in findings if finding.cure] == []
+
+
+def test_the_doctor_names_agents_whose_channel_is_not_on(config: Path) -> None:
+    config.write_text(config.read_text() + "channels: {h5: }\n")
+    says = (
+        "not reached by wecom, which is not on, but on the page /agent: wangfang, lilei, hanmeimei, chenjing, zhaomin"
+    )
+    assert found(config, "agents") == Finding("agents", says)
 
 
 def test_the_doctor_names_the_cure_and_exits_with_1(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

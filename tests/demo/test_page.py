@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import FrameLocator, Page, async_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -55,6 +55,28 @@ def _environ(process: Path) -> str:
         return ""
 
 
+async def take_part_by_mail(page: Page, agent: FrameLocator, visitor: FrameLocator) -> None:
+    """The one whose mailbox the page leads to goes on duty, and answers whom the one with the phone gives away."""
+    async with page.context.expect_page() as opened:
+        await page.locator("#mailbox").click()
+    mailbox = await opened.value
+    letters = mailbox.locator("li.us")
+
+    async def answer(to: str, text: str) -> None:
+        await letters.filter(has_text=to).get_by_role("button", name="Answer").last.click()
+        await mailbox.locator("#text").fill(text)
+        await mailbox.locator("#send").click()
+
+    await answer("您是客服了", "上班")
+    await letters.filter(has_text="已上班").wait_for()
+    await page.get_by_role("button", name="赵敏").click()
+    await agent.get_by_role("textbox").fill("转接 #1 @周洁 请跟进")
+    await agent.get_by_role("textbox").press("Enter")
+    await letters.filter(has_text="请跟进").wait_for()
+    await answer("请跟进", "查到了，明天到")
+    await visitor.get_by_text("查到了，明天到").wait_for()
+
+
 async def test_a_person_talks_to_themselves(demo: str) -> None:
     if CHROMIUM is None:
         pytest.skip("no Chromium: apt-get install chromium")
@@ -83,6 +105,7 @@ async def test_a_person_talks_to_themselves(demo: str) -> None:
             assert (await http.get(desk)).status_code == 200
             login = desk.replace("/agent", "/api/v1/agents/login")
             assert (await http.post(login, json={"name": name, "password": password})).status_code == 200
+        await take_part_by_mail(page, agent, visitor)
         for width in (320, 390, 800):
             await page.set_viewport_size({"width": width, "height": 800})
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -2,10 +2,8 @@
 
 An agent acts on what their phone shows. What they type arrives later, what they click too; each text has a serial and
 the conversation it is meant for, and each act is held against what the agent can have known when they decided it.
+What must be true of all that is in hub_properties.
 """
-
-import re
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -14,55 +12,30 @@ from hub.domain import events as e
 from hub.domain.agent import words
 from hub.domain.commands import AnyCommand
 from hub.domain.events import AnyEvent
-from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import Judgement, Limits, Profile, Reach
-from hub.domain.queue.numbers import REST_MS
+from hub.domain.ids import QUEUE_ID, is_conversation
+from hub.domain.messages import Attachment, FileLimit, Judgement, Limits, Profile, Reach
 from hub.domain.refusals import Refusal
 from hub.domain.teams import AgentSettings, Hours, Lookup, Overflow, Patience, Span, Team, Teams
+from tests.domain import hub_properties as properties
+from tests.domain.hub_phone import Phone, Typed
+from tests.domain.hub_properties import Decision, Ledger
 from tests.domain.hub_world import Hub, Known
 
 AGENTS = {"ann": "a0-ann", "bob": "a1-bob", "cat": "a1-cat", "dan": "a2-dan", "eve": "a3-eve"}
 TEAMS = ["sales", "service", "night"]
 PAGES = ["c0-u", "c1-v", "c2-w", "c3-x"]
 OUTSIDE = {"p0-telegram-y": "chat-y", "p2-email-z": "z@example.com", "p3-telegram-q": "chat-q"}
-PHONE = Limits(max_text=600, fold_ms=1000, per_minute=30, resend_ms=4 * 3_600_000)
+PICTURES = (FileLimit("image/*", 10_000),)
+PHONE = Limits(max_text=600, files=PICTURES, fold_ms=1000, per_minute=30, resend_ms=4 * 3_600_000)
+REACHES = {
+    "telegram": Limits(files=PICTURES, notices=True, edits_ms=600_000, recalls_ms=600_000),
+    "email": Limits(fold_ms=2000),
+}
 FAST = Patience(accept_s=30, remind_s=40, lead_s=60, pass_s=90, nudge_s=60, close_s=60)
 SLOW = Patience(remind_s=300, pass_s=1200, nudge_s=3600, close_s=600)
 HALF_HOURS = Hours("Asia/Shanghai", (tuple(Span(start, start + 30) for start in range(0, 1440, 60)),) * 7)
 OFFICE = Hours("Europe/Berlin", ((Span(540, 1020),),) * 5 + ((), ()))
-SERIAL = re.compile(r"t\d+t")
-DOUBT = re.compile(r"已结束|已转给|已退回|不是你|未发送|未办到|发给谁|没有|已交回|→|仍是你")
 HOUR_MS = 3_600_000
-
-
-@dataclass
-class Typed:
-    """A text on its way from a phone: for `meant`, of whom the agent knew `known`."""
-
-    index: int
-    text: str
-    sent_at_ms: int
-    meant: str
-    known: Known | None
-
-
-@dataclass
-class Phone:
-    """What an agent sees, and thinks by it."""
-
-    shown: set[tuple[str, int]] = field(default_factory=set)
-    """Visitors' messages, by conversation and seq."""
-    mine: dict[int, str] = field(default_factory=dict)
-    """The conversations that it shows as theirs, by number."""
-    read: set[int] = field(default_factory=set)
-    """Attempts."""
-    choice: str = ""
-    """Whom text without a number is for."""
-    asked: set[str] = field(default_factory=set)
-    """Their texts that it asks about."""
-    flight: list[Typed] = field(default_factory=list)
-    removed: bool = False
-    """They were an agent no more, or had no phone, for a while."""
 
 
 class Walk(Hub):
@@ -70,118 +43,30 @@ class Walk(Hub):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
+        self.ledger = Ledger()
         self.phones = {agent: Phone() for agent in AGENTS.values()}
         self.requests: list[tuple[str, AnyCommand, Known | None]] = []
         """From pages, on their way."""
         self.typed = 0
-        self.meant: dict[str, str] = {}
-        """Answers, by their text: for which conversation they are,"""
-        self.writers: dict[str, str] = {}
-        """who wrote them,"""
-        self.posted: dict[str, str] = {}
-        """where they were posted,"""
-        self.returned: set[str] = set()
-        """and which came back."""
-        self.changed: set[str] = set()
-        """Posted ones that were taken back."""
-        self.had: dict[str, set[str]] = {entity: set() for entity in OUTSIDE}
-        """The answers that each visitor on a platform has got."""
-        self.gone: set[object] = set()
-        """What a far side has refused."""
-        self.keeps: set[tuple[str, str]] = set()
-        """Conversations that an agent off duty goes on with, by their own will."""
-        self.numbers: dict[int, tuple[str, int]] = {}
-        """Whose each number was, and until when at least."""
         self.written = dict.fromkeys([*PAGES, *OUTSIDE], 0)
         self.desks: dict[tuple[str, str], int] = {}
+        self.teams = Teams("", "", (), ())
         self.change_teams(everybody=True)
         self.settle()
-
-    # --- what must be true of each decision --------------------------------------------------------------------------
 
     def check(
         self, entity: str, command: AnyCommand, events: list[AnyEvent], known: Known | None, assigned: int
     ) -> None:
-        for event in events:
-            match event:
-                case e.Closed(by=by) | e.Transferred(by=by) | e.HoldSet(by=by) | e.Accepted(agent=by):
-                    if known is not None and by == known.agent:
-                        assert assigned == known.assigned, f"{event} overrules a newer decision"
-                case e.AnswerPosted(agent=agent, text=text):
-                    assert agent == self.of(entity).agent, "somebody answers who does not have it"
-                    assert self.meant[text] == entity, f"{text} reached another visitor"
-                    assert text not in self.posted, f"{text} was posted twice"
-                    self.posted[text] = entity
-                case e.MessageRecalled(original=original):
-                    self.changed.add(original)
-                case e.Enqueued(conversation=conversation, no=no):
-                    self._number(conversation, no)
-                case e.Left(conversation=conversation, no=no):
-                    self.numbers[no] = (conversation, self.now_ms)
-                case e.AttemptRefused(text=text):
-                    self.gone |= set(SERIAL.findall(text))
-                case e.NoteWaiting(text=text):
-                    self._give_back(text)
-                case e.HandoverAsked(at_ms=0):
-                    self.keeps |= {(entity, one) for one in self.of(entity).serving}
-                case e.HandoverAsked() | e.DutyChanged():
-                    self.keeps = {(agent, one) for agent, one in self.keeps if agent != entity}
-                case e.Serving(conversation=conversation) if isinstance(command, c.Serve) and command.assigned:
-                    self.keeps.discard((entity, conversation))
-                    if command.taken:
-                        self.keeps.add((entity, conversation))
-                case e.AgentConfigured(settings=settings):
-                    self.phones[entity].removed |= settings is None or not settings.channel
-
-    def _number(self, conversation: str, no: int) -> None:
-        whose, until_ms = self.numbers.get(no, (conversation, 0))
-        assert whose == conversation or until_ms + REST_MS <= self.now_ms, f"#{no} was another's just now"
-        open_ = self.judge.open[conversation]
-        assert open_.enqueued.no == no
-        self.numbers[no] = (conversation, 1 << 62)
-
-    def _give_back(self, text: str) -> None:
-        if "未发送" in text:
-            for serial in SERIAL.findall(text):
-                self.returned.add(serial)
+        decided = Decision(entity, command, events, known, assigned, self.of(entity).seq - len(events) + 1)
+        for holds in properties.DECIDED:
+            holds(self, self.ledger, decided)
+        self.ledger.hear(self, decided)
 
     def quiet(self) -> None:
-        """Everything has arrived: all agree on who has whom, nobody is forgotten, nobody waits for somebody free."""
+        """Everything has arrived."""
         self.settle()
-        queue = self.of(QUEUE_ID)
-        self.judge.check(self.now_ms)
-        assert {name: place.agent for name, place in queue.places.items()} == {
-            name: one.agent for name, one in self.judge.open.items()
-        }
-        for team in queue.teams:
-            assert [spot.conversation for spot in queue.lines[team]] == self.judge.line(team)
-        for conversation in self.written:
-            self._agree(conversation)
-        for agent in self.phones:
-            self._is_at_home(agent)
-
-    def _agree(self, conversation: str) -> None:
-        state, place = self.of(conversation), self.of(QUEUE_ID).places.get(conversation)
-        if state.stage in ("new", "closed"):
-            assert place is None, f"{conversation} is {state.stage}, and the queue has it"
-            assert not state.agent
-        else:
-            assert place is not None, f"{conversation} is forgotten"
-            waits = state.stage == "waiting" or state.leaving
-            assert place.agent == ("" if waits else state.agent), f"{conversation}: two have it"
-            assert waits or place.no == state.no
-        serving = [agent for agent in self.phones if conversation in self.of(agent).serving]
-        assert serving == ([state.agent] if state.agent else []), f"{conversation} is served by {serving}"
-        if state.agent:
-            assert self.of(state.agent).serving[conversation].no == state.no
-
-    def _is_at_home(self, agent: str) -> None:
-        state, queue = self.of(agent), self.of(QUEUE_ID)
-        assert state.on_duty == (agent in queue.on_duty), f"{agent}: duty is not known"
-        if state.on_duty or state.handover_ms or not state.handover_s or state.settings is None:
-            return
-        forgotten = [one for one in state.serving if (agent, one) not in self.keeps and not self.of(one).leaving]
-        assert not forgotten, f"{agent} is off duty, and nobody looks after {forgotten}"
+        for holds in properties.AT_REST:
+            holds(self, self.ledger)
 
     # --- visitors ----------------------------------------------------------------------------------------------------
 
@@ -194,16 +79,24 @@ class Walk(Hub):
         judged = Judgement(f"v{n}", status, team=team, priority=draw.choice([0, 0, 0, 5]))  # type: ignore[arg-type]
         language = draw.choice(["zh", "zh", "en", "fr", ""])
         profile = Profile(entity.split("-")[1] if entity in OUTSIDE else "h5", name=f"客{n}", language=language)
-        command: AnyCommand = c.PostMessage("t", n, f"v{n}", profile, judged)
+        files = self._files(f"v{n}")
+        command: AnyCommand = c.PostMessage("t", n, f"v{n}", profile, judged, files)
         if entity in OUTSIDE:
-            limits = Limits(notices="telegram" in entity, resend_ms=0)
-            reach = Reach(profile.channel, OUTSIDE[entity], limits)
-            automatic = draw.random() < 0.05
+            edits = f"m{draw.randint(1, n)}" if n > 1 and draw.random() < 0.1 else ""
             command = c.ReceiveMessage(
-                f"m{n}", f"v{n}", self.now_ms, profile, reach, automatic=automatic, judgement=judged
-            )
+                f"m{n}", f"v{n}", self.world_ms, profile,
+                Reach(profile.channel, OUTSIDE[entity], REACHES[profile.channel]), () if edits else files, edits=edits,
+                automatic=draw.random() < 0.05, judgement=judged,
+            )  # fmt: skip
         self.submit(entity, command)
         self.written[entity] = n
+
+    def _files(self, name: str) -> tuple[Attachment, ...]:
+        """Now and then a picture, or what not every channel takes."""
+        suffix, type_ = self.draw.choice([("png", "image/png"), ("png", "image/png"), ("pdf", "application/pdf")])
+        if self.draw.random() > 0.12:
+            return ()
+        return (Attachment(f"key-{name}", f"{name}.{suffix}", type_, 1000),)
 
     def decide_held(self) -> None:
         entity = self.draw.choice(list(self.written))
@@ -215,30 +108,14 @@ class Walk(Hub):
     # --- phones ------------------------------------------------------------------------------------------------------
 
     def arrived(self, entity: str, call: e.Attempted) -> None:
+        self.ledger.arrived(entity, call)
         if entity in OUTSIDE:
             assert call.address == OUTSIDE[entity], "it went to another visitor"
-            self.had[entity] |= set(SERIAL.findall(call.text))
-            return
-        phone = self.phones[entity]
-        if call.attempt in phone.read:
-            return
-        phone.read.add(call.attempt)
-        phone.shown |= set(call.carries)
-        for no in re.findall(r"(?:【|新会话 )#(\d+)", call.text):
-            phone.mine[int(no)] = self.numbers[int(no)][0]
-        for no in re.findall(r"#(\d+) .*(?:已结束|已转给|已退回|不是你)", call.text):
-            phone.mine.pop(int(no), None)
-        if question := re.search(r"^发给谁？(.*)$", call.text, re.MULTILINE):
-            phone.asked = set(SERIAL.findall(question[1]))
-        if DOUBT.search(call.text) and not re.fullmatch(r"→ #\d+ .*(\n\(\d+\))?", call.text):
-            phone.choice = ""
+        else:
+            self.phones[entity].show(call, self.ledger.numbers)
 
     def lost(self, entity: str, call: e.Attempted) -> None:
-        if entity in OUTSIDE:
-            self.gone |= set(SERIAL.findall(call.text))
-        else:
-            self.gone |= {(entity, carried) for carried in call.carries}
-            self.gone |= set(SERIAL.findall(call.text))
+        self.ledger.lost(entity, call)
 
     def type(self) -> None:
         """An agent writes something that fits what the phone shows, or does not."""
@@ -247,11 +124,11 @@ class Walk(Hub):
         phone, settings = self.phones[agent], self.of(agent).settings
         if settings is None or not settings.channel:
             return
-        no = draw.choice(list(phone.mine if phone.mine and draw.random() < 0.85 else self.numbers) or [0])
-        meant = phone.mine.get(no) or self.numbers.get(no, ("", 0))[0]
+        no = draw.choice(list(phone.mine if phone.mine and draw.random() < 0.85 else self.ledger.numbers) or [0])
+        meant = phone.mine.get(no) or self.ledger.numbers.get(no, ("", 0))[0]
         kind = draw.choices(
-            ["#answer", "plain", "#", "word", "take", "give", "#hold", "#note", "#recall", "quick"],
-            [30, 20, 8, 10, 8, 14, 4, 3, 3, 3],
+            ["#answer", "plain", "#", "word", "take", "give", "#hold", "#note", "#change", "change", "quick"],
+            [30, 20, 8, 10, 8, 14, 4, 3, 8, 3, 3],
         )[0]
         match kind:
             case "word":
@@ -260,15 +137,17 @@ class Walk(Hub):
                 phone.choice = ""
                 self._sends(agent, draw.choice(["下一位", f"接入 #{no}"]) if no else "下一位", meant)
             case "plain" if phone.choice:
-                self._sends(agent, self._answer(agent, phone.choice), phone.choice)
+                self._sends_answer(agent, "", phone.choice)
             case "quick" if phone.choice:
                 self._sends(agent, f"/{self._answer(agent, phone.choice)}", phone.choice)
+            case "change" if phone.choice:
+                self._sends_change(agent, "", phone.choice)
             case _ if not no:
                 return
-            case "#answer" | "plain" | "quick":
+            case "#answer" | "plain" | "quick" | "change":
                 phone.choice = meant
-                self._sends(agent, f"#{no} {self._answer(agent, meant)}", meant)
-            case "#" if {self.meant[text] for text in phone.asked} - {meant}:  # it would be taken for the answer
+                self._sends_answer(agent, f"#{no} ", meant)
+            case "#" if {self.ledger.meant[text] for text in phone.asked} - {meant}:  # it would be taken for the answer
                 phone.choice, phone.asked = "", set()
                 self._sends(agent, "取消", "")
             case "#":
@@ -284,23 +163,36 @@ class Walk(Hub):
             case "#note":
                 phone.choice = ""
                 self._sends(agent, f"备注 #{no} 小心", meant)
-            case "#recall":
+            case "#change":
                 phone.choice = ""
-                self._sends(agent, f"#{no} 撤回", meant)
+                self._sends_change(agent, f"#{no} ", meant)
 
-    def _answer(self, agent: str, meant: str) -> str:
-        text = f"t{self.typed + 1}t"
-        self.meant[text], self.writers[text] = meant, agent
-        return text
+    def _answer(self, agent: str, meant: str, kind: str = "t") -> str:
+        serial = f"{kind}{self.typed + 1}{kind}"
+        self.ledger.meant[serial], self.ledger.writers[serial] = meant, agent
+        return serial
 
-    def _sends(self, agent: str, text: str, meant: str) -> None:
+    def _sends_answer(self, agent: str, head: str, meant: str) -> None:
+        """Words, with or without a file."""
+        files = self._files(f"f{self.typed + 1}f")
+        if files:
+            self._answer(agent, meant, "f")
+        self._sends(agent, head + self._answer(agent, meant), meant, files)
+
+    def _sends_change(self, agent: str, head: str, meant: str) -> None:
+        if self.draw.random() < 0.4:
+            self._sends(agent, f"{head}撤回", meant)
+        else:
+            self._sends(agent, f"{head}更正 {self._answer(agent, meant)}", meant)
+
+    def _sends(self, agent: str, text: str, meant: str, files: tuple[Attachment, ...] = ()) -> None:
         """The platform stamps whole seconds: what is to be told apart lies in different ones."""
-        self.now_ms = (self.now_ms // 1000 + 1) * 1000
+        self.now_ms += 1000 - self.world_ms % 1000
         self.typed += 1
         known = None
         if meant:
             known = Known(agent, self.of(meant).assigned if self.agent_of(meant) == agent else 0)
-        self.phones[agent].flight.append(Typed(self.typed, text, self.now_ms, meant, known))
+        self.phones[agent].flight.append(Typed(self.typed, text, self.world_ms, meant, known, files))
         self.now_ms += 1000
 
     def arrive(self) -> bool:
@@ -310,12 +202,15 @@ class Walk(Hub):
             return False
         agent = self.draw.choice(agents)
         typed = self.phones[agent].flight.pop(0)
-        lookup = self._looked_up(typed.text)
-        command = c.ReceiveText(f"m{typed.index}", typed.text, typed.sent_at_ms, lookup=lookup)
+        command = c.ReceiveText(
+            f"m{typed.index}", typed.text, typed.sent_at_ms, files=typed.files, lookup=self._looked_up(typed.text)
+        )
         for event in self.submit(agent, command, known=typed.known):
             match event:
-                case e.AnswerChosen(conversation=conversation, text=text):
-                    assert self.meant[text] == conversation, f"{text} was meant for {self.meant[text]}"
+                case e.AnswerChosen(conversation=conversation, text=text, files=files):
+                    for serial in properties.serials(text, files):
+                        meant = self.ledger.meant[serial]
+                        assert meant == conversation, f"{serial} was meant for {meant}"
                 case (
                     e.CloseAsked() | e.TransferAsked() | e.HoldAsked() | e.ChangeAsked() | e.NoteAsked()
                     | e.AcceptAsked()
@@ -356,6 +251,7 @@ class Walk(Hub):
             c.WriteNote(agent, "小心"),
             c.SetDuty(agent, draw.random() < 0.8),
             c.AnswerMessage(agent, "", "desk", 1),
+            c.ChangeMessage(agent, "", draw.choice(state.answers).seq if state.answers else 1),
             c.NoteActive(draw.random() < 0.5),
         ]
         command = draw.choice(commands)
@@ -369,15 +265,8 @@ class Walk(Hub):
         if not self.requests:
             return False
         entity, command, known = self.requests.pop(self.draw.randrange(len(self.requests)))
-        if isinstance(command, c.AnswerMessage):
-            desk, n = (entity, command.agent), self.desks.get((entity, command.agent), 0) + 1
-            text = self._answer(command.agent, entity)
-            self.typed += 1
-            try:
-                self.submit(entity, c.AnswerMessage(command.agent, text, "desk", n))
-                self.desks[desk] = n
-            except Refusal:
-                self.returned.add(text)
+        if isinstance(command, c.AnswerMessage | c.ChangeMessage):
+            self._request_words(entity, command)
             return True
         holder = taker = ""
         if isinstance(command, c.Take) and command.conversation in self.judge.open:
@@ -386,8 +275,44 @@ class Walk(Hub):
             self.submit(entity, command, known=known)
             assert holder in ("", taker)
         except Refusal as refusal:
-            self.counts[type(refusal).__name__] = self.counts.get(type(refusal).__name__, 0) + 1
+            self._count(type(refusal).__name__)
         return True
+
+    def _request_words(self, entity: str, command: c.AnswerMessage | c.ChangeMessage) -> None:
+        """An answer, or other words in the place of one; or none."""
+        desk = (entity, command.agent)
+        text, said = self._answer(command.agent, entity), set[str]()
+        files = self._files(f"f{self.typed + 1}f")
+        if isinstance(command, c.AnswerMessage):
+            if files:
+                said.add(self._answer(command.agent, entity, "f"))
+            command = c.AnswerMessage(command.agent, text, "desk", self.desks.get(desk, 0) + 1, files)
+        elif self.draw.random() < 0.6:
+            command = c.ChangeMessage(command.agent, text, command.seq)
+        else:
+            del self.ledger.meant[text]
+        self.typed += 1
+        try:
+            self.submit(entity, command)
+            if isinstance(command, c.AnswerMessage):
+                self.desks[desk] = command.n
+        except Refusal:
+            self.ledger.returned |= said | properties.serials(command.text)
+
+    def decide_letter(self) -> None:
+        """Somebody looks after what a far side has refused."""
+        boxes = [(name, self.of(name).outbox if is_conversation(name) else self.of(name)) for name in self._lettered()]
+        for name, box in boxes:
+            if box is not None and box.letters:
+                number = self.draw.choice(list(box.letters))
+                verdicts: list[AnyCommand] = [c.RetryDelivery(number, "ann"), c.DropDelivery(number, "ann")]
+                self.submit(name, self.draw.choice(verdicts))
+                return
+
+    def _lettered(self) -> list[str]:
+        names = [*OUTSIDE, *self.phones]
+        self.draw.shuffle(names)
+        return names
 
     # --- rules/teams.yaml --------------------------------------------------------------------------------------------
 
@@ -423,10 +348,37 @@ class Walk(Hub):
             return settings
         return msgspec.structs.replace(settings, channel="wecom", address=name, limits=PHONE)
 
+    def edit_teams(self) -> None:
+        """A new version in which one thing is another."""
+        draw, before, teams, agents = self.draw, self.teams, list(self.teams.teams), list(self.teams.agents)
+        kind = draw.choice(["team gone", "agent gone", "agent moved", "address changed", "capacity changed"])
+        one = agents.pop(draw.randrange(len(agents)))
+        match kind:
+            case "team gone" if len(teams) > 1:
+                gone = teams.pop(draw.randrange(len(teams))).name
+                agents = [_with(one, teams=tuple(team for team in one.teams if team != gone)) for one in [*agents, one]]
+            case "agent gone" if agents:
+                pass
+            case "agent moved":
+                agents.append(_with(one, teams=(draw.choice(teams).name,)))
+            case "address changed" if one.channel:
+                agents.append(_with(one, address=f"{one.name}-{draw.randrange(3)}"))
+            case "capacity changed":
+                agents.append(_with(one, capacity=draw.randint(1, 4)))
+            case _:
+                return
+        self._count(kind)
+        names = {team.name for team in teams}
+        default = before.default if before.default in names else teams[0].name
+        self.load(msgspec.structs.replace(before, default=default, teams=tuple(teams), agents=tuple(agents)))
+
     def load(self, teams: Teams) -> None:
         """It is in force as soon as the queue has gone through it; the ticks that takes come when they come."""
-        while self.submit(QUEUE_ID, c.ChangeTeams(teams)):
-            pass
+        self.teams = teams
+        for _ in range(10):
+            if not self.submit(QUEUE_ID, c.ChangeTeams(teams)):
+                return
+        raise AssertionError("new teams never come to be in force")
 
     # --- the walk ----------------------------------------------------------------------------------------------------
 
@@ -439,6 +391,11 @@ class Walk(Hub):
             self.sleep(ms)
         else:
             self.now_ms += ms
+
+    def change_clock(self) -> None:
+        """By seconds to minutes, and some time later back."""
+        self._count("clock set back" if self.ahead_ms else "clock fast")
+        self.set_clock(self.draw.choice([1000, 7000, 60_000, 240_000]))
 
     def settle_texts(self) -> None:
         """No text is on its way for days."""
@@ -453,19 +410,24 @@ class Walk(Hub):
     def step(self) -> None:
         acts = {
             self.write: 12, self.type: 14, self.arrive: 20, self.click: 8, self.request: 8, self.deliver: 40,
-            self.answer: 16, self.pass_time: 10, self.tick_one: 16, self.decide_held: 1, self.change_teams: 0.6,
+            self.answer: 16, self.pass_time: 10, self.tick_one: 16, self.decide_held: 1, self.decide_letter: 0.5,
+            self.change_teams: 0.4, self.edit_teams: 0.8, self.change_clock: 0.5, self.quiet: 4, self.take_over: 1,
         }  # fmt: skip
-        what = self.draw.choices([*acts, self.quiet, self.take_over], [*acts.values(), 4, 1])[0]
-        what()
+        self.draw.choices([*acts], [*acts.values()])[0]()
 
     def take_over(self) -> None:
         self.restart(self.draw.randrange(4))
+
+    def _count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
         """Everybody who can comes on duty, nobody writes any more: all is served, shown and accounted for."""
         self.settle_texts()
+        if self.ahead_ms:
+            self.change_clock()
         teams = tuple(Team(name, name.title()) for name in TEAMS)
         agents = tuple(
             AgentSettings(agent, name, name.title(), tuple(TEAMS), 5, "wecom", name, PHONE)
@@ -480,24 +442,9 @@ class Walk(Hub):
             self.settle()
             self.now_ms += 3000
         self.quiet()
-        for name, place in self.of(QUEUE_ID).places.items():
-            assert place.agent, f"{name} is not served although everybody is here"
-            state, shown = self.of(name), self.phones[place.agent].shown
-            seqs = [line.seq for line in state.backlog.messages()]
-            unseen = [seq for seq in seqs if (name, seq) not in shown | self._refused(place.agent)]
-            assert not unseen, f"{place.agent} has not seen {unseen} of {name}"
-        self._account()
+        for holds in properties.AT_LAST:
+            holds(self, self.ledger)
 
-    def _refused(self, agent: str) -> set[tuple[str, int]]:
-        return {one[1] for one in self.gone if isinstance(one, tuple) and one[0] == agent}
 
-    def _account(self) -> None:
-        """Each answer was posted, or came back; what was posted reached the visitor."""
-        for text, conversation in self.meant.items():
-            assert not (text in self.posted and text in self.returned), f"{text} was posted, and came back"
-            if text in self.posted:
-                reached = conversation in PAGES or text in self.had[conversation] | self.gone | self.changed
-                assert reached, f"{text} has not reached {conversation}"
-            else:
-                lost = self.phones[self.writers[text]].removed
-                assert lost or text in self.returned | self.gone, f"{text} is lost"
+def _with(agent: AgentSettings, **changes: object) -> AgentSettings:
+    return msgspec.structs.replace(agent, **changes)

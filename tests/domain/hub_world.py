@@ -14,7 +14,7 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
-from hub.domain.ids import QUEUE_ID, is_conversation, kind_of, partition_of
+from hub.domain.ids import QUEUE_ID, is_agent, is_conversation, kind_of, partition_of
 from hub.domain.refusals import Repeated
 from hub.engine.kinds import Kind, kinds
 from tests.domain.queue.world import Judge
@@ -46,6 +46,8 @@ class Hub:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.now_ms = NOON
+        self.ahead_ms = 0
+        """So much the owners' clock is fast; platforms' clocks are right."""
         self.states: dict[str, Any] = {}
         self.logs: dict[str, list[tuple[Record, Origin | None]]] = {}
         self.images: dict[str, bytes] = {}
@@ -71,6 +73,15 @@ class Hub:
         """Whose it is, as it says itself."""
         state = self.of(conversation)
         return state.agent if state.stage == "served" else ""
+
+    def agents(self) -> list[str]:
+        """All there ever were."""
+        return [entity for entity in self.states if is_agent(entity)]
+
+    @property
+    def world_ms(self) -> int:
+        """What a platform's clock says."""
+        return self.now_ms - self.ahead_ms
 
     # --- deciding ----------------------------------------------------------------------------------------------------
 
@@ -156,7 +167,7 @@ class Hub:
             return False
         entity = self.draw.choice(sorted(self.calls))
         call, chance = self.calls.pop(entity), 0.0 if calm else self.draw.random()
-        verdict = c.RecordVerdict(call.attempt, "sent")
+        verdict = c.RecordVerdict(call.attempt, "sent", receipt=f"r{call.attempt}")
         if chance < 0.85:
             self.arrived(entity, call)
         elif chance < 0.9:
@@ -203,6 +214,11 @@ class Hub:
             while self.draw.random() < haste and (self.deliver() or self.answer()):
                 pass
         raise AssertionError("time does not come to its end")
+
+    def set_clock(self, ms: int) -> None:
+        """The owners' clock is set right where it is fast (as NTP does), else it goes wrong by so much."""
+        change_ms = -self.ahead_ms or ms
+        self.now_ms, self.ahead_ms = self.now_ms + change_ms, self.ahead_ms + change_ms
 
     def settle(self) -> None:
         """All that is on its way arrives, and all that is due happens."""

@@ -1,15 +1,16 @@
 """An image and the log after it give the same state as the whole log: for random histories, at every cut point."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import msgspec
 import pytest
 
 from hub.domain import commands as c
-from hub.domain import ids
+from hub.domain import ids, images
 from hub.domain.batch import Entry, encode_entry
 from hub.domain.commands import AnyCommand, Origin
-from hub.domain.events import Record
+from hub.domain.events import Enqueued, Left, Record
 from hub.domain.messages import Judgement, Profile, Status
 from hub.domain.refusals import Refusal
 from hub.domain.teams import AgentSettings, Team, Teams
@@ -122,7 +123,7 @@ def test_image_and_tail_are_the_whole_log(entity: str, make: Callable[[int], His
     growing = Slot(entity, kinds()[ids.kind_of(entity)])
     for cut, entry in enumerate([*history, None]):
         slot = Slot(entity, kinds()[ids.kind_of(entity)])
-        slot.restore(growing.image())
+        slot.restore(b"".join(growing.image()))
         assert slot.saved == cut
         for later in history[max(0, cut - cut % 7) :]:  # the tail may begin before the image
             slot.replay(later, encode_entry(later))
@@ -153,7 +154,31 @@ def test_missing_event_of_a_mended_log_leaves_a_page_without_it() -> None:
 def test_image_of_another_entity_or_of_a_newer_version_is_refused() -> None:
     slot = replayed("c3-a", history_of("c3-a", to_conversation, 1, 10))
     with pytest.raises(ValueError, match="it is the image of c3-a"):
-        Slot("c3-b", kinds()["c"]).restore(slot.image())
-    newer = slot.image().replace(b'{"schema":1,', b'{"schema":2,')
+        Slot("c3-b", kinds()["c"]).restore(b"".join(slot.image()))
+    newer = b"".join(slot.image()).replace(b'{"schema":1,', b'{"schema":2,')
     with pytest.raises(ValueError, match="its schema is 2, this version knows 1"):
         Slot("c3-a", kinds()["c"]).restore(newer)
+
+
+def test_image_of_a_large_queue_is_of_the_moment_at_which_it_was_begun() -> None:
+    slot = Slot(ids.QUEUE_ID, kinds()["q"])
+
+    def enqueued(numbers: Iterable[int]) -> None:
+        for n in numbers:
+            event = Enqueued(f"c3-{n}", n, f"team-{n % 40}", 0)
+            entry = Entry(Record(ids.QUEUE_ID, n, n - 1, n, event))
+            slot.replay(entry, encode_entry(entry))
+
+    enqueued(range(1, 200))
+    for n in range(1, 60):
+        entry = Entry(Record(ids.QUEUE_ID, 199 + n, 198 + n, n, Left(f"c3-{n}", n, 10_000 + n)))
+        slot.replay(entry, encode_entry(entry))
+    before = msgspec.json.encode(slot.state)
+    making = slot.image()
+    parts = [next(making), next(making)]
+    enqueued(range(259, 300))
+    parts += making
+    then = Slot(ids.QUEUE_ID, kinds()["q"])
+    then.restore(b"".join(parts))
+    assert b"".join(images.in_parts(then.state)) == msgspec.json.encode(then.state) == before
+    assert slot.state.seq > then.state.seq

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from threading import get_ident
+from threading import Event, get_ident
 
 import pytest
 
@@ -64,6 +64,43 @@ async def test_hours_that_cannot_be_are_refused_and_the_last_good_rules_stay(fol
     assert ["ends where it begins" in finding for finding in files.findings] == [True]
 
 
+async def test_a_fault_of_ours_in_reading_them_is_a_finding_and_the_last_good_rules_stay(
+    folder: Path, tmp_path: Path
+) -> None:
+    def prepare(rules: RuleSet) -> Callable[[], None]:
+        raise OverflowError("date value out of range")
+
+    files = RuleFiles(folder, tmp_path, prepare)
+    good = files.current
+    add_to_filters(folder, BLOCK)
+    await files.reload()
+    assert files.current is good
+    (finding,) = files.findings
+    assert "OverflowError: date value out of range" in finding
+
+
+async def test_of_two_reloads_at_once_the_later_counts(folder: Path, tmp_path: Path) -> None:
+    first, later = Event(), Event()
+    versions: list[str] = []
+
+    def prepare(rules: RuleSet) -> Callable[[], None]:
+        if not first.is_set():
+            first.set()
+            later.wait(1)
+        return partial(versions.append, rules.version)
+
+    files = RuleFiles(folder, tmp_path, prepare)
+    add_to_filters(folder, BLOCK)
+    earlier = asyncio.create_task(files.reload())
+    await asyncio.to_thread(first.wait, 5)
+    add_to_filters(folder, BLOCK.replace("zebra", "zebra2"))
+    await files.reload()
+    later.set()
+    await earlier
+    assert files.current.version == versions[-1]
+    assert files.current.version == load_or_last_good(folder, tmp_path / LAST_GOOD)[0].version
+
+
 async def test_what_new_rules_need_is_prepared_in_a_thread_and_put_in_force_on_the_loop(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -111,6 +148,12 @@ def test_without_good_rules_from_before_a_broken_file_is_an_error(folder: Path, 
 def test_a_missing_folder_and_an_unreadable_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="no such folder"):
         read_rule_files(tmp_path / "nowhere")
-    (tmp_path / "routing.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "routing.yaml").mkdir()
     with pytest.raises(RulesError, match=r"routing\.yaml: cannot be read"):
+        read_rule_files(tmp_path)
+
+
+def test_a_file_in_another_encoding_is_named_with_line_and_column(tmp_path: Path) -> None:
+    (tmp_path / "teams.yaml").write_bytes("teams:\n  a: {display: 售后}\n".encode("gb18030"))
+    with pytest.raises(RulesError, match=r"teams\.yaml:2:16 is not written in UTF-8 here: save the file as UTF-8"):
         read_rule_files(tmp_path)

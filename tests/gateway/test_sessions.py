@@ -367,3 +367,19 @@ async def test_no_frame_is_made_where_only_the_sender_watches() -> None:
     assert watch.seq == 5  # what is asked for after a change of owner
     world.visitor()
     assert not world.sessions.skip(C, "visitor", 6, visitor.socket)
+
+
+async def test_the_desks_of_an_agent_whose_password_changes_or_who_is_removed_close_at_once() -> None:
+    world, generations = World(), dict[str, int | None]()
+    world.tokens.generation = lambda agent: generations.get(agent, 0)
+    one, two, other, visitor = world.agent(), world.agent(), world.agent("a5-lilei"), world.visitor()
+    world.sessions.end_logins()
+    assert [client.closed for client in (one, two, other, visitor)] == [None, None, None, None]
+    generations[AGENT] = 1
+    world.sessions.end_logins()
+    expired = codes.TOKEN_EXPIRED.number
+    assert [client.closed for client in (one, two, other, visitor)] == [expired, expired, None, None]
+    generations["a5-lilei"] = None
+    world.sessions.end_logins()
+    assert (other.closed, visitor.closed) == (expired, None)
+    assert world.agent("a5-lilei").closed == expired

@@ -109,3 +109,18 @@ def test_one_changed_character_is_noticed() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="has 16 bytes; HS256 needs at least 32"):
         Tokens(b"0123456789abcdef")
+
+
+def test_an_agents_token_of_an_earlier_password_or_of_nobody_any_more_is_expired() -> None:
+    generations: dict[str, int | None] = {"a3-wangfang": 1}
+    tokens = Tokens(SECRET, lambda agent: generations[agent])
+    first = tokens.mint_agent("a3-wangfang", NOW_S).token
+    later = tokens.mint_agent("a3-wangfang", NOW_S, 2).token
+    assert isinstance(tokens.read(first, NOW_S), AgentIdentity)
+    assert isinstance(tokens.read(later, NOW_S), AgentIdentity), "another worker heard first of the new password"
+    generations["a3-wangfang"] = 2
+    with pytest.raises(Expired, match="password"):
+        tokens.read(first, NOW_S)
+    generations["a3-wangfang"] = None
+    with pytest.raises(Expired, match=r"teams\.yaml"):
+        tokens.read(later, NOW_S)

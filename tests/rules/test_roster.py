@@ -191,6 +191,11 @@ def test_replies_beside_an_unreadable_teams_file_are_checked_all_the_same() -> N
     assert [line.partition(" ")[0] for line in check(wrong)] == ["replies.yaml:1:17", "teams.yaml:1:8"]
 
 
+def test_while_no_team_can_be_read_none_is_called_unknown() -> None:
+    wrong = {**files(teams="teams: ["), "replies.yaml": "teams: {sales: {a: b}}\n"}
+    assert [line.partition(":")[0] for line in check(wrong)] == ["teams.yaml"]
+
+
 def test_hours_become_a_calendar_in_which_the_narrower_name_counts() -> None:
     lines = [
         "daily: 10:00-16:00", "mon-fri: 09：00 – 12:00，13:30-18:00", "wed: closed", "sat-sun: 22:00-06:00",

@@ -8,8 +8,9 @@ const WORDS = {
   },
   en: {
     title: "Mailbox (demo)", as: "I am", subject: "Subject (none: answer the last mail)", text: "Write a mail…",
-    send: "Send", answer: "Answer", answering: "Answer to: ", cancel: "Not this one", empty: "No mail yet. Write one, and see what is answered.", failed: "Not sent: ",
-    none: "(no subject)", automatic: "automatic",
+    send: "Send", answer: "Answer", answering: "Answer to: ", cancel: "Not this one",
+    empty: "No mail yet. Write one, and see what is answered.", failed: "Not sent: ", none: "(no subject)",
+    automatic: "automatic",
   },
 };
 const asked = new URLSearchParams(location.search);

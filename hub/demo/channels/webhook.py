@@ -7,7 +7,7 @@ from typing import Any
 from connectors.webhook.sandbox import ShopSandbox, Told
 from hub.demo.channels import Channel, PlatformClient
 
-AGAIN_S = 4.0
+AGAIN_S = 10.0
 """Before the shop tries again to tell the hub something: it gives up after three attempts, a hub comes back sooner."""
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain.agent import duty, notes, threads, ways
+from hub.domain.agent import duty, notes, reading, threads, ways
 from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, resume, verdict
 from hub.domain.agent.evolving import evolve
 from hub.domain.agent.state import MISSING, Agent, Served
@@ -46,6 +46,7 @@ def decide(state: Agent, command: AnyCommand, origin: Origin | None, now_ms: int
     if origin is not None and seen(state.origins, origin):
         raise Repeated(0)
     events = threads.about(state, command, _decide(state, command, now_ms))
+    events += reading.receipts(state, events)
     if not _on_page(state, command):
         return events
     return [event for event in events if not isinstance(event, e.NoteWaiting) or event.returns]

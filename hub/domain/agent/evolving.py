@@ -4,7 +4,7 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain import outside
-from hub.domain.agent import ways
+from hub.domain.agent import reading, ways
 from hub.domain.agent.phone import pieces
 from hub.domain.agent.state import LEFT_MS, MISSING, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
 from hub.domain.agent.threads import grouped
@@ -28,6 +28,7 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
     if origin is not None:
         note(state.origins, origin)
     event, at_ms = record.event, record.at_ms
+    reading.evolve(state, event)
     match event:
         case e.AgentConfigured():
             _configure(state, event)
@@ -261,6 +262,7 @@ def _evolve_attempt(
             note_delay(state.attempt, event)
         case e.AttemptSent() if state.attempt:
             attempt, state.attempt = state.attempt, None
+            reading.reached(state, attempt.number, attempt.blocks)
             _show(state, attempt, at_ms)
         case e.AttemptRefused() if state.attempt:
             attempt, state.attempt = state.attempt, None

@@ -143,6 +143,8 @@ class Agent(msgspec.Struct):
     attempts: int = 0
     since: int = 0
     """The attempts up to this one went to another phone than they have now."""
+    unread: dict[int, list[Carried]] = {}
+    """What the phone has got and nobody has said that it is read, by the number of its attempt."""
     letters: dict[int, Note] = {}
     """Dead letters: visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []

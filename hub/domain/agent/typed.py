@@ -262,7 +262,7 @@ def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEv
     conversation = aim.numbered(state, said.no) if isinstance(said, words.Answer) else aim.meant(state, command, now_ms)
     if conversation is None:
         told = notes.files_not_sent(len(command.files), command.text)
-        return [*_doubt_sticky(state, command), *note(state, told, returns=bool(command.text))]
+        return [*_doubt_sticky(state, command), *note(state, told, returns=True)]
     chosen = e.AnswerChosen(conversation, state.serving[conversation].no, text, files=command.files)
     return [chosen, *_switch(state, conversation, command, now_ms)]
 

@@ -230,10 +230,8 @@ def _change(state: Conversation, command: c.ChangeMessage, now_ms: int, relayed:
 def _release(state: Conversation, seq: int, by: str) -> list[AnyEvent]:
     text = _held_text(state, seq)
     shown = state.phone and state.stage == "served"
-    name = state.profile.name if state.profile else ""
-    return [
-        e.MessageReleased(seq, text, by, state.agent if shown else "", state.no if shown else 0, name if shown else "")
-    ]
+    to, no, name = (state.agent, state.no, state.profile.name if state.profile else "") if shown else ("", 0, "")
+    return [e.MessageReleased(seq, text, by, to, no, name, state.held_files.get(seq, ()))]
 
 
 def _held_text(state: Conversation, seq: int) -> str:
@@ -259,6 +257,8 @@ def next_due(state: Conversation) -> int | None:
 def sets_clock(event: AnyEvent) -> bool:
     """Whether after this event something may be due sooner than `next_due` said before it."""
     match event:
+        case e.MessagePosted():  # nearly every event is one of these
+            return False
         case e.Assigned(patience=patience):
             return patience != Patience()
         case e.AnswerPosted(timed=timed):

@@ -34,8 +34,8 @@ def reactions(record: Record) -> Reactions:
             return [(to, c.TellChanged(me, no, original))]
         case e.ReceiptHad(agent=agent, no=no, because=because) if agent:
             return [(agent, c.TellUndelivered(me, no, "", because))]
-        case e.MessageReleased(to=to, no=no, name=name, text=text) if to:
-            return [(to, c.ShowMessage(Block(me, no, record.seq, name, text)))]
+        case e.MessageReleased(to=to, no=no, name=name, text=text, files=files) if to:
+            return [(to, c.ShowMessage(Block(me, no, record.seq, name, text, files)))]
         case e.AnswerRefused(agent=agent, no=no, text=text, because=because, now_with=now_with):
             return [(agent, c.TellRefused(me, no, text, because, now_with))]
     return _of_serving(record)

@@ -106,6 +106,9 @@ class Conversation(msgspec.Struct, gc=False):
     forgotten: list[str] = []
     backlog: Backlog = msgspec.field(default_factory=Backlog)
     held: dict[int, str] = {}
+    """The words of messages that wait for a person to decide, by seq,"""
+    held_files: dict[int, tuple[Attachment, ...]] = {}
+    """and their files, where they have any."""
     answers: tuple[Said, ...] = ()
     """The last CHANGEABLE of the assignee."""
     answered_ms: int = 0
@@ -246,12 +249,17 @@ def _change_message(state: Conversation, record: Record) -> None:
             if not status:
                 state.backlog.add(record.seq, notes.edited(text))
             _note_life(state, status)
-        case e.MessageReleased(ref=ref, text=text):
-            state.held.pop(ref, None)
+        case e.MessageReleased(ref=ref, text=text, files=files):
+            _let_go(state, ref)
             state.backlog.drop(ref)  # its placeholder
-            state.backlog.add(ref, text)
+            state.backlog.add(ref, text, files)
         case e.MessageRejected(ref=ref):
-            state.held.pop(ref, None)
+            _let_go(state, ref)
+
+
+def _let_go(state: Conversation, ref: int) -> None:
+    state.held.pop(ref, None)
+    state.held_files.pop(ref, None)
 
 
 def _change_answer(state: Conversation, seq: int, event: e.MessageCorrected | e.MessageRecalled) -> None:
@@ -289,10 +297,12 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
         _note_number(state, tab, int(n), seq)
     if event.status == "held":
         state.held[seq] = event.text
+        if event.files:
+            state.held_files[seq] = event.files
         state.backlog.add(seq, HELD_PLACEHOLDER)
     elif not event.status:
         state.backlog.add(seq, event.text, event.files)
-    if state.clocks is not None and not event.automatic:
+    if state.clocks is not None and state.clocks.silent_ms and not event.automatic:
         _note_life(state, event.status)
 
 

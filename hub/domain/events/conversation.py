@@ -304,7 +304,7 @@ class Closed(Event, frozen=True):
 
 
 class MessageReleased(Event, frozen=True):
-    """The held message `ref` may be read: `text` is it."""
+    """The held message `ref` may be read: `text` and `files` are it."""
 
     ref: int
     text: str
@@ -312,6 +312,7 @@ class MessageReleased(Event, frozen=True):
     to: str = ""
     no: int = 0
     name: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 class MessageRejected(Event, frozen=True):

@@ -5,6 +5,6 @@ state.py is what it knows, entity.py decides, evolving.py plays events; the rest
 
 from hub.domain.queue.entity import decide, new, next_due, reactions
 from hub.domain.queue.evolving import evolve
-from hub.domain.queue.state import Queue
+from hub.domain.queue.state import Queue, copied
 
-__all__ = ["Queue", "decide", "evolve", "new", "next_due", "reactions"]
+__all__ = ["Queue", "copied", "decide", "evolve", "new", "next_due", "reactions"]

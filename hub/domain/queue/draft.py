@@ -87,4 +87,4 @@ def _fork(state: Queue) -> Queue:
 
 
 def _copied(lanes: list[Lane]) -> list[Lane]:
-    return [Lane(lane.language, lane.weight, lane.spots.copy()) for lane in lanes]
+    return [lane.copied() for lane in lanes]

@@ -12,6 +12,7 @@ nobody is any more (tell.py).
 
 import heapq
 import itertools
+from collections.abc import Callable
 
 import msgspec
 
@@ -193,9 +194,9 @@ def _set_duty(draft: Draft, agent: str, on: bool, because: str) -> None:
 def _change_teams(state: Queue, teams: Teams) -> list[AnyEvent]:
     """What has changed, as far as one event takes it."""
     limits = {name: limits for agent in teams.agents for name, limits in limits_by_channel(agent).items()}
-    agents = [with_limits(agent, {}) for agent in teams.agents]
-    changed = [agent for agent in agents if _is_changed(state, agent, teams, limits)]
-    named = {agent.id for agent in agents}
+    is_changed = _changes(state, teams, limits)
+    changed = [agent for agent in (with_limits(agent, {}) for agent in teams.agents) if is_changed(agent)]
+    named = {agent.id for agent in teams.agents}
     removed = [agent for agent in state.loads if agent not in named]
     bare = msgspec.structs.replace(teams, agents=())
     if not changed and not removed and bare == state.rules:
@@ -205,15 +206,24 @@ def _change_teams(state: Queue, teams: Teams) -> list[AnyEvent]:
     return [e.TeamsChanged(bare, tuple(changed[:count]), limits, tuple(removed))]
 
 
-def _is_changed(state: Queue, agent: AgentSettings, teams: Teams, limits: dict[str, Limits]) -> bool:
-    load, before = state.loads.get(agent.id), state.rules
-    return (
-        load is None
-        or load.settings != agent
-        or before.handover_s != teams.handover_s
-        or before.hours.get(agent.shift) != teams.hours.get(agent.shift)
-        or any(state.limits.get(name) != limits.get(name) for name in limits_by_channel(agent))
-    )
+def _changes(state: Queue, teams: Teams, limits: dict[str, Limits]) -> Callable[[AgentSettings], bool]:
+    """Tells whether anything of an agent has changed."""
+    before = state.rules
+    handover = before.handover_s != teams.handover_s
+    shifts = {name for name in before.hours.keys() | teams.hours if before.hours.get(name) != teams.hours.get(name)}
+    channels = {name for name, of in limits.items() if state.limits.get(name) != of}
+
+    def is_changed(agent: AgentSettings) -> bool:
+        load = state.loads.get(agent.id)
+        return (
+            load is None
+            or load.settings != agent
+            or handover
+            or agent.shift in shifts
+            or bool(channels and not channels.isdisjoint(limits_by_channel(agent)))
+        )
+
+    return is_changed
 
 
 # --- taking ----------------------------------------------------------------------------------------------------------

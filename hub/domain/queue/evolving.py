@@ -1,6 +1,7 @@
 """How each event of the queue changes its state."""
 
 from bisect import bisect_left, insort
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ from hub.domain.queue.state import (
     weight_of,
 )  # fmt: skip
 from hub.domain.queue.waits import Service, measured
+from hub.domain.teams import Overflow, Teams
 
 T = TypeVar("T", Spot, Slot, Due)
 
@@ -86,6 +88,11 @@ def _stand(state: Queue, conversation: str, place: Place) -> None:
             state.lines[team], state.lanes[team] = [], []
         insort(state.lines[team], spot)
         insort(_lane(state, team, place).spots, spot)
+    _note_due(state, conversation, place)
+
+
+def _note_due(state: Queue, conversation: str, place: Place) -> None:
+    """Note what is to be done for who stands in line."""
     if not place.told:
         state.untold[conversation] = place.no
     if place.avoid_until_ms:
@@ -118,14 +125,18 @@ def _leave_lines(state: Queue, conversation: str) -> Place:
 
 
 def _lane(state: Queue, team: str, place: Place) -> Lane:
-    language = place.language if place.language in state.languages.get(team, ()) else ""
-    weight = weight_of(state, place)
+    key = _lane_of(state, team, place)
     for lane in state.lanes[team]:
-        if lane.weight == weight and lane.language == language:
+        if (lane.language, lane.weight) == key:
             return lane
-    lane = Lane(language, weight)
+    lane = Lane(*key)
     state.lanes[team].append(lane)
     return lane
+
+
+def _lane_of(state: Queue, team: str, place: Place) -> tuple[str, int]:
+    """The language and the weight of its lane."""
+    return place.language if place.language in state.languages.get(team, ()) else "", weight_of(state, place)
 
 
 def _remove(ordered: list[T], item: T) -> None:
@@ -189,22 +200,43 @@ def _slot(state: Queue, team: str, load: Load) -> Slot:
 def _change_duty(state: Queue, agent: str, on: bool) -> None:
     if on:
         state.on_duty.add(agent)
+        _line_agent_up(state, agent)
     else:
+        _line_agent_off(state, agent)
         state.on_duty.remove(agent)
-    if agent in state.loads:
+
+
+def _line_agent_up(state: Queue, agent: str) -> None:
+    """Put an agent who is on duty among those of their teams."""
+    if agent in state.loads and agent in state.on_duty:
         load = state.loads[agent]
         for team in load.settings.teams:
             if team in state.slots:
-                slot = _slot(state, team, load)
-                if on:
-                    insort(state.slots[team], slot)
-                else:
-                    _remove(state.slots[team], slot)
+                insort(state.slots[team], _slot(state, team, load))
+
+
+def _line_agent_off(state: Queue, agent: str) -> None:
+    """Take them from there."""
+    if agent in state.loads and agent in state.on_duty:
+        load = state.loads[agent]
+        for team in load.settings.teams:
+            if team in state.slots:
+                _remove(state.slots[team], _slot(state, team, load))
 
 
 def _arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
-    """Put everybody where the new teams want them. Who had an agent that is gone waits again, from where they were."""
-    lines = _ruling_lines(state)
+    """Put everybody where the new teams want them. Who had an agent that is gone waits again, from where they were.
+
+    What the new teams leave alone is left alone: thousands wait, and a change of the file is mostly of a few agents.
+    """
+    before, languages = state.rules, state.languages
+    changed: Iterable[str] = [settings.id for settings in event.agents]
+    for agent in (*event.removed, *changed):
+        _line_agent_off(state, agent)
+    counted = [
+        settings.id for settings in event.agents
+        if settings.id in state.loads and state.loads[settings.id].settings.capacity != settings.capacity
+    ]  # fmt: skip
     state.rules, state.limits = event.teams, event.limits
     state.teams = {team.name: team for team in event.teams.teams}
     state.service = {team: service for team, service in state.service.items() if team in state.teams}
@@ -216,15 +248,19 @@ def _arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
             state.loads.get(settings.id, Load(settings)), settings=settings
         )
     _man(state)
-    if _ruling_lines(state) != lines:
+    if _overflows(before) != _overflows(state.rules):
         _line_up(state)
-    _load(state, at_ms)
-    state.slots = {team: [] for team in state.teams}
-    for load in state.loads.values():
-        if load.settings.id in state.on_duty:
-            for team in load.settings.teams:
-                if team in state.slots:
-                    insort(state.slots[team], _slot(state, team, load))
+    else:
+        weighed = before.weights != state.rules.weights
+        _part_lines(
+            state, [team for team in state.lines if weighed or languages.get(team) != state.languages.get(team)]
+        )
+    _load(state, state.loads if before.weights != state.rules.weights else counted, event.removed, at_ms)
+    if _picks(before) != _picks(state.rules) or before.weights != state.rules.weights:
+        state.slots = {team: [] for team in state.teams}
+        changed = state.loads
+    for agent in changed:
+        _line_agent_up(state, agent)
     state.unsettled = True
 
 
@@ -240,32 +276,58 @@ def _man(state: Queue) -> None:
                     state.languages.setdefault(team, set()).update(load.settings.languages)
 
 
-def _ruling_lines(state: Queue) -> tuple[object, ...]:
+def _overflows(rules: Teams) -> tuple[str, dict[str, Overflow | None]]:
     """All that says who stands in which line."""
-    overflows = {name: team.overflow for name, team in state.teams.items()}
-    return state.rules.default, overflows, state.rules.weights, state.languages
+    return rules.default, {team.name: team.overflow for team in rules.teams}
+
+
+def _picks(rules: Teams) -> dict[str, str]:
+    """All that says in which order a team's agents stand, beside what they have."""
+    return {team.name: team.pick for team in rules.teams}
 
 
 def _line_up(state: Queue) -> None:
     """Make all lines anew."""
     state.lines = {team: [] for team in state.teams}
-    state.lanes = {team: [] for team in state.teams}
     state.patient, state.resting, state.untold = {}, {}, {}
     for conversation, place in state.places.items():
-        if not place.agent:
-            further = lines_of(state, place)[1:]
-            _stand(state, conversation, msgspec.structs.replace(place, further=further) if place.further else place)
+        if place.agent:
+            continue
+        lines = lines_of(state, place)
+        if place.further:
+            place = state.places[conversation] = msgspec.structs.replace(place, further=lines[1:])
+        for team in lines:
+            state.lines.setdefault(team, []).append(spot_of(conversation, place))
+        _note_due(state, conversation, place)
+    for line in state.lines.values():  # quicker than to find the place of each
+        line.sort()
+    state.lanes = {}
+    _part_lines(state, state.lines)
 
 
-def _load(state: Queue, at_ms: int) -> None:
-    """Count what each agent has; who had one that is gone waits again."""
-    counts = {agent: [0, 0] for agent in state.loads}
+def _part_lines(state: Queue, teams: Iterable[str]) -> None:
+    """Make the lanes of these teams' lines anew."""
+    for team in teams:
+        lanes: dict[tuple[str, int], Lane] = {}
+        for spot in state.lines[team]:
+            key = _lane_of(state, team, state.places[spot.conversation])
+            if key not in lanes:
+                lanes[key] = Lane(*key)
+            lanes[key].spots.append(spot)
+        state.lanes[team] = list(lanes.values())
+
+
+def _load(state: Queue, agents: Collection[str], removed: Collection[str], at_ms: int) -> None:
+    """Count what each of these agents has; who had one that is gone waits again."""
+    if not agents and not removed:
+        return
+    counts, gone = {agent: [0, 0] for agent in agents}, set(removed)
     for conversation, place in state.places.items():
         if place.agent in counts:
             count = counts[place.agent]
             count[0] += charge(state.loads[place.agent].settings, weight_of(state, place))
             count[1] += 1
-        elif place.agent:
+        elif place.agent in gone:
             lost = msgspec.structs.replace(place, agent="", lost=place.agent, at_ms=at_ms, joined_ms=at_ms)
             _stand(state, conversation, lost)
     for agent, (weighs, open_) in counts.items():

@@ -10,10 +10,12 @@ V = TypeVar("V")
 class Fork(dict[K, V]):
     """Starts with what `base` holds; each value is copied by `copy` when it is first asked for.
 
+    Without `copy` the values are such as nobody changes, and are left where they are.
+
     So it costs what is touched, however large `base` is. It answers for keys only: it does not know how many it has.
     """
 
-    def __init__(self, base: Mapping[K, V], copy: Callable[[V], V] = lambda value: value) -> None:
+    def __init__(self, base: Mapping[K, V], copy: Callable[[V], V] | None = None) -> None:
         super().__init__()
         self._base, self._copy = base, copy
         self._gone: set[K] = set()
@@ -21,7 +23,9 @@ class Fork(dict[K, V]):
     def __missing__(self, key: K) -> V:
         if key in self._gone:
             raise KeyError(key)
-        value = self[key] = self._copy(self._base[key])
+        value = self._base[key]
+        if self._copy is not None:
+            value = self[key] = self._copy(value)
         return value
 
     def __contains__(self, key: object) -> bool:
@@ -29,9 +33,10 @@ class Fork(dict[K, V]):
 
     def get(self, key: K, default: Any = None) -> Any:
         """The value, or `default`."""
-        if key not in self:
+        try:
+            return self[key]
+        except KeyError:
             return default
-        return self[key]
 
     def __delitem__(self, key: K) -> None:
         self.pop(key, None)

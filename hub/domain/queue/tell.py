@@ -93,9 +93,8 @@ def tell(draft: Draft) -> None:
         if draft.full():
             break
         _tell(draft, outlook, conversation)
-    turned = [spot.conversation for team in draft.turned for spot in state.lines.get(team, [])[:TURNED]]
-    if state.unsettled:
-        turned = [spot.conversation for team in state.teams for spot in state.lines[team][:TURNED]]
+    teams = state.teams if state.unsettled else draft.turned
+    turned = [conversation for team in teams for conversation in _turned(state, team)]
     for conversation in dict.fromkeys([*draft.overflowed, *turned]):
         place = state.places[conversation]
         if not place.agent and place.told and place.told_on_duty != is_served(state, place):
@@ -108,6 +107,15 @@ def tell(draft: Draft) -> None:
             place = state.places[conversation]
             if 2 * at <= place.told and shown_line(state, place) == team:
                 _tell(draft, outlook, conversation)
+
+
+def _turned(state: Queue, team: str) -> Iterable[str]:
+    """The first of a line, but for those who were told last what its own team says: most of them."""
+    served = bool(state.slots.get(team))
+    for spot in state.lines.get(team, [])[:TURNED]:
+        place = state.places[spot.conversation]
+        if place.told_on_duty != served or not (served or place.further == ()):
+            yield spot.conversation
 
 
 def _tell(draft: Draft, outlook: Outlook, conversation: str) -> None:

@@ -20,8 +20,10 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str
     priority: int
     position: int
+    turn: int
+    """Within a priority the lowest is served first, whatever line they stand in."""
     since_ms: int
-    """When it began to wait, Unix ms."""
+    """When it began to wait, or came back to the line, Unix ms."""
     wait: Wait
     overflowed: tuple[str, ...] = ()
     """Further teams in whose lines it stands."""
@@ -121,7 +123,7 @@ def _waiting(state: Queue, outlook: Outlook, conversation: str) -> Waiting:
     at = position(state, conversation, place, line)
     return Waiting(
         conversation, place.no, place.name, team_of(state, place), place.channel, place.language, place.priority, at,
-        place.at_ms, outlook.wait(place, line, at), lines_of(state, place)[1:],
+        place.since, place.at_ms, outlook.wait(place, line, at), lines_of(state, place)[1:],
     )  # fmt: skip
 
 

@@ -99,11 +99,12 @@ def test_a_number_in_the_words_with_a_picture_counts() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "看图", "#99 看图"])
-def test_a_picture_that_may_be_for_two_is_sent_to_nobody_and_the_agent_is_told(text: str) -> None:
+def test_a_picture_that_may_be_for_two_is_sent_to_nobody_and_its_words_come_back(text: str) -> None:
     one = shown(12, 15)
     _, *events = one.do(c.ReceiveText("p1", text, one.now_ms, files=(CAT, FILM)))
     assert not [event for event in events if isinstance(event, e.AnswerChosen)]
     assert notes(events) == [f"未发送：2 个图片或文件，不清楚发给谁。请先发 #号，再发一次\n{text}".strip()]
+    assert events[-1] == e.NoteWaiting(notes(events)[0], returns=True), "whom they thought to write to is not known"
 
 
 def test_a_backlog_brings_its_pictures() -> None:

@@ -99,7 +99,7 @@ def test_files_go_with_the_words_as_far_as_one_mail_takes_them() -> None:
 
 def test_an_answer_goes_to_the_conversation_of_its_thread_and_nowhere_else() -> None:
     rig = MailRig(12, 15)
-    assert rig.answer(15, "有货") == [e.AnswerChosen("c15-x", 15, "有货")]
+    assert rig.answer(15, "有货") == [e.AnswerChosen("c15-x", 15, "有货"), e.ReceiptHad(3, "read")]
     assert answers(rig.answer(12, "没有\n第二行")) == [(12, "没有\n第二行")]
     assert rig.answer(12, "12 元") == [e.AnswerChosen("c12-x", 12, "12 元")]
 
@@ -166,7 +166,7 @@ def test_a_mail_without_words_is_said_to_have_none_and_files_go_with_or_without_
     rig = MailRig(12, 15)
     assert notes(rig.answer(12, " \n")) == ["未办到：没有内容，请写在引用的邮件之上"]
     file = Attachment("k", "a.png", "image/png", 9)
-    assert rig.answer(12, "", (file,)) == [e.AnswerChosen("c12-x", 12, "", files=(file,))]
+    assert rig.answer(12, "", (file,)) == [e.AnswerChosen("c12-x", 12, "", files=(file,)), e.ReceiptHad(2, "read")]
     assert rig.answer(15, "图", (file,)) == [e.AnswerChosen("c15-x", 15, "图", files=(file,))]
 
 

@@ -239,3 +239,18 @@ def test_the_lead_and_the_writer_of_a_second_answer_are_told() -> None:
     from hub.domain import conversation
 
     assert conversation.reactions(record) == [(ME, c.TellTwice("c12-x", 12))]
+
+
+def test_what_the_phone_got_is_read_once_all_of_it_is_read_elsewhere_or_answered_there() -> None:
+    rig = serving(12, 15)
+    rig.show(12, 2, "还在吗")
+    rig.show(15, 2, "hi")
+    rig.send()
+    sent = rig.state.attempts
+    assert rig.do(c.MarkRead("c12-x", 2)) == [e.ReadMarked("c12-x", 2)]
+    assert rig.do(c.MarkRead("c15-x", 1)) == [e.ReadMarked("c15-x", 1)]
+    assert rig.do(c.MarkRead("c15-x", 2)) == [e.ReadMarked("c15-x", 2), e.ReceiptHad(sent, "read")]
+    rig.show(12, 3, "有货吗")
+    rig.send()
+    assert rig.type("#12 有货")[-1] == e.ReceiptHad(rig.state.attempts, "read")
+    assert not rig.state.unread

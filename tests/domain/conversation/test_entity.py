@@ -15,7 +15,7 @@ from hub.domain.conversation.backlog import LIMIT
 from hub.domain.conversation.state import FORGOTTEN_TABS, HELD_PLACEHOLDER, TABS, WINDOW, Conversation
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
-from hub.domain.messages import Block, Judgement, Profile
+from hub.domain.messages import Attachment, Block, Judgement, Profile
 from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Refusal, Repeated, UnknownTab
 from hub.domain.teams import Patience
 from hub.domain.views import visitor_view
@@ -344,6 +344,17 @@ def test_a_held_message_is_released_or_rejected_once(thread: Thread) -> None:
     for seq, refusal in ((2, NotHeld), (4, NotHeld), (99, NotFound)):
         with pytest.raises(refusal):
             thread.do(c.ReleaseMessage(seq, "admin"))
+
+
+def test_a_picture_of_a_held_message_is_shown_with_it_when_it_is_released(thread: Thread) -> None:
+    cat = Attachment("c7-x.abc", "cat.png", "image/png", 1000)
+    thread.do(c.PostMessage("t1", 1, "一", ZHANG, Judgement("一", "held"), (cat,)))
+    thread.assign()
+    assert not [line.files for line in thread.state.backlog.messages() if line.files], "not before"
+    thread.do(c.ReleaseMessage(2, "admin"))
+    block = Block(ID, 12, thread.state.seq, "张三", "一", (cat,))
+    assert conversation.reactions(thread.records[-1]) == [("a3-wang", c.ShowMessage(block))]
+    assert [line.files for line in thread.state.backlog.messages()] == [(cat,)], "also to who gets it later"
 
 
 def test_a_choice_that_crossed_with_a_new_question_does_not_count(thread: Thread) -> None:

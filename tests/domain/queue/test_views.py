@@ -35,7 +35,7 @@ def test_waiting_lists_everybody_in_order_with_what_they_would_be_told() -> None
     state = desk().state
     everybody = views.waiting(state, 60_000)
     assert [one.conversation for one in everybody] == ["c0-c", "c0-b", "c0-d", "c0-e"]
-    assert everybody[1] == Waiting("c0-b", 2, "B", "sales", "h5", "zh", 0, 2, 0, Wait(), ("service",))
+    assert everybody[1] == Waiting("c0-b", 2, "B", "sales", "h5", "zh", 0, 2, 6, 0, Wait(), ("service",))
     assert everybody[3].position == 4, "behind those who have overflowed"
     assert everybody[3].wait == Wait(full=True)
     assert [one.conversation for one in views.waiting(state, 60_000, "sales")] == ["c0-c", "c0-b"]

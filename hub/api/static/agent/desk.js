@@ -243,16 +243,15 @@ export class Desk extends EventTarget {
   }
 
   async #lookAtLines() {
-    if (document.hidden || !this.me) return;
+    if (document.hidden) return;
+    this.me ??= await this.api.get("agents/me");
     const { queues } = await this.api.get("queues");
     const lines = queues.filter(({ name, waiting }) => waiting && this.me.teams.includes(name));
     const pages = await Promise.all(lines.map(({ name }) => this.api.get(`queues/${name}?limit=${FIRST}`)));
     const rows = pages.flatMap(({ waiting }) => waiting);
     this.isFull = pages.some(({ cursor }) => cursor);
     const once = new Map(rows.map((row) => [row.conversation, row])); // one may stand in several lines
-    this.waiting = [...once.values()].sort(
-      (a, b) => b.priority - a.priority || a.since_ms - b.since_ms,
-    );
+    this.waiting = [...once.values()].sort((a, b) => b.priority - a.priority || a.turn - b.turn);
     this.#changed();
   }
 

@@ -69,7 +69,8 @@ export class List {
     } else if (duty) {
       const now = Date.now();
       const when = (at) => at && moment(at, now, texts);
-      const { on_duty: on, until_ms: until = 0, handover_ms: handover = 0 } = duty;
+      const { on_duty: on, until_ms: until = 0, handover_ms = 0 } = duty;
+      const handover = trunk.serving.size && handover_ms; // it is about what they still have
       setText(this.standing, handover ? texts.handingOver(when(handover)) : texts.duty({ on, until: when(until) }));
       this.standing.dataset.tone = on ? "good" : handover ? "bad" : "calm";
     }

@@ -1,6 +1,7 @@
 // Every word that only the page of agents shows, in Chinese and English.
 
 import { wordsFor } from "../client/words.js";
+import { inChinese } from "./reasons.js";
 
 const zh = {
   title: "客服工作台",
@@ -93,13 +94,14 @@ const zh = {
   assigned: ({ by }) => `由 ${by} 接待`,
   transferred: ({ by, to, text, because }) => `${by} 转给 ${to}${why(because)}${text ? `：${text}` : ""}`,
   returned: ({ by, because }) => `从 ${by} 回到排队${why(because)}`,
-  closed: ({ by, because }) => `${by ? `${by} 结束了会话` : "会话已结束"}${why(because === "idle" ? "访客长时间未回复" : because)}`,
+  closed: ({ by, because }) => `${by ? `${by} 结束了会话` : "会话已结束"}${why(because)}`,
   holds: ({ by, on }) => `${by} ${on ? "挂起了会话" : "恢复了会话"}`,
   noted: ({ by, text }) => `${by} 的备注：${text}`,
   nudged: () => "已问访客是否还在",
   reminded: ({ to }) => `已提醒 ${to}：访客在等第一次回复`,
   reached: ({ name, text }) => `访客在 ${name}：${text}`,
   recalled: ({ by }) => `${by || "您"} 撤回了一条消息`,
+  reason: inChinese,
 };
 
 const en = {
@@ -200,10 +202,11 @@ const en = {
   reminded: ({ to }) => `${to} was reminded: the visitor waits for a first answer`,
   reached: ({ name, text }) => `The visitor is on ${name}: ${text}`,
   recalled: ({ by }) => `${by || "You"} took back a message`,
+  reason: (because) => because,
 };
 
 function why(because) {
-  return because ? `（${because}）` : "";
+  return because ? `（${inChinese(because)}）` : "";
 }
 
 function reason(because) {

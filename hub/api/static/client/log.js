@@ -98,7 +98,7 @@ export class Log {
   }
 
   #notice({ notice, why = "" }, words) {
-    if (typeof words === "string") return [el("p", { title: why || false }, words)];
+    if (typeof words === "string") return [el("p", { title: why ? this.texts.reason(why) : false }, words)];
     const [headline, ...lines] = words;
     const said = el("div", {}, el("p", { class: "headline" }, headline), ...lines.map((line) => el("p", {}, ...linked(line))));
     const sign = el("span", { class: "sign", "aria-hidden": "true" }, icon(SIGNS[notice]));
