@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from hub.domain.text import Unit
+
 Status = Literal["", "held", "blocked"]
 """Posted, held for a person to release, or blocked."""
 
@@ -73,7 +75,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     max_text: int = 2048
-    unit: Literal["bytes", "characters", "utf16"] = "bytes"
+    unit: Unit = "bytes"
     files: tuple[FileLimit, ...] = ()
     files_with_text: bool = False
     choices: int = 0

@@ -231,15 +231,8 @@ class Owner:
         done: Callable[[Page | Denied], None],
     ) -> None:
         """Answer what came after `after`, and push what follows to `pushes`."""
-        if self._closed or time.monotonic() >= self.valid_until:
-            done(self._unavailable())
-            return
-        slot = self._slots.get(entity) or self.entities.at_hand(entity)
+        slot = self._readable(entity, partial(self.watch, entity, audience, after, epoch, pushes, done), done)
         if slot is None:
-            self.entities.fetch(entity, partial(self.watch, entity, audience, after, epoch, pushes, done))
-            return
-        if slot.spoilt:
-            done(Denied(STOPPED, slot.stopped))
             return
         page = slot.latest(audience, after, epoch, self._epoch)
 
@@ -259,15 +252,8 @@ class Owner:
         self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
     ) -> None:
         """Answer what is in memory of the events between `after` and `before`."""
-        if self._closed or time.monotonic() >= self.valid_until:
-            done(self._unavailable())
-            return
-        slot = self._slots.get(entity) or self.entities.at_hand(entity)
+        slot = self._readable(entity, partial(self.page, entity, audience, after, before, done), done)
         if slot is None:
-            self.entities.fetch(entity, partial(self.page, entity, audience, after, before, done))
-            return
-        if slot.spoilt:
-            done(Denied(STOPPED, slot.stopped))
             return
         page = slot.page(audience, after, before, self._epoch)
         self.entities.drop_unused(slot)
@@ -275,15 +261,8 @@ class Owner:
 
     def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
         """Answer a question from the entity's state, once all that it tells of is on disk."""
-        if self._closed or time.monotonic() >= self.valid_until:
-            done(self._unavailable())
-            return
-        slot = self._slots.get(entity) or self.entities.at_hand(entity)
+        slot = self._readable(entity, partial(self.look, entity, question, done), done)
         if slot is None:
-            self.entities.fetch(entity, partial(self.look, entity, question, done))
-            return
-        if slot.spoilt:
-            done(Denied(STOPPED, slot.stopped))
             return
         try:
             answer: Seen | Denied = Seen(slot.kind.look(slot.state, question, self.now_ms()))
@@ -291,6 +270,19 @@ class Owner:
             answer = as_denied(refusal)
         self.entities.drop_unused(slot)
         self._commits.after(lambda: done(answer), done)
+
+    def _readable(self, entity: str, again: Callable[[], None], done: Callable[[Denied], None]) -> Slot | None:
+        """Whom a reader asks. None: `done` was told why not, or `again` is called once the entity has been made."""
+        if self._closed or time.monotonic() >= self.valid_until:
+            done(self._unavailable())
+            return None
+        slot = self._slots.get(entity) or self.entities.at_hand(entity)
+        if slot is None:
+            self.entities.fetch(entity, again)
+        elif slot.spoilt:
+            done(Denied(STOPPED, slot.stopped))
+            return None
+        return slot
 
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """Hand on a frame that takes no seq."""
