@@ -1,5 +1,7 @@
 """How each event of an agent entity changes its state."""
 
+from itertools import chain
+
 import msgspec
 
 from hub.domain import events as e
@@ -239,11 +241,12 @@ def _evolve_typed(state: Agent, record: Record) -> None:
 
 
 def _answer(state: Agent, conversation: str, seen: int | None) -> None:
-    """What the agent had not been shown by then is still to be read, and to be answered."""
+    """What the agent had not been shown by then, where they wrote, is still to be read, and to be answered."""
     served = state.serving[conversation]
-    unread = {one.seq for one in state.blocks if one.conversation == conversation}
-    if state.attempt is not None:
-        unread |= {one.seq for one in state.attempt.blocks if one.conversation == conversation}
+    under_way = state.attempt.blocks if state.attempt else []
+    unread = {
+        one.seq for one in chain(state.blocks, under_way, *state.unread.values()) if one.conversation == conversation
+    }
     served.accepted, served.unanswered = True, sum(seen is not None and seq > seen for seq in unread)
     served.unread_ms = (served.waits_ms or served.wrote_ms) if served.unanswered else 0
 
@@ -370,7 +373,7 @@ def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
     for carried in attempt.blocks:
         served = state.serving.get(carried.conversation)
         if served is not None and (carried.conversation, carried.seq) not in waiting:
-            served.shown = max(served.shown, carried.seq)
+            served.shown[attempt.channel] = max(served.shown.get(attempt.channel, 0), carried.seq)
 
 
 def _unsee(state: Agent, no: int, at_ms: int) -> None:

@@ -39,8 +39,8 @@ class Served(msgspec.Struct):
     """Since when a message of it waits to be read; 0: all are."""
     read: int = 0
     """The seq up to which they have read it elsewhere,"""
-    shown: int = 0
-    """and up to which their phone has shown it, or they were told what it could not be shown."""
+    shown: dict[str, int] = {}
+    """and up to which each of their channels has shown it, or they were told what it could not be shown there."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
     doubtful: int = 0

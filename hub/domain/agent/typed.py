@@ -39,11 +39,14 @@ def receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]
 
 
 def _knowing(state: Agent, event: AnyEvent, command: c.ReceiveText) -> AnyEvent:
-    """The event with how it came, and with what they had been shown by then: they can mean nothing that came later."""
+    """The event with how it came, and with what they had been shown there by then: they can mean nothing that came
+    later, and what another of their channels shows they may not have looked at.
+    """
     if not isinstance(event, e.AnswerChosen | e.CloseAsked):
         return event
     served = state.serving[event.conversation]
-    event = msgspec.structs.replace(event, seen=max(served.shown, served.read))
+    here = command.channel or (state.settings.channel if state.settings else "")
+    event = msgspec.structs.replace(event, seen=max(served.shown.get(here, 0), served.read))
     return msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
 
 
