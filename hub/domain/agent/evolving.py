@@ -1,5 +1,6 @@
 """How each event of an agent entity changes its state."""
 
+from collections.abc import Iterable
 from itertools import chain
 
 import msgspec
@@ -244,9 +245,8 @@ def _answer(state: Agent, conversation: str, seen: int | None) -> None:
     """What the agent had not been shown by then, where they wrote, is still to be read, and to be answered."""
     served = state.serving[conversation]
     under_way = state.attempt.blocks if state.attempt else []
-    unread = {
-        one.seq for one in chain(state.blocks, under_way, *state.unread.values()) if one.conversation == conversation
-    }
+    waiting: Iterable[Block | Carried] = chain(state.blocks, under_way, *state.unread.values())
+    unread = {one.seq for one in waiting if one.conversation == conversation}
     served.accepted, served.unanswered = True, sum(seen is not None and seq > seen for seq in unread)
     served.unread_ms = (served.waits_ms or served.wrote_ms) if served.unanswered else 0
 
