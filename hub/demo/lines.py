@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass
 
 from hub.demo.ledgers import Given
-from hub.demo.reading import Began, Ended, Found, GivenBack, Kept, Reader, Switched
+from hub.demo.reading import Asked, Began, Ended, Found, GivenBack, Kept, Reader, Switched
 from hub.demo.sabotage import Sabotage
 from hub.demo.stage import StandIn
 
@@ -72,6 +72,8 @@ class Phone(Line):
         self._open: dict[int, None] = {}
         self._aimed = self._switched = 0
         """The number that the agent last typed, and the one that the phone last showed as chosen."""
+        self._asks = False
+        """It asks whom texts without a number are for: a number alone would answer that."""
         self._news = asyncio.Event()
 
     def read(self, text: str) -> list[Found]:
@@ -87,6 +89,8 @@ class Phone(Line):
                     self.forget(no)
                 case GivenBack():
                     self._forget_choice()
+                case Asked():
+                    self._asks = True
         self._news.set()
         return said
 
@@ -98,7 +102,10 @@ class Phone(Line):
 
     async def cancel(self) -> bool:
         self._forget_choice()
-        return await self._type("取消")
+        self._asks = False
+        taken = await self._type("取消")
+        self._asks = self._asks or not taken
+        return taken
 
     async def answer(self, no: int, text: str) -> Said:
         by_number = self._taken % 2 == 0 or no not in self._open
@@ -125,9 +132,12 @@ class Phone(Line):
         return await self._type(f"挂起 #{no}")
 
     async def _choose(self, no: int) -> bool:
-        """Type `#12` until the phone shows that texts without a number go there; False: it is not theirs any more."""
+        """Type `#12` until the phone shows that texts without a number go there.
+
+        False: it is not theirs any more, or would get the texts of which the phone asks whom they are for.
+        """
         while not self._aimed == self._switched == no:
-            if no not in self._open:
+            if self._asks or no not in self._open:
                 return False
             if await self._type(f"#{no}"):
                 self._aimed = no
