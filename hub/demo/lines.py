@@ -39,6 +39,10 @@ class Line(abc.ABC):
     async def cancel(self) -> bool:
         """Have the texts back of which the hub asks whom they are for."""
 
+    async def turn_to(self, no: int) -> bool:
+        """Have conversation `no` before one: what is typed at once after that, by `answer`, is meant for it."""
+        return True
+
     @abc.abstractmethod
     async def answer(self, no: int, text: str) -> Said:
         """Answer the visitor of conversation `no`."""
@@ -107,15 +111,20 @@ class Phone(Line):
         self._asks = self._asks or not taken
         return taken
 
+    async def turn_to(self, no: int) -> bool:
+        return self._goes_by_number(no) or await self._choose(no)
+
     async def answer(self, no: int, text: str) -> Said:
-        by_number = self._taken % 2 == 0 or no not in self._open
+        by_number = self._goes_by_number(no)
         if by_number:
             self._aimed = self._sabotage.aim(no, [number for number in self._open if number != no])
-            taken = await self._type(f"#{self._aimed} {text}")
-        else:
-            taken = await self._choose(no) and await self._type(text)
+            text = f"#{self._aimed} {text}"
+        taken = await self._type(text)
         self._taken += taken
         return Said(taken, by_number)
+
+    def _goes_by_number(self, no: int) -> bool:
+        return self._taken % 2 == 0 or no not in self._open
 
     async def note(self, no: int, text: str) -> bool:
         return await self._type(f"备注 #{no} {text}")

@@ -27,7 +27,9 @@ class App:
 async def test_half_of_the_answers_go_by_number_and_half_by_choice() -> None:
     app = App()
     app.phone.read("新会话 #7 张三（售前）")
-    assert [await app.phone.answer(7, text) for text in "一二"] == [Said(True, True), Said(True, False)]
+    for text, by_number in (("一", True), ("二", False)):
+        assert await app.phone.turn_to(7)
+        assert await app.phone.answer(7, text) == Said(True, by_number)
     assert app.typed == ["#7 一", "#7", "二"]
 
 
@@ -36,7 +38,7 @@ async def test_while_the_phone_asks_whom_texts_are_for_nobody_is_chosen() -> Non
     app.phone.read("新会话 #7 张三（售前）\n新会话 #8 李四（售前）")
     await app.phone.answer(7, "一")
     app.phone.read(ASKED)
-    assert await app.phone.answer(8, "二") == Said(False, False)
+    assert not await app.phone.turn_to(8)
     assert await app.phone.cancel()
-    assert await app.phone.answer(8, "二") == Said(True, False)
-    assert app.typed == ["#7 一", "取消", "#8", "二"]
+    assert await app.phone.turn_to(8)
+    assert app.typed == ["#7 一", "取消", "#8"]

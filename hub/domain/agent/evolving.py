@@ -9,7 +9,20 @@ from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent import reading, ways
 from hub.domain.agent.phone import pieces
-from hub.domain.agent.state import LEFT_MS, MISSING, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
+from hub.domain.agent.state import (
+    LEFT_MS,
+    MISSING,
+    MOST_SHOWN,
+    Agent,
+    Carried,
+    Held,
+    Led,
+    Note,
+    PhoneAttempt,
+    Served,
+    Shown,
+    sticky_no,
+)
 from hub.domain.agent.threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
@@ -373,7 +386,8 @@ def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
     for carried in attempt.blocks:
         served = state.serving.get(carried.conversation)
         if served is not None and (carried.conversation, carried.seq) not in waiting:
-            served.shown[attempt.channel] = max(served.shown.get(attempt.channel, 0), carried.seq)
+            shown = served.shown.get(attempt.channel, [])
+            served.shown[attempt.channel] = [*shown[-MOST_SHOWN + 1 :], Shown(carried.seq, attempt.tried_ms)]
 
 
 def _unsee(state: Agent, no: int, at_ms: int) -> None:

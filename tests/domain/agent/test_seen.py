@@ -24,6 +24,15 @@ def test_an_answer_says_what_the_phone_had_shown_by_then() -> None:
     assert seen(rig.type("结束 #12")) == [2]
 
 
+def test_a_text_that_came_late_is_no_answer_to_what_was_shown_since_it_was_written() -> None:
+    rig = shown(12)
+    written_ms = rig.now_ms
+    rig.wait(MINUTE).show(12, 2, "还在吗")
+    rig.send()
+    assert seen(rig.type("#12 在", written_ms)) == [1]
+    assert seen(rig.type("#12 在的")) == [2]
+
+
 def test_a_long_message_has_been_shown_when_its_last_part_has() -> None:
     rig = shown(12)
     rig.show(12, 2, "很长" * 2000)
