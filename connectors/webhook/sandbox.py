@@ -79,16 +79,24 @@ class Message(msgspec.Struct):
 class ShopSandbox(StandIn[Faults]):
     """A shop's app. `url` is its base URL while it runs, `callback_url` where it tells the hub.
 
-    `retry_after_s` is the pause before a second and third attempt to tell the hub; `now` is its clock, in seconds.
+    `retry_after_s` is the pause before a further attempt to tell the hub, `attempts` how many it makes at most; `now`
+    is its clock, in seconds.
     """
 
-    def __init__(self, *, port: int = 0, now: Callable[[], float] = time.time, retry_after_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        now: Callable[[], float] = time.time,
+        retry_after_s: float = 1.0,
+        attempts: int = ATTEMPTS,
+    ) -> None:
         super().__init__(Faults(), port)
         self.shop = Shop()
         self.files: dict[str, bytes] = {}
         """What customers can send, by name."""
         self.callback_url = ""
-        self._now, self._retry_after_s = now, retry_after_s
+        self._now, self._retry_after_s, self._attempts = now, retry_after_s, attempts
         self._told: list[Told] = []
         # ids above those of any earlier run, or the hub would take new messages for old ones
         self._ids = itertools.count(time.time_ns() // 1000)
@@ -181,7 +189,7 @@ class ShopSandbox(StandIn[Faults]):
                 await self._attempt(told, body)
 
     async def _attempt(self, told: Told, body: bytes) -> bool:
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             if attempt:
                 await asyncio.sleep(self._retry_after_s)
             headers = signed(body + b" " if self.faults.wrong_signature else body, self._now())

@@ -187,8 +187,10 @@ class Agent:
         if case.to is not None and not case.answered:
             await self._pass_on(no, case, case.to)
             return
+        is_before_them = await self.line.turn_to(no)
+        self._waiting.pop(no, None)  # they answer what has come by now
         ends = FAREWELL in case.text
-        if not await self._answer(no, case, GOODBYE if ends else ""):
+        if not is_before_them or not await self._answer(no, case, GOODBYE if ends else ""):
             if self._cases.get(no) is case:  # as a person would: it says "not delivered", so type it again
                 self._look_at(no, case)
         elif ends:

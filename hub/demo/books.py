@@ -98,8 +98,8 @@ class Books:
     def overlooked(self) -> int:
         """Those of them whose answer was written before its agent had read that message.
 
-        It was on its way to the phone. The hub keeps it as unanswered, and shows it to whoever gets the conversation
-        next; that nobody has answered it all the same is what this counts.
+        It was on its way, or on a phone at which they did not look. The hub keeps it as unanswered, and shows it to
+        whoever gets the conversation next; that nobody has answered it all the same is what this counts.
         """
         answered = (n for n, page in enumerate(self._pages) if self._is_answered(n, page))
         return sum(not self._has_been_read(n) for n in answered)

@@ -27,6 +27,8 @@ again, with the same key where doing it twice would be seen."""
 ANSWER_S = 15.0
 AGAIN = {429, 503}
 UNDER_WAY = "under_way"
+UNREAD = "unread"
+"""Not ended: the visitor has written more, which is answered next."""
 
 
 class Transcript:
@@ -176,7 +178,8 @@ class Desk(Line):
     async def _act(self, no: int, deed: str, body: dict[str, Any]) -> bool:
         """In one of their conversations. Refused: it is theirs no more, and the page shows that."""
         for c, transcript in self._transcripts.items():
-            if transcript.no == no and await self._do(f"conversations/{c}/{deed}", body):
+            seen = {"seen": transcript.history.solid} if deed in ("messages", "close") else {}
+            if transcript.no == no and await self._do(f"conversations/{c}/{deed}", body | seen):
                 return True
         self._see(Ended(no))
         return False
@@ -191,8 +194,8 @@ class Desk(Line):
                 )
                 if answer.is_success:
                     return True
-                if answer.status_code not in AGAIN and answer.json().get("code") != UNDER_WAY:
-                    return False
+                if answer.status_code not in AGAIN and (code := answer.json().get("code")) != UNDER_WAY:
+                    return bool(code == UNREAD)
             await asyncio.sleep(AGAIN_S)
 
 

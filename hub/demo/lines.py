@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass
 
 from hub.demo.ledgers import Given
-from hub.demo.reading import Began, Ended, Found, GivenBack, Kept, Reader, Switched
+from hub.demo.reading import Asked, Began, Ended, Found, GivenBack, Kept, Reader, Switched
 from hub.demo.sabotage import Sabotage
 from hub.demo.stage import StandIn
 
@@ -38,6 +38,10 @@ class Line(abc.ABC):
     @abc.abstractmethod
     async def cancel(self) -> bool:
         """Have the texts back of which the hub asks whom they are for."""
+
+    async def turn_to(self, no: int) -> bool:
+        """Have conversation `no` before one: what is typed at once after that, by `answer`, is meant for it."""
+        return True
 
     @abc.abstractmethod
     async def answer(self, no: int, text: str) -> Said:
@@ -72,6 +76,8 @@ class Phone(Line):
         self._open: dict[int, None] = {}
         self._aimed = self._switched = 0
         """The number that the agent last typed, and the one that the phone last showed as chosen."""
+        self._asks = False
+        """It asks whom texts without a number are for: a number alone would answer that."""
         self._news = asyncio.Event()
 
     def read(self, text: str) -> list[Found]:
@@ -87,6 +93,8 @@ class Phone(Line):
                     self.forget(no)
                 case GivenBack():
                     self._forget_choice()
+                case Asked():
+                    self._asks = True
         self._news.set()
         return said
 
@@ -98,17 +106,25 @@ class Phone(Line):
 
     async def cancel(self) -> bool:
         self._forget_choice()
-        return await self._type("取消")
+        self._asks = False
+        taken = await self._type("取消")
+        self._asks = self._asks or not taken
+        return taken
+
+    async def turn_to(self, no: int) -> bool:
+        return self._goes_by_number(no) or await self._choose(no)
 
     async def answer(self, no: int, text: str) -> Said:
-        by_number = self._taken % 2 == 0 or no not in self._open
+        by_number = self._goes_by_number(no)
         if by_number:
             self._aimed = self._sabotage.aim(no, [number for number in self._open if number != no])
-            taken = await self._type(f"#{self._aimed} {text}")
-        else:
-            taken = await self._choose(no) and await self._type(text)
+            text = f"#{self._aimed} {text}"
+        taken = await self._type(text)
         self._taken += taken
         return Said(taken, by_number)
+
+    def _goes_by_number(self, no: int) -> bool:
+        return self._taken % 2 == 0 or no not in self._open
 
     async def note(self, no: int, text: str) -> bool:
         return await self._type(f"备注 #{no} {text}")
@@ -125,9 +141,12 @@ class Phone(Line):
         return await self._type(f"挂起 #{no}")
 
     async def _choose(self, no: int) -> bool:
-        """Type `#12` until the phone shows that texts without a number go there; False: it is not theirs any more."""
+        """Type `#12` until the phone shows that texts without a number go there.
+
+        False: it is not theirs any more, or would get the texts of which the phone asks whom they are for.
+        """
         while not self._aimed == self._switched == no:
-            if no not in self._open:
+            if self._asks or no not in self._open:
                 return False
             if await self._type(f"#{no}"):
                 self._aimed = no

@@ -140,6 +140,10 @@ class Either(Line):
     async def cancel(self) -> bool:
         return await self.phone.cancel()
 
+    async def turn_to(self, no: int) -> bool:
+        line = self._of(no)
+        return await line.turn_to(no) and line is self._of(no)
+
     async def answer(self, no: int, text: str) -> Said:
         return await self._of(no).answer(no, text)
 

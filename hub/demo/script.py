@@ -110,11 +110,14 @@ class _Run:
     def _reliable(self) -> list[int]:
         """The phones whose owners stay all day.
 
-        What they are not shown must not come to a colleague instead, as it does in teams that do not wait for long.
+        What they are not shown must not come to a colleague instead, as it does in teams that do not wait for long, nor
+        by mail.
         """
         phones = [who for who in self._stage.agents if who.user]
         steady = [n for n, who in enumerate(phones) if self._stage.role_of(who.id) == "steady"]
-        return [n for n in steady if self._plan.sabotage != "drop" or not phones[n].teams & cast.IMPATIENT]
+        if self._plan.sabotage != "drop":
+            return steady
+        return [n for n in steady if not phones[n].mail and not phones[n].teams & cast.IMPATIENT]
 
     def _make_agent(self, who: DemoAgent) -> Agent:
         agent = Agent(who, self._stage.role_of(who.id), self._stage.serials, self._others(who))

@@ -24,10 +24,15 @@ class Noting(Line):
     def __init__(self) -> None:
         self.done: list[str] = []
         self.refuses = 0
+        self.turned = asyncio.Event()
+        self.turned.set()
 
     async def set_duty(self, *, on: bool) -> bool:
         self.done.append("on" if on else "off")
         return True
+
+    async def turn_to(self, no: int) -> bool:
+        return await self.turned.wait()
 
     async def answer(self, no: int, text: str) -> Said:
         self.refuses -= 1
@@ -105,6 +110,14 @@ async def test_the_second_of_three_is_passed_on_at_once_and_the_third_is_held(ro
     assert await robot.shown(block(2, 1)) == ["transfer 2 李雷"]
     assert robot.agent.ledger.given == [Given("李雷", agent="lilei", of=serial(1))]
     assert (await robot.shown(block(2, 2), block(3, 3)))[1:] == ["answer 3", "hold 3"]
+
+
+async def test_what_comes_before_they_type_is_answered_with_it(robot: Robot) -> None:
+    robot.line.turned.clear()
+    assert await robot.shown(Began(7), block(7, 1), block(7, 2, FAREWELL)) == []
+    robot.line.turned.set()
+    assert await robot.shown() == ["answer 7 goodbye", "close 7"]
+    assert [one.to for one in robot.agent.ledger.typed] == [serial(2)]
 
 
 async def test_what_came_with_a_note_is_not_passed_on_again(robot: Robot) -> None:

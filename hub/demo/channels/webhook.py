@@ -7,8 +7,8 @@ from typing import Any
 from connectors.webhook.sandbox import ShopSandbox, Told
 from hub.demo.channels import Channel, PlatformClient
 
-AGAIN_S = 10.0
-"""Before the shop tries again to tell the hub something: it gives up after three attempts, a hub comes back sooner."""
+AGAIN_S, ATTEMPTS = 4.0, 15
+"""The shop tries for a minute to tell the hub something: one that is killed over and over comes back sooner."""
 
 
 class Customer(PlatformClient):
@@ -37,7 +37,7 @@ class Webhook(Channel):
     """A shop's app."""
 
     def __init__(self) -> None:
-        self.shop = ShopSandbox(retry_after_s=AGAIN_S)
+        self.shop = ShopSandbox(retry_after_s=AGAIN_S, attempts=ATTEMPTS)
         super().__init__(self.shop)
 
     def settings(self) -> dict[str, Any]:

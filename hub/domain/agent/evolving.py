@@ -1,12 +1,28 @@
 """How each event of an agent entity changes its state."""
 
+from collections.abc import Iterable
+from itertools import chain
+
 import msgspec
 
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent import reading, ways
 from hub.domain.agent.phone import pieces
-from hub.domain.agent.state import LEFT_MS, MISSING, Agent, Carried, Held, Led, Note, PhoneAttempt, Served, sticky_no
+from hub.domain.agent.state import (
+    LEFT_MS,
+    MISSING,
+    MOST_SHOWN,
+    Agent,
+    Carried,
+    Held,
+    Led,
+    Note,
+    PhoneAttempt,
+    Served,
+    Shown,
+    sticky_no,
+)
 from hub.domain.agent.threads import grouped
 from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
@@ -239,11 +255,11 @@ def _evolve_typed(state: Agent, record: Record) -> None:
 
 
 def _answer(state: Agent, conversation: str, seen: int | None) -> None:
-    """What the agent had not been shown by then is still to be read, and to be answered."""
+    """What the agent had not been shown by then, where they wrote, is still to be read, and to be answered."""
     served = state.serving[conversation]
-    unread = {one.seq for one in state.blocks if one.conversation == conversation}
-    if state.attempt is not None:
-        unread |= {one.seq for one in state.attempt.blocks if one.conversation == conversation}
+    under_way = state.attempt.blocks if state.attempt else []
+    waiting: Iterable[Block | Carried] = chain(state.blocks, under_way, *state.unread.values())
+    unread = {one.seq for one in waiting if one.conversation == conversation}
     served.accepted, served.unanswered = True, sum(seen is not None and seq > seen for seq in unread)
     served.unread_ms = (served.waits_ms or served.wrote_ms) if served.unanswered else 0
 
@@ -370,7 +386,8 @@ def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
     for carried in attempt.blocks:
         served = state.serving.get(carried.conversation)
         if served is not None and (carried.conversation, carried.seq) not in waiting:
-            served.shown = max(served.shown, carried.seq)
+            shown = served.shown.get(attempt.channel, [])
+            served.shown[attempt.channel] = [*shown[-MOST_SHOWN + 1 :], Shown(carried.seq, attempt.tried_ms)]
 
 
 def _unsee(state: Agent, no: int, at_ms: int) -> None:

@@ -50,6 +50,8 @@ def _place(event: AnyEvent) -> tuple[str, int] | None:
     match event:
         case e.ReadMarked(conversation=conversation, seq=seq):
             return conversation, seq
+        case e.AnswerChosen(conversation=conversation, seen=int(seen)):
+            return conversation, seen
         case e.AnswerChosen(conversation=conversation) | e.AcceptAsked(conversation=conversation):
             return conversation, ALL
     return None

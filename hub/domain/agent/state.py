@@ -1,5 +1,7 @@
 """The agent entity's state."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from hub.domain.attempts import Attempt
@@ -15,6 +17,16 @@ LEFT_MS = 24 * HOUR_MS
 
 MISSING = -1
 """For Served.last: the phone is shown nothing of the conversation until a Serve brings all that nobody has answered."""
+
+MOST_SHOWN = 20
+"""So many of a conversation's messages on a channel are kept with the time at which they came."""
+
+
+class Shown(NamedTuple):
+    """A message on one of an agent's channels, and when it was handed over: nobody has read it there before."""
+
+    seq: int
+    at_ms: int
 
 
 class Served(msgspec.Struct):
@@ -39,8 +51,8 @@ class Served(msgspec.Struct):
     """Since when a message of it waits to be read; 0: all are."""
     read: int = 0
     """The seq up to which they have read it elsewhere,"""
-    shown: int = 0
-    """and up to which their phone has shown it, or they were told what it could not be shown."""
+    shown: dict[str, list[Shown]] = {}
+    """and the last MOST_SHOWN that each of their channels has shown, or told them that it could not show."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
     doubtful: int = 0

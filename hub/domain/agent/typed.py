@@ -32,18 +32,24 @@ def receive(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]
     )  # fmt: skip
     if state.settings is None:
         return [got]
-    events = [_knowing(state, event, command) for event in _take_in(state, command, now_ms)]
+    events = [_knowing(state, event, command, now_ms) for event in _take_in(state, command, now_ms)]
     if any(isinstance(event, e.AnswerChosen) for event in events):
         events += duty.answered(state, now_ms)
     return [got, *events]
 
 
-def _knowing(state: Agent, event: AnyEvent, command: c.ReceiveText) -> AnyEvent:
-    """The event with how it came, and with what they had been shown by then: they can mean nothing that came later."""
+def _knowing(state: Agent, event: AnyEvent, command: c.ReceiveText, now_ms: int) -> AnyEvent:
+    """The event with how it came, and with what they had been shown there when they wrote: they can mean nothing that
+    came later, and what another of their channels shows they may not have looked at.
+    """
     if not isinstance(event, e.AnswerChosen | e.CloseAsked):
         return event
     served = state.serving[event.conversation]
-    event = msgspec.structs.replace(event, seen=max(served.shown, served.read))
+    here = command.channel or (state.settings.channel if state.settings else "")
+    # When a mail was written only its writer's clock knows.
+    written_ms = aim.latest(command, now_ms) if command.conversation is None else now_ms
+    shown = (one.seq for one in served.shown.get(here, ()) if one.at_ms <= written_ms)
+    event = msgspec.structs.replace(event, seen=max((served.read, *shown)))
     return msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
 
 

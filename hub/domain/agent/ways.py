@@ -52,8 +52,12 @@ def _holds(state: Agent, way: Way, at_ms: int) -> str:
 
 
 def _unread_ms(state: Agent) -> int:
-    """Since when a message waits to be read; 0: none does."""
-    return min((served.unread_ms for served in state.serving.values() if served.unread_ms), default=0)
+    """Since when a message waits to be read by somebody who gives no sign of life; 0: none does.
+
+    Who writes on their phone is there, and reads on it what is said to that.
+    """
+    since_ms = min((served.unread_ms for served in state.serving.values() if served.unread_ms), default=0)
+    return max(since_ms, state.written_ms) if since_ms else 0
 
 
 def next_due(state: Agent) -> int | None:

@@ -30,6 +30,7 @@ class ReceiveText(Command, frozen=True):
     lookup: Lookup | None = None
     """Filled in by the pipeline in the owner, where the text names somebody or a quick reply."""
     channel: str = ""
+    """On which it came; empty: on the one in force."""
     conversation: str | None = None
     """Where a channel has threads: the one that it answers, "" for none, as a signature proves; it goes nowhere else.
     """

@@ -4,8 +4,9 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Block
-from tests.domain.agent.test_entity import HOUR, MINUTE, notes, shown
+from tests.domain.agent.test_entity import HOUR, MINUTE, NOON, notes, shown
 from tests.domain.agent.test_threads import MailRig
+from tests.domain.agent.test_ways import due, serving
 
 
 def seen(events: list[AnyEvent]) -> list[int | None]:
@@ -21,6 +22,15 @@ def test_an_answer_says_what_the_phone_had_shown_by_then() -> None:
     rig.verdict("sent")
     assert seen(rig.type("#12 您说")) == [2]
     assert seen(rig.type("结束 #12")) == [2]
+
+
+def test_a_text_that_came_late_is_no_answer_to_what_was_shown_since_it_was_written() -> None:
+    rig = shown(12)
+    written_ms = rig.now_ms
+    rig.wait(MINUTE).show(12, 2, "还在吗")
+    rig.send()
+    assert seen(rig.type("#12 在", written_ms)) == [1]
+    assert seen(rig.type("#12 在的")) == [2]
 
 
 def test_a_long_message_has_been_shown_when_its_last_part_has() -> None:
@@ -88,3 +98,18 @@ def test_an_answer_at_a_desk_is_told_to_the_phone_also_where_all_had_been_read_t
     rig = shown(12)
     rig.do(c.MarkRead("c12-x", 1))
     assert notes(rig.do(c.MarkRead("c12-x", 1, "好的"))) == ["#12 张三 已在工作台答复：「好的」"]
+
+
+def test_what_another_of_their_channels_has_shown_stays_unread_and_unanswered() -> None:
+    rig = serving(12)
+    rig.send()
+    _, *events = rig.do(c.ReceiveText("m1", "在", rig.now_ms, channel="email", conversation="c12-x"))
+    assert seen(events) == [0]
+    served = rig.state.serving["c12-x"]
+    assert (served.unanswered, served.unread_ms) == (1, NOON)
+    assert due(rig) == "email", "they have not looked at their phone"
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (Block("c12-x", 12, 1, "张三", "在吗"),)))
+    rig.send()
+    _, *events = rig.do(c.ReceiveText("m2", "您说", rig.now_ms, channel="email", conversation="c12-x"))
+    assert seen(events) == [1]
+    assert (served.unanswered, served.unread_ms) == (0, 0)

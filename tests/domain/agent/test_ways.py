@@ -166,6 +166,20 @@ def test_who_does_not_read_for_long_gets_mail_until_they_have() -> None:
     assert not rig.state.blocks
 
 
+def test_who_writes_on_their_phone_is_answered_there_though_they_have_not_read_for_long() -> None:
+    rig = serving(12)
+    rig.send()
+    rig.type("#12 在")
+    rig.show(12, 2, "还在吗")
+    rig.send()
+    assert due(rig) == "email"
+    rig.type("#12")
+    assert due(rig) == "wecom"
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", (Block("c12-x", 12, 2, "张三", "还在吗"),)))
+    assert rig.send().startswith("→ #12 张三\n")
+    assert due(rig) == "email", "they have written once, and read nothing"
+
+
 def test_what_is_answered_at_a_desk_is_said_on_the_phone_that_shows_the_conversation() -> None:
     rig = serving(12)
     rig.send()
