@@ -71,7 +71,9 @@ class Ledger:
     changing: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     """and what it is to say when the platform has done it."""
     screens: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    """What each visitor on a platform has before them, by receipt."""
+    """What each visitor on a platform has before them, by its first receipt."""
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    """A change has a receipt of its own: of which first one, by conversation and receipt."""
     had: dict[str, set[str]] = field(default_factory=dict)
     """All that they ever had."""
     carries: dict[tuple[str, int], tuple[tuple[str, int], ...]] = field(default_factory=dict)
@@ -107,7 +109,9 @@ class Ledger:
         got = serials(call.text, message.files)
         assert not got & self.replaced, f"{got} reaches the visitor although it was taken back"
         self.had.setdefault(entity, set()).update(got)
-        self.screens.setdefault(entity, {})[message.replaces or f"r{call.attempt}"] = got
+        receipt = f"r{call.attempt}"
+        first = self.names.setdefault((entity, receipt), self.names.get((entity, message.replaces), receipt))
+        self.screens.setdefault(entity, {})[first] = got
 
     def lost(self, entity: str, call: e.Attempted) -> None:
         """The far side will never have it."""
