@@ -416,8 +416,7 @@ def test_an_english_page_has_the_english_names_of_teams(
     waiting = page.locator(".waiting .item", has_text="张三")
     expect(waiting).to_contain_text("General · h5", timeout=COMES_MS)
     waiting.get_by_role("button", name="Take").click()
-    expect(page.get_by_text("In the line of General")).to_be_visible(timeout=COMES_MS)
-    page.get_by_role("button", name="Transfer").click()
+    page.get_by_role("button", name="Transfer").click(timeout=COMES_MS)
     expect(page.get_by_role("radio", name="After-sales")).to_be_visible()
 
 
