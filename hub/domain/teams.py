@@ -45,6 +45,9 @@ class Patience(msgspec.Struct, frozen=True, omit_defaults=True):
     """From an answer until the visitor writes: then they are asked whether they are still there."""
     close_s: int = 0
     """– then the conversation is closed."""
+    reply_s: int = 0
+    """From a message that the visitor writes after an answer until the next answer: then the agent is reminded; and the
+    lead is told, when `lead_s` more have passed."""
 
 
 class Overflow(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ def _team(name: str, line: TeamLine, hours: Mapping[str, Hours], partitions: int
         line.away,
         line.away_en,
         ids.agent_id(partitions, line.lead) if line.lead else "",
-        Patience(line.accept_s, line.remind_s, line.lead_s, line.pass_s, line.nudge_s, line.close_s),
+        Patience(line.accept_s, line.remind_s, line.lead_s, line.pass_s, line.nudge_s, line.close_s, line.reply_s),
         Overflow(line.overflow.team, line.overflow.after_s) if line.overflow else None,
         line.max_waiting,
     )

@@ -122,6 +122,9 @@ class TeamLine(Lines):
     """From an answer until the visitor writes; then they are asked whether they are still there. 0: never."""
     close_s: Seconds = 86_400
     """So long after that, or after the answer where nobody asks, the conversation is closed. 0: never."""
+    reply_s: Seconds = 600
+    """From what the visitor writes after an answer until the next one; then the agent is reminded, and the lead is told
+    `lead_s` later. 0: never."""
     overflow: OverflowLine | None = None
     max_waiting: int = Field(0, ge=0)
     """More are told that the line is full and their message is answered later; 0: no limit."""

@@ -31,7 +31,7 @@ REACHES = {
     "telegram": Limits(files=PICTURES, notices=True, edits_ms=600_000, recalls_ms=600_000),
     "email": Limits(fold_ms=2000),
 }
-FAST = Patience(accept_s=30, remind_s=40, lead_s=60, pass_s=90, nudge_s=60, close_s=60)
+FAST = Patience(accept_s=30, remind_s=40, lead_s=60, pass_s=90, nudge_s=60, close_s=60, reply_s=30)
 SLOW = Patience(remind_s=300, pass_s=1200, nudge_s=3600, close_s=600)
 HALF_HOURS = Hours("Asia/Shanghai", (tuple(Span(start, start + 30) for start in range(0, 1440, 60)),) * 7)
 OFFICE = Hours("Europe/Berlin", ((Span(540, 1020),),) * 5 + ((), ()))

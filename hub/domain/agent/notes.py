@@ -151,12 +151,12 @@ def unchanged(no: int, text: str, because: str) -> str:
 
 
 def reminded(served: Served, waited_s: int) -> str:
-    """A visitor waits for the agent's first answer."""
+    """A visitor waits for the agent's answer."""
     return f"{called(served)} 等您回复 {lasting(waited_s)}了"
 
 
 def lead_reminded(no: int, name: str, team: str, waited_s: int, display: str, lead: str) -> str:
-    """To the lead `lead`: a visitor waits for a colleague's first answer."""
+    """To the lead `lead`: a visitor waits for a colleague's answer."""
     waited = f"{display} 的 #{no} {short_name(name)}（{team}）等了 {lasting(waited_s)}，还没有回复"
     return f"{waited}\n转接 #{no} @{lead} 由您接手，或 @别的同事"
 

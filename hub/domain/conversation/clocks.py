@@ -2,7 +2,9 @@
 
 Until the first answer the agent's clocks run, from the assignment on: accept it, be reminded, the lead is told, it goes
 to another. From each answer on the visitor's runs, until they write: they are asked whether they are still there, then
-the conversation is closed. A hold stops all of them; they go on from where they stood.
+the conversation is closed. When they have written, it is the agent's turn once more: they are reminded, and the lead is
+told; but nobody takes the conversation from them, for only they know a question from a thank-you. A hold stops all
+clocks; they go on from where they stood.
 """
 
 from collections.abc import Iterator
@@ -32,11 +34,18 @@ class Clocks(msgspec.Struct, gc=False):
     silent_ms: int = 0
     """Since when the visitor has not written after an answer."""
     nudged_ms: int = 0
+    asked_ms: int = 0
+    """Since when the visitor waits for another answer."""
 
     @property
     def times_silence(self) -> bool:
         """Whether anything follows from a visitor who does not write."""
         return bool(self.patience.nudge_s or self.patience.close_s)
+
+    @property
+    def waits_ms(self) -> int:
+        """Since when the visitor has waited for an answer."""
+        return self.asked_ms or self.since_ms
 
 
 def begin(patience: Patience, now_ms: int, *, accepted: bool, lead: bool, nudges: bool) -> Clocks | None:
@@ -55,7 +64,7 @@ def begin(patience: Patience, now_ms: int, *, accepted: bool, lead: bool, nudges
 
 def next_due(clocks: Clocks) -> int | None:
     """When the next step is due (Unix ms); None: none is."""
-    if clocks.answered and not clocks.silent_ms:  # most of the time, and asked after each message
+    if clocks.answered and not clocks.silent_ms and not clocks.asked_ms:
         return None
     return min((at_ms for _, at_ms in _steps(clocks)), default=None)
 
@@ -81,17 +90,24 @@ def _steps(clocks: Clocks) -> Iterator[tuple[Step, int]]:
             yield "nudge", clocks.silent_ms + patience.nudge_s * 1000
         elif patience.close_s:
             yield "close", (clocks.nudged_ms or clocks.silent_ms) + patience.close_s * 1000
+    elif clocks.asked_ms and patience.reply_s:
+        if not clocks.reminded:
+            yield "remind", clocks.asked_ms + patience.reply_s * 1000
+        if patience.lead_s and not clocks.lead_told:
+            yield "lead", clocks.asked_ms + (patience.reply_s + patience.lead_s) * 1000
 
 
 def answered(clocks: Clocks, now_ms: int) -> None:
     """The agent has answered: it is the visitor's turn."""
     clocks.accepted = clocks.answered = True
-    clocks.silent_ms, clocks.nudged_ms = now_ms, 0
+    clocks.silent_ms, clocks.nudged_ms, clocks.asked_ms = now_ms, 0, 0
 
 
-def wrote(clocks: Clocks) -> None:
-    """The visitor has written: they are there."""
+def wrote(clocks: Clocks, now_ms: int) -> None:
+    """The visitor has written: they are there, and after an answer it is the agent's turn."""
     clocks.silent_ms = clocks.nudged_ms = 0
+    if clocks.answered and not clocks.asked_ms:
+        clocks.asked_ms, clocks.reminded, clocks.lead_told = now_ms, False, False
 
 
 def go_on(clocks: Clocks, held_ms: int, now_ms: int) -> None:
@@ -102,3 +118,4 @@ def go_on(clocks: Clocks, held_ms: int, now_ms: int) -> None:
 
     clocks.since_ms = later(clocks.since_ms)
     clocks.silent_ms, clocks.nudged_ms = later(clocks.silent_ms), later(clocks.nudged_ms)
+    clocks.asked_ms = later(clocks.asked_ms)

@@ -94,8 +94,15 @@ def post(state: Conversation, command: c.PostMessage, judged: Judgement) -> list
         no,
         name,
         command.files,
+        timed=_begins_wait(state, judged),
     )
     return _with_consequences(state, command.profile, posted, judged)
+
+
+def _begins_wait(state: Conversation, judged: Judgement) -> bool:
+    """Whether it is the first message after an answer, and somebody is to be reminded of it."""
+    clock = state.clocks
+    return clock is not None and clock.silent_ms > 0 and clock.patience.reply_s > 0 and judged.status != "blocked"
 
 
 def receive(state: Conversation, command: c.ReceiveMessage, judged: Judgement) -> list[AnyEvent]:
@@ -113,6 +120,7 @@ def receive(state: Conversation, command: c.ReceiveMessage, judged: Judgement) -
     posted = e.MessagePosted(
         "", judged.text, judged.status, judged.original, judged.flags, judged.because, judged.rules, to, no, name,
         command.files, command.outside_id, command.raw, command.automatic,
+        not command.automatic and _begins_wait(state, judged),
     )  # fmt: skip
     if command.automatic:
         if state.stage == "closed":  # an absence notice opens nothing again
@@ -202,7 +210,7 @@ def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed:
     if refused is None:
         id_ = f"{command.tab}.{command.n}" if command.tab else ""
         active = not relayed and now_ms >= state.active_ms + ACTIVE_MS  # what is relayed the agent entity has seen
-        timed = state.clocks is not None and state.clocks.times_silence
+        timed = state.clocks is not None and (state.clocks.times_silence or bool(state.backlog.after(command.seen)))
         elsewhere = state.no if state.phone and not relayed else 0
         twice = state.no if serving.answers_twice(state, command, now_ms) else 0
         return [e.AnswerPosted(
@@ -258,13 +266,13 @@ def next_due(state: Conversation) -> int | None:
 def sets_clock(event: AnyEvent) -> bool:
     """Whether after this event something may be due sooner than `next_due` said before it."""
     match event:
-        case e.MessagePosted():  # nearly every event is one of these
-            return False
+        case e.MessagePosted(timed=timed):  # nearly every event is one of these
+            return timed
         case e.Assigned(patience=patience):
             return patience != Patience()
         case e.AnswerPosted(timed=timed):
             return timed
-    return isinstance(event, e.HoldSet)
+    return isinstance(event, e.HoldSet | e.MessageEdited | e.MessageReleased)
 
 
 def _tick(state: Conversation, now_ms: int) -> list[AnyEvent]:

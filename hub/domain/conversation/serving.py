@@ -186,7 +186,7 @@ def ring(state: Conversation, now_ms: int) -> list[AnyEvent]:
         late = now_ms - overdue > clocks.LATE_MS
         what = f"accepted within {patience.accept_s}" if "accept" in due else f"answered within {patience.pass_s}"
         return [_returned(state, f"not {what} s", missed=not late, late=late)]
-    waited_s, team = (now_ms - state.clocks.since_ms) // 1000, state.team_display or state.team
+    waited_s, team = (now_ms - state.clocks.waits_ms) // 1000, state.team_display or state.team
     return [
         e.Reminded(
             to, state.agent, state.display, state.no, _name(state), team, waited_s, step == "lead", state.assigned

@@ -128,7 +128,7 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
     state.seq = record.seq
     if type(event) is e.MessagePosted and origin is None and not event.outside_id:  # nearly every event is one of these
         state.visitor_seq = record.seq
-        _note_message(state, record.seq, event)
+        _note_message(state, record.seq, event, record.at_ms)
         return
     if visitor_may_see(event):
         state.visitor_seq = record.seq
@@ -138,7 +138,7 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
         _evolve_outbox(state, state.outbox, record)
     match event:
         case e.MessagePosted():
-            _note_message(state, record.seq, event)
+            _note_message(state, record.seq, event, record.at_ms)
         case e.Reached(reach=reach):
             if state.outbox is None:
                 state.outbox = Outbox(reach)
@@ -242,7 +242,7 @@ def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> 
     if state.clocks is not None:
         clocks.answered(state.clocks, record.at_ms)
         if state.backlog.count:  # they have written since: it is not their turn
-            clocks.wrote(state.clocks)
+            clocks.wrote(state.clocks, record.at_ms)
 
 
 def _change_message(state: Conversation, record: Record) -> None:
@@ -251,12 +251,12 @@ def _change_message(state: Conversation, record: Record) -> None:
         case e.MessageEdited(text=text, status=status):
             if not status:
                 state.backlog.add(record.seq, notes.edited(text))
-            _note_life(state, status)
+            _note_life(state, status, record.at_ms)
         case e.MessageReleased(ref=ref, text=text, files=files):
             _let_go(state, ref)
             state.backlog.drop(ref)  # its placeholder
             state.backlog.add(record.seq, text, files)  # who has seen the placeholder has not seen it
-            _note_life(state, "")
+            _note_life(state, "", record.at_ms)
         case e.MessageRejected(ref=ref):
             _let_go(state, ref)
 
@@ -295,7 +295,7 @@ def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
             outbox.evolve(box, event, at_ms)
 
 
-def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None:
+def _note_message(state: Conversation, seq: int, event: e.MessagePosted, at_ms: int) -> None:
     if event.id:
         tab, _, n = event.id.rpartition(".")
         _note_number(state, tab, int(n), seq)
@@ -307,13 +307,13 @@ def _note_message(state: Conversation, seq: int, event: e.MessagePosted) -> None
     elif not event.status:
         state.backlog.add(seq, event.text, event.files)
     if state.clocks is not None and state.clocks.silent_ms and not event.automatic:
-        _note_life(state, event.status)
+        _note_life(state, event.status, at_ms)
 
 
-def _note_life(state: Conversation, status: Status) -> None:
+def _note_life(state: Conversation, status: Status, at_ms: int) -> None:
     """The visitor is there, unless nobody will ever read what they wrote."""
     if state.clocks is not None and status != "blocked":
-        clocks.wrote(state.clocks)
+        clocks.wrote(state.clocks, at_ms)
 
 
 def _note_id(state: Conversation, agent: str, id_: str, seq: int) -> None:

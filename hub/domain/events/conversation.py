@@ -39,6 +39,8 @@ class MessagePosted(Event, frozen=True):
     raw: str = ""
     automatic: bool = False
     """A machine wrote it."""
+    timed: bool = False
+    """From here on it is timed how long they wait for another answer."""
 
 
 class MessageEdited(Event, frozen=True):

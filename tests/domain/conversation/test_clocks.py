@@ -132,6 +132,58 @@ def test_a_lead_who_has_it_or_is_not_there_is_not_told(lead: str) -> None:
     assert kinds(begun(Rig(), taken=True, lead=lead).after(3600)) == ["Reminded", "Returned"]
 
 
+REPLY = Patience(lead_s=120, pass_s=300, reply_s=60)
+
+
+def test_who_does_not_answer_a_further_message_is_reminded_then_their_lead_is_told_and_they_keep_it() -> None:
+    rig = begun(Rig(patience=REPLY))
+    rig.answer()
+    assert rig.after(500) == [], "it is the visitor's turn"
+    (posted,) = rig.write()
+    assert isinstance(posted, e.MessagePosted)
+    assert posted.timed
+    rig.after(30)
+    (posted,) = rig.write()
+    assert isinstance(posted, e.MessagePosted)
+    assert not posted.timed, "the clock runs since the first of them"
+    reminded, lead = rig.after(3600)
+    assert reminded == e.Reminded(WANG, WANG, "wang", 12, "张三", "售前", 60, assigned=4)
+    assert lead == e.Reminded(ZHAO, WANG, "wang", 12, "张三", "售前", 180, lead=True, assigned=4)
+    rig.answer()
+    rig.write()
+    assert kinds(rig.after(100)) == ["Reminded"], "each further question is timed anew"
+
+
+@pytest.mark.parametrize(("status", "automatic"), [("blocked", False), ("", True)])
+def test_what_nobody_has_to_answer_is_not_timed(status: str, automatic: bool) -> None:
+    rig = begun(Rig(TALKING, REPLY))
+    rig.answer()
+    rig.write(status, automatic)
+    assert "Reminded" not in kinds(rig.after(3600))
+
+
+def test_a_hold_stops_the_clock_of_a_further_message() -> None:
+    rig = begun(Rig(patience=REPLY))
+    rig.answer()
+    rig.write()
+    rig.after(40)
+    rig.do(c.HoldConversation(WANG, True))
+    assert rig.after(3600) == []
+    rig.do(c.HoldConversation(WANG, False))
+    assert rig.after(19) == []
+    assert kinds(rig.after(2)) == ["Reminded"]
+
+
+def test_what_the_agent_had_not_seen_when_they_answered_is_timed() -> None:
+    rig = begun(Rig(patience=REPLY))
+    seen = rig.state.seq
+    rig.write()
+    (answered,) = rig.relay(c.AnswerMessage(WANG, "您好", seen=seen))
+    assert isinstance(answered, e.AnswerPosted)
+    assert answered.timed
+    assert kinds(rig.after(61)) == ["Reminded"]
+
+
 def test_an_answer_stops_the_agents_clocks_and_starts_the_visitors() -> None:
     rig = begun(Rig())
     rig.after(10)
@@ -317,7 +369,7 @@ def _do_something(rig: Rig, chance: random.Random) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_in_any_history_nothing_is_due_for_ever_nor_forgotten_by_the_next_owner(seed: int) -> None:
     chance = random.Random(seed)
-    patience = chance.choice([PATIENCE, Patience(accept_s=5), Patience(9, 9, 9, 9, 9, 9)])
+    patience = chance.choice([PATIENCE, REPLY, Patience(accept_s=5), Patience(9, 9, 9, 9, 9, 9, 9)])
     rig = Rig(chance.choice([None, TALKING]), patience)
     rig.write()
     for _ in range(150):

@@ -472,7 +472,7 @@ class ConversationMachine(RuleBasedStateMachine):
                 c.ChangeMessage("a1-li"),
                 c.ChangeMessage("a1-li", "better"),
                 c.ChangeMessage("a2-wu", "better", 5),
-                c.Assign("a1-li", "Li", 5, "sales", True, patience=Patience(9, 9, 9, 9, 9, 9), lead="a2-wu"),
+                c.Assign("a1-li", "Li", 5, "sales", True, patience=Patience(9, 9, 9, 9, 9, 9, 9), lead="a2-wu"),
                 c.AcceptConversation("a1-li"),
                 c.HoldConversation("a1-li", True),
                 c.HoldConversation("a1-li", False),
