@@ -119,7 +119,7 @@ class AgentController(Controller):
 
     @get("/{name:str}/duty")
     async def duty(self, name: FromPath[str], needs: NamedDependency[Needs]) -> Presence:
-        """Whether the agent is on duty, until when, and what they have."""
+        """Whether the agent is on duty, why, until when, and what they have."""
         return await answers.look(needs.calls, known(needs, name), AskPresence(), Presence)
 
     @post("/{name:str}/duty", status_code=200)

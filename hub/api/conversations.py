@@ -254,7 +254,7 @@ async def until_with(agent: str, conversation: str, needs: Needs) -> Standing:
     """How the conversation stands once it knows that it is the agent's; whoever waits longer sees it as it is."""
     standing = await answers.standing(needs.calls, conversation)
     for pause_ms in ARRIVES_MS:
-        if standing is not None and standing.agent == agent:
+        if standing is not None and (standing.stage, standing.agent) == ("served", agent):
             break
         await asyncio.sleep(pause_ms / 1000)
         standing = await answers.standing(needs.calls, conversation)
@@ -288,8 +288,9 @@ def _listed(row: ConversationRow) -> Conversation:
 
 
 def shown(id: str, of: Standing) -> Conversation:
-    """The conversation, as it stands."""
-    return Conversation(
-        id, of.stage, of.channel, of.name, of.team, agent_name(of.agent) if of.agent else "", of.no, of.opened_at_ms,
-        display=of.display, since=of.since_ms, on_hold=of.on_hold,
-    )  # fmt: skip
+    """The conversation, as it stands. Whoever has given it away has it no more."""
+    known = Conversation(id, of.stage, of.channel, of.name, of.team, no=of.no, opened_at=of.opened_at_ms)
+    if of.stage == "served":
+        known.agent, known.display = agent_name(of.agent), of.display
+        known.since, known.on_hold = of.since_ms, of.on_hold
+    return known

@@ -20,12 +20,15 @@ from hub.domain.queue.views import Served, TeamLoad, Waiting
 
 
 class TeamShown(msgspec.Struct, omit_defaults=True):
-    """A team of rules/teams.yaml: what people call it, who is in it and who leads it (names)."""
+    """A team of rules/teams.yaml: what people call it (`display_en` in English, where it has such a name), who is in it
+    and who leads it (names).
+    """
 
     name: str
     display: str
     agents: list[str]
     pick: str
+    display_en: str = ""
     lead: str = ""
     max_waiting: int = 0
 
@@ -61,7 +64,7 @@ async def teams(needs: NamedDependency[Needs]) -> TeamList:
     return TeamList(
         [
             TeamShown(
-                team.name, team.display, members.get(team.name, []), team.pick,
+                team.name, team.display, members.get(team.name, []), team.pick, team.display_en,
                 agent_name(team.lead) if team.lead else "", team.max_waiting,
             )
             for team in known.teams

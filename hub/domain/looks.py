@@ -8,8 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from hub.domain.agent import duty
 from hub.domain.agent.state import Agent
 from hub.domain.conversation.state import Conversation
+from hub.domain.presence import Because
 from hub.domain.queue import views as queue_views
 from hub.domain.queue.state import Queue
 from hub.domain.refusals import NotFound
@@ -48,14 +50,17 @@ class AskServed(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskPresence(msgspec.Struct, frozen=True, tag=True):
-    """To an agent: are they on duty, and until when? Answered by Presence."""
+    """To an agent: are they on duty, why, and until when? Answered by Presence."""
 
 
 Question = AskStanding | AskLines | AskWaiting | AskLoads | AskServed | AskPresence
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A conversation: `agent` (an entity id; people call them `display`) has it, or nobody."""
+    """A conversation: `agent` (an entity id; people call them `display`) has it, or nobody.
+
+    One that they have given away waits; they may answer until the next one has it, and are named here so long.
+    """
 
     stage: Literal["new", "waiting", "served", "closed"]
     name: str = ""
@@ -81,6 +86,7 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
     """An agent, and the conversations that they have. Moments are Unix ms; 0: there is none."""
 
     on_duty: bool
+    because: Because
     until_ms: int = 0
     """When that may end by itself."""
     handover_ms: int = 0
@@ -97,9 +103,9 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
     profile = state.profile
     return msgspec.json.encode(
         Standing(
-            state.stage, profile.name, profile.channel, state.team, state.priority, state.agent, state.display,
-            state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms, bool(state.on_hold_ms),
-            state.last if state.stage == "closed" else "",
+            "waiting" if state.leaving else state.stage, profile.name, profile.channel, state.team, state.priority,
+            state.agent, state.display, state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms,
+            bool(state.on_hold_ms), state.last if state.stage == "closed" else "",
         )
     )  # fmt: skip
 
@@ -108,8 +114,9 @@ def at_agent(state: Agent, question: Question, now_ms: int) -> bytes:
     """The answer of an agent. Raises NotFound for another's question."""
     if not isinstance(question, AskPresence):
         raise _unknown(state, question)
+    because = duty.held(state, state.presence, now_ms).because
     until_ms, serving = state.duty_until_ms, tuple(state.serving)
-    return msgspec.json.encode(Presence(state.on_duty, until_ms, state.handover_ms, serving))
+    return msgspec.json.encode(Presence(state.on_duty, because, until_ms, state.handover_ms, serving))
 
 
 def at_queue(state: Queue, question: Question, now_ms: int) -> bytes:

@@ -137,6 +137,8 @@ def _changes(record: e.Record) -> Row:
             return {"stage": "waiting", "team": team}
         case e.Assigned(agent=agent, team=team, no=no):
             return {"stage": "served", "agent": agent, "team": team, "no": no}
+        case e.Transferred(team=team):
+            return {"stage": "waiting", "agent": "", "team": team}
         case e.Returned():
             return {"stage": "waiting", "agent": ""}
         case e.Closed():
@@ -144,5 +146,7 @@ def _changes(record: e.Record) -> Row:
     return {}
 
 
-_TELLING = frozenset(kind.__name__ for kind in (e.Opened, e.Reopened, e.QueueJoined, e.Assigned, e.Returned, e.Closed))
+_TELLING = frozenset(
+    kind.__name__ for kind in (e.Opened, e.Reopened, e.QueueJoined, e.Assigned, e.Transferred, e.Returned, e.Closed)
+)
 """The kinds that `_changes` knows; all others need not be decoded."""

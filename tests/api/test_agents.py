@@ -5,6 +5,7 @@ import pytest
 from hub.api.agents import FRONT_S
 from hub.domain import agent
 from hub.domain.commands import MarkRead, SetDesk, SetDuty
+from hub.domain.presence import Presence
 from tests.api.world import ADMIN, AGENT, NOW_S, C, World, problem_of
 
 
@@ -48,9 +49,11 @@ async def test_duty_without_an_owner_is_to_be_tried_again() -> None:
 async def test_whether_somebody_is_on_duty_and_what_they_have() -> None:
     world = World()
     state = world.calls.agents.setdefault(AGENT, agent.new(AGENT))
-    state.on_duty, state.duty_until_ms = True, 1_764_000_900_000
+    until_ms = 1_764_000_900_000
+    state.settings, state.presence = world.teams.agents[0], Presence("on", "said", until_ms)
+    state.on_duty, state.duty_until_ms = True, until_ms
     answer = await world.ask("GET", "/api/v1/agents/wangfang/duty", "read:agents")
-    assert answer.json() == {"on_duty": True, "until_ms": 1_764_000_900_000}
+    assert answer.json() == {"on_duty": True, "because": "said", "until_ms": until_ms}
     assert problem_of(await world.ask("GET", "/api/v1/agents/nobody/duty", "agent"))["code"] == "not_found"
 
 

@@ -196,6 +196,10 @@ async def test_the_lines_and_those_who_wait_in_them() -> None:
         refused = problem_of(await world.ask("GET", "/api/v1/queues/sales", "agent", params={"cursor": wrong}))
         assert (refused["status"], refused["code"]) == (400, "bad_cursor")
     teams = (await world.ask("GET", "/api/v1/teams", "agent")).json()
+    assert [(team["display"], team.get("display_en")) for team in teams["teams"]] == [
+        ("售前", "Pre-sales"),
+        ("售后", None),
+    ]
     assert teams["default"] == "sales"
     assert teams["teams"][0]["agents"] == ["wangfang", "lilei"]
     assert teams["teams"][0]["lead"] == "lilei"
@@ -240,3 +244,16 @@ async def test_an_answer_leaves_to_the_next_agent_what_was_not_seen() -> None:
     await world.ask("POST", f"{HERE}/messages", "agent", json={"text": "好", "seen": seen})
     assert (await world.ask("POST", f"{HERE}/close", "agent", json={"seen": seen})).status_code == 409
     assert (await world.ask("POST", f"{HERE}/close", "agent", json={})).status_code == 200, "who says nothing saw all"
+
+
+async def test_one_that_was_given_away_waits_with_nobody_and_whoever_gave_it_may_answer_until_it_is_taken() -> None:
+    world = World()
+    waits(world)
+    await take(world)
+    await world.ask("POST", f"{HERE}/transfer", "agent", json={"team": "service"})
+    said = (await world.ask("GET", HERE, "admin")).json()
+    assert (said["stage"], said["team"]) == ("waiting", "service")
+    assert not said.keys() & {"agent", "display", "since", "on_hold"}
+    assert (await world.ask("POST", f"{HERE}/messages", "agent", json={"text": "稍等"})).status_code == 201
+    world.calls.assign(C, LEAD)
+    assert (await world.ask("GET", HERE, "admin")).json()["agent"] == "lilei"

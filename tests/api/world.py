@@ -42,7 +42,7 @@ AGENT, LEAD = "a3-wangfang", "a5-lilei"
 TEAMS = Teams(
     "1",
     "sales",
-    (Team("sales", "售前", lead=LEAD), Team("service", "售后")),
+    (Team("sales", "售前", "Pre-sales", lead=LEAD), Team("service", "售后")),
     (
         AgentSettings(AGENT, "wangfang", "王芳", ("sales",), 5),
         AgentSettings(LEAD, "lilei", "李雷", ("sales", "service"), 2),

@@ -393,6 +393,49 @@ def test_the_page_says_whether_one_is_on_duty_and_until_when(agent: Callable[...
     expect(page.locator(".list .standing")).to_have_text("已下班")
 
 
+def test_who_has_missed_two_is_told_why_they_are_off_duty(agent: Callable[..., Page]) -> None:
+    page = agent()
+    why = {"on_duty": False, "because": "missed"}
+    page.route("**/duty", lambda route: route.fulfill(json=why) if route.request.method == "GET" else route.continue_())
+    expect(page.locator(".list .standing")).to_have_text("两次没有接起，已下班", timeout=COMES_MS)
+
+
+def test_who_is_on_duty_already_is_not_told_to_go_on_duty(agent: Callable[..., Page]) -> None:
+    page = agent()
+    expect(page.get_by_text("点「上班」开始接待")).to_be_visible()
+    page.get_by_role("button", name="上班").click()
+    expect(page.get_by_text("有访客时会自动分配给您")).to_be_visible()
+
+
+def test_an_english_page_has_the_english_names_of_teams(
+    hub: RealHub, agent: Callable[..., Page], visitor: Callable[[str, str], Page]
+) -> None:
+    visitor("张三", "hello")
+    page = agent(**DESKTOP)
+    page.goto(f"{hub.url}/agent?lang=en")
+    waiting = page.locator(".waiting .item", has_text="张三")
+    expect(waiting).to_contain_text("General · h5", timeout=COMES_MS)
+    waiting.get_by_role("button", name="Take").click()
+    page.get_by_role("button", name="Transfer").click(timeout=COMES_MS)
+    expect(page.get_by_role("radio", name="After-sales")).to_be_visible()
+
+
+def test_what_the_visitor_wrote_while_it_was_being_closed_is_to_be_read_first(
+    agent: Callable[..., Page], visitor: Callable[[str, str], Page]
+) -> None:
+    customer, page = visitor("张三", "谢谢"), agent()
+    take(page, "张三")
+    page.locator(".tools").get_by_role("button", name="结束").click()
+    ask(customer, "等等，还有")
+    expect(page.locator(".row.other .bubble", has_text="等等，还有")).to_have_count(1, timeout=COMES_MS)
+    page.get_by_role("dialog").get_by_role("button", name="结束").click()
+    expect(page.locator(".toast")).to_have_text("没有结束：访客刚刚又写了。请看过后再结束")
+    expect(page.locator(".row.other .bubble", has_text="等等，还有")).to_be_in_viewport()
+    page.locator(".tools").get_by_role("button", name="结束").click()
+    page.get_by_role("dialog").get_by_role("button", name="结束").click()
+    expect(page.locator(".parted")).to_have_text("会话已结束", timeout=COMES_MS)
+
+
 def test_what_can_be_tapped_is_large_enough_for_a_thumb(
     agent: Callable[..., Page], visitor: Callable[[str, str], Page]
 ) -> None:
@@ -433,9 +476,11 @@ def test_three_agents_work_on_one_hub(
     for customer, name in zip(customers, names, strict=True):
         expect_heard(customer, [f"{name}您好，马上帮您查"])
     if locale == "en-US":
-        pages[0].goto(f"{hub.url}/agent?lang=en")
-        expect(pages[0].get_by_role("button", name="Next")).to_be_visible()
-        pages[0].locator(".item", has_text="张三").click()
+        for page, name in ((pages[0], "张三"), (pages[2], "王五")):
+            page.goto(f"{hub.url}/agent?lang=en")
+            expect(page.get_by_role("button", name="Next")).to_be_visible()
+            page.locator(".item", has_text=name).click()
+            expect(page.get_by_role("button", name="Transfer")).to_be_visible()
     ask(customers[0], "好的，麻烦您了")
     expect(pages[0].locator(".row.other .bubble", has_text="麻烦您了")).to_be_visible()
     suffix = "" if locale == "zh-CN" else "-en"

@@ -54,5 +54,5 @@ async def test_what_is_not_there_is_not_found(nats: EmbeddedServer) -> None:
     for entity, question in asked:
         assert await look(rig, entity, question) == "not_found"
     assert rig.partitions.state(C) is None, "a question makes nothing"
-    assert await look(rig, "a1-wang", AskPresence()) == {"on_duty": False}
+    assert await look(rig, "a1-wang", AskPresence()) == {"on_duty": False, "because": "removed"}
     await rig.stop()

@@ -30,6 +30,14 @@ def test_conversation_row_is_the_story_so_far(told: int) -> None:
     assert rows.conversations["c0-a"] == opened | expected[told] | {"seq": told + 1, "at_ms": 1_000_001 + told}
 
 
+def test_what_was_given_away_waits_for_the_next_team_and_is_nobodys() -> None:
+    rows = Rows()
+    rows.add(project(0, 1, batch(record("c0-a", 1, e.Assigned("a1-wang", "王芳", 12, "sales", False, "张三")))))
+    rows.add(project(0, 2, batch(record("c0-a", 2, e.Transferred("a1-wang", "", "service", 0, 12, False)))))
+    row = rows.conversations["c0-a"]
+    assert (row["stage"], row["agent"], row["team"]) == ("waiting", "", "service")
+
+
 def test_every_event_is_a_row_with_the_bytes_of_the_log() -> None:
     rows = Rows()
     for seq, data in enumerate(BATCHES, 1):

@@ -12,6 +12,11 @@ from hub.domain.events import AnyEvent
 from hub.domain.presence import Because, Duty, Presence
 
 
+def held(state: Agent, known: Presence, now_ms: int) -> Duty:
+    """What holds when `known` is what is known of them now."""
+    return Duty(False, "removed") if state.settings is None else presence.duty(known, state.shift, now_ms)
+
+
 def next_due(state: Agent) -> int | None:
     """When `tick` has something to do; None: never."""
     return min(filter(None, (state.duty_until_ms, state.handover_ms)), default=None)
@@ -97,13 +102,12 @@ def keep(state: Agent) -> list[AnyEvent]:
 
 def _settle(state: Agent, known: Presence, now_ms: int) -> list[AnyEvent]:
     """What changes when `known` is what is known of them now."""
-    removed = Duty(False, "removed")
-    duty = removed if state.settings is None else presence.duty(known, state.shift, now_ms)
+    duty = held(state, known, now_ms)
     if duty.on == state.on_duty:
         return [] if duty.until_ms == state.duty_until_ms else [e.DutyProlonged(duty.until_ms)]
     events: list[AnyEvent] = [e.DutyChanged(*duty)]
     handover_s = 0
-    if state.serving and not duty.on and duty is not removed and state.handover_s:
+    if state.serving and not duty.on and duty.because != "removed" and state.handover_s:
         handover_s = state.handover_s
         events.append(e.HandoverAsked(now_ms + handover_s * 1000))
     return [*events, *note(state, notes.duty(duty.on, duty.because, state.serving.values(), handover_s))]

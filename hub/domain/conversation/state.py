@@ -168,9 +168,10 @@ def _change_serving(state: Conversation, record: Record) -> None:
             _assign(state, record, assigned)
         case e.PhoneSet(on=on):
             state.phone = on
-        case e.Transferred(by=by, note=note):
+        case e.Transferred(by=by, team=team, note=note):
             _leave_note(state, state.display if by == state.agent else agent_name(by), note)
             state.leaving, state.clocks, state.on_hold_ms, state.asked = True, None, 0, record.seq
+            state.team = team
         case e.Returned(lost=lost):
             _unassign(state, "waiting")
             state.asked = state.asked if lost else record.seq

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.domain import agent
+from hub.domain import agent, looks
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.teams import Hours, Span
@@ -167,6 +167,8 @@ def test_the_second_conversation_missed_in_a_row_ends_their_duty() -> None:
         "连续 2 个会话没有及时回应，已下班；回来后请写 上班，5 分钟后会话交回小组；保留 则由您继续\n"
         "我的会话：\n#18 赵六（1 条未回复）"
     ]
+    seen = msgspec.json.decode(looks.at_agent(rig.state, looks.AskPresence(), rig.now_ms), type=looks.Presence)
+    assert (seen.on_duty, seen.because, seen.serving) == (False, "missed", ("c18-x",))
 
 
 @pytest.mark.parametrize("between", ["#18 您好", "上班"])

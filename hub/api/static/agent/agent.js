@@ -39,7 +39,7 @@ class Page {
   #leaving = new AbortController();
 
   constructor(login) {
-    this.desk = new Desk({ base: BASE, login, env });
+    this.desk = new Desk({ base: BASE, login, language: texts.short, env });
     this.toast = new Toast();
     this.thread = null;
     this.list = new List({

@@ -12,7 +12,7 @@ const READ_MS = 1_000;
 const COMES_WITHIN_MS = 5_000;
 const FIRST = 20; // so many of a line are shown
 
-/** An agent's desk, for a `login` {token, agent}. Fires "change", and "ended" {expired} when it can go on no more. */
+/** An agent's desk, for a `login` {token, agent}, that calls teams as `language` does. Fires "change", and "ended" {expired} when it can go on no more. */
 export class Desk extends EventTarget {
   #clients = new Map(); // conversation → Client
   #opening = new Set(); // whose storage is being read
@@ -21,7 +21,7 @@ export class Desk extends EventTarget {
   #read = new Map(); // conversation → up to which seq the hub knows that the agent has read here
   #timers = new Map();
 
-  constructor({ base, login, env = surroundings() }) {
+  constructor({ base, login, language, env = surroundings() }) {
     super();
     this.base = base;
     this.env = env;
@@ -30,8 +30,9 @@ export class Desk extends EventTarget {
     this.name = `kefu-hub ${base} ${login.agent}`;
     this.api = new Api({ base, token: login.token, env });
     this.me = null; // {id, name, display, teams}
-    this.duty = null; // {on_duty, until_ms, handover_ms}
-    this.teams = [];
+    this.duty = null; // {on_duty, because, until_ms, handover_ms}
+    this.language = language;
+    this.teams = []; // {name, display, …}
     this.replies = []; // {name, text}
     this.colleagues = []; // {name, display, on_duty, load, capacity}
     this.about = new Map(); // conversation → how it stands: {name, no, team, channel, since, on_hold}
@@ -49,7 +50,7 @@ export class Desk extends EventTarget {
     this.#repeatedly("waiting", WAITING_MS, () => this.#lookAtLines());
     this.#repeatedly("duty", DUTY_MS, () => this.#lookAtDuty());
     this.sayFront();
-    this.#once("teams", async () => (this.teams = (await this.api.get("teams")).teams));
+    this.#once("teams", async () => (this.teams = (await this.api.get("teams")).teams.map((team) => this.#called(team))));
     this.#once("colleagues", () => this.lookAtColleagues());
     this.#once("replies", async () => (this.replies = (await this.api.get("agents/me/replies")).replies));
     this.#once("leftovers", () => this.#openLeftovers());
@@ -247,6 +248,10 @@ export class Desk extends EventTarget {
     this.me ??= await this.api.get("agents/me");
     this.duty = await this.api.get(`agents/${this.me.name}/duty`);
     this.#changed();
+  }
+
+  #called(team) {
+    return this.language === "zh" ? team : { ...team, display: team.display_en || team.display };
   }
 
   async lookAtColleagues() {

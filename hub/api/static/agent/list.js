@@ -70,9 +70,9 @@ export class List {
     } else if (duty) {
       const now = Date.now();
       const when = (at) => at && moment(at, now, texts);
-      const { on_duty: on, until_ms: until = 0, handover_ms = 0 } = duty;
+      const { on_duty: on, because, until_ms: until = 0, handover_ms = 0 } = duty;
       const handover = trunk.serving.size && handover_ms; // it is about what they still have
-      setText(this.standing, handover ? texts.handingOver(when(handover)) : texts.duty({ on, until: when(until) }));
+      setText(this.standing, texts.duty({ on, because, until: when(until), handover: when(handover) }));
       this.standing.dataset.tone = on ? "good" : handover ? "bad" : "calm";
     }
   }
@@ -106,7 +106,7 @@ export class List {
 
   #waiter(row, now) {
     const { desk, texts } = this;
-    const team = desk.teams.find(({ name }) => name === row.team)?.display ?? row.team;
+    const team = desk.nameOf(row.team);
     const waited = row.since_ms ? texts.waits(spanOf(now - row.since_ms, texts)) : "";
     const about = [team, row.channel, waited].filter(Boolean).join(" · ");
     return [[row.name, row.no, about], () => {

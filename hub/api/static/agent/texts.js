@@ -19,9 +19,12 @@ const zh = {
   failed: (detail) => `没能完成：${detail}`,
   onDuty: "上班",
   offDuty: "下班",
-  duty: ({ on, until }) => (on ? (until ? `上班中 · 到 ${until}` : "上班中") : until ? `已下班 · ${until} 上班` : "已下班"),
+  duty: ({ on, because, until, handover }) => {
+    if (on) return until ? `上班中 · 到 ${until}` : "上班中";
+    const off = { missed: "两次没有接起，已下班", unreachable: "手机联系不上，已下班" }[because] ?? "已下班";
+    return handover ? `${off} · ${handover} 起转给小组` : until ? `${off} · ${until} 上班` : off;
+  },
   load: (load, capacity) => `${load}/${capacity}`,
-  handingOver: (at) => `已下班 · ${at} 起转给小组`,
   handover: (count) => `您还有 ${count} 个会话。不再回复的，几分钟后转给小组`,
   mine: "我的会话",
   waiting: "排队",
@@ -29,7 +32,7 @@ const zh = {
   next: "下一位",
   take: "接入",
   noneMine: "还没有会话",
-  noneHint: "上班后会自动分配，也可以点「下一位」",
+  noneHint: "有访客时会自动分配给您，也可以点「下一位」",
   noneHintOff: "您已下班：点「上班」开始接待",
   pick: "选一个会话",
   past: "已结束的会话",
@@ -123,9 +126,12 @@ const en = {
   failed: (detail) => `That did not work: ${detail}`,
   onDuty: "Go on duty",
   offDuty: "Go off duty",
-  duty: ({ on, until }) => (on ? (until ? `On duty until ${until}` : "On duty") : until ? `Off duty until ${until}` : "Off duty"),
+  duty: ({ on, because, until, handover }) => {
+    if (on) return until ? `On duty until ${until}` : "On duty";
+    const off = { missed: "Off duty (two missed)", unreachable: "Off duty (phone not reached)" }[because] ?? "Off duty";
+    return handover ? `${off} · handed over ${handover}` : until ? `${off} until ${until}` : off;
+  },
   load: (load, capacity) => `${load}/${capacity}`,
-  handingOver: (at) => `Off duty · handed over ${at}`,
   handover: (count) => `You still have ${count} open. Those you do not answer go back to the team in a few minutes`,
   mine: "My chats",
   waiting: "Waiting",
@@ -133,7 +139,7 @@ const en = {
   next: "Next",
   take: "Take",
   noneMine: "No chats yet",
-  noneHint: "On duty, chats come by themselves. Or tap Next",
+  noneHint: "Chats come to you by themselves. Or tap Next",
   noneHintOff: "You are off duty: go on duty to begin",
   pick: "Choose a chat",
   past: "Closed chats",
