@@ -36,15 +36,16 @@ from hub.bus.requests import serve as serve_requests
 from hub.bus.room import Rooms
 from hub.bus.shared_secrets import Secrets, share
 from hub.bus.tokens import SharedTokens
-from hub.channels import guide, load_connectors
+from hub.channels import load_connectors
 from hub.clock import Clock
 from hub.contract import Connector, Surroundings
 from hub.domain import ids
 from hub.domain.commands import ChangeTeams
 from hub.domain.messages import Attachment
 from hub.domain.teams import Teams
-from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, ChannelHealth, Health, Outcome
+from hub.engine.calls import HEALTH_SUBJECT, UNAVAILABLE, Outcome
 from hub.engine.files import Files
+from hub.engine.health import Condition
 from hub.engine.ingest import Ingest
 from hub.engine.kinds import kinds
 from hub.engine.names import Names
@@ -128,6 +129,9 @@ class Worker:
         )
         self.stalls = Stalls(self.connectors)
         self.pulls = Pulls(connection, self.connectors, self.partitions.leases, self.ingest)
+        self.condition = Condition(
+            self.router, self.partitions, self.rooms, self.connectors, self.ingest, self.stalls, self.pulls
+        )
 
     def _attachments(self) -> Attachments:
         """Where the settings say that pictures and files are kept."""
@@ -180,38 +184,8 @@ class Worker:
         channels = (connector for connector in self.connectors.values() if connector.can.socket)
         return origin in ("", own) or any(connector.allows(origin, own) for connector in channels)
 
-    def health(self) -> Health:
-        """What is wrong here."""
-        return Health(
-            self.router.worker,
-            self.router.refusing,
-            self.partitions.failed,
-            self.partitions.stopped,
-            tuple(self.rooms.warnings),
-            {name: self._channel_health(name) for name in self.connectors},
-        )
-
-    def _channel_health(self, name: str) -> ChannelHealth:
-        counts = self.partitions.outlets[name].counts()
-        # A connector tells why it cannot pull better than the exception that it raised.
-        troubles = [counts.waits_because, self._says(name) or self.pulls.troubles.get(name, "")]
-        return ChannelHealth(
-            counts.verdicts,
-            counts.faults + self.ingest.stumbled[name],
-            self.stalls.counts[name],
-            tuple(dict.fromkeys(trouble for trouble in troubles if trouble)),
-            guide(self.connectors[name]),
-            self.ingest.left_out[name],
-        )
-
     def _callback_url(self, channel: str) -> str:
         return f"{self.settings.public_url}/callbacks/{channel}"
-
-    def _says(self, name: str) -> str:
-        try:
-            return str(self.connectors[name].health())
-        except Exception as error:  # a connector's fault is only its own
-            return f"health() failed: {type(error).__name__}: {error}"
 
     def _link(self, file: Attachment) -> str:
         """Where anybody can read the file, for as long as a link is good."""
@@ -219,7 +193,7 @@ class Worker:
         return f"{self.settings.public_url}/files/{links.sign(links.Link(until_s, file), self._shared.signing_key)}"
 
     async def _tell_health(self, _: bytes) -> bytes:
-        return msgspec.json.encode(self.health())
+        return msgspec.json.encode(self.condition.health())
 
     async def _look_around(self) -> None:
         """Follow the machine's clock, and refuse clients' commands while the log's disk is low."""
@@ -258,7 +232,7 @@ class Worker:
             stumbled=self.ingest.stumble,
             history=self.history,
             replay=Replay(self.connectors, self.ingest.prepare, self.files, self.router, self.history.knows).run,
-            health=self.health,
+            health=self.condition.health,
             attachments=self.attachments,
             signing_key=self._shared.signing_key,
             media=self.settings.media,

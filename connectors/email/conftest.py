@@ -1,4 +1,4 @@
-"""What the tests of both servers take: IMAP servers of several kinds, and a certificate."""
+"""What the tests of both servers take: IMAP servers of several kinds, mails for them, and a certificate."""
 
 import asyncio
 import contextlib
@@ -21,10 +21,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from connectors.email import imap, inbox
+from connectors.email.inbox import Batch
 from connectors.email.sandbox import MailSandbox
 from connectors.email.settings import Imap
 
 HOST = "127.0.0.1"
+TLS = ssl.create_default_context()
 
 
 def free_port() -> int:
@@ -216,3 +219,24 @@ class Certified:
 @pytest.fixture
 def certified(tmp_path: Path) -> Certified:
     return Certified(tmp_path)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "WAIT_S", 0.5)
+    monkeypatch.setattr(inbox, "QUIET_S", 0.0)
+    monkeypatch.setattr(imap, "ANSWER_S", 3.0)
+
+
+@pytest.fixture
+async def ours() -> AsyncIterator[StandIn]:
+    async with stand_in() as running:
+        yield running
+
+
+def mail(n: int, text: str = "x") -> bytes:
+    return f"From: a@example.net\r\nMessage-ID: <{n}@example.net>\r\nSubject: {n}\r\n\r\n{text}\r\n".encode()
+
+
+def numbers(batch: Batch) -> list[int]:
+    return [int(one.data.partition(b"Subject: ")[2].partition(b"\r\n")[0]) for one in batch.mails]

@@ -1,14 +1,19 @@
-"""A stand-in whose clock the test moves, and a bot's bare HTTP client on it."""
+"""A stand-in whose clock the test moves; on it the connector, or a bot's bare HTTP client."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from connectors.telegram.connector import Telegram
 from connectors.telegram.sandbox import TelegramSandbox
+from connectors.telegram.settings import TelegramSettings
+from hub.contract import Delivery, File, Parsed, Raw, Surroundings, Tokens, Verdict
 
 ZHANG, ANNA = 700000001, 700000002
+KEY = b"k" * 32
 
 
 class Clock:
@@ -61,3 +66,38 @@ async def http(telegram: TelegramSandbox) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def bot(telegram: TelegramSandbox, http: httpx.AsyncClient) -> Bot:
     return Bot(http, telegram.account.token)
+
+
+@contextlib.asynccontextmanager
+async def started(
+    telegram: TelegramSandbox, public_url: str = "http://127.0.0.1", **settings: Any
+) -> AsyncGenerator[Telegram, None]:
+    connector = Telegram(TelegramSettings.model_validate(telegram.settings() | settings))
+    no_tokens = cast(Tokens, None)  # the token is a setting
+    await connector.start(Surroundings(no_tokens, f"{public_url}/callbacks/telegram", KEY))
+    yield connector
+    await connector.stop()
+
+
+@pytest.fixture
+async def connector(telegram: TelegramSandbox) -> AsyncIterator[Telegram]:
+    async with started(telegram) as running:
+        yield running
+
+
+async def pulled(connector: Telegram, cursor: str = "") -> tuple[str, list[Parsed]]:
+    """The next cursor, and what came."""
+    came = await connector.pull(cursor)
+    return came.cursor, [connector.parse(Raw("PULL", {}, item.headers, item.body, 0)) for item in came.items]
+
+
+def texts(parsed: list[Parsed]) -> list[str]:
+    return [inbound.text for one in parsed for inbound in one.inbounds]
+
+
+async def fetched(connector: Telegram, file: File) -> bytes:
+    return b"".join([chunk async for chunk in connector.fetch(file.source)])
+
+
+async def deliver(connector: Telegram, text: str = "您好", to: int = ZHANG, **fields: Any) -> Verdict:
+    return await connector.deliver(Delivery(str(to), text, "c:1", **fields))

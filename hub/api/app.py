@@ -59,12 +59,6 @@ def routes(api: Litestar) -> list[tuple[str, str]]:
 
 
 def _api(needs: Needs) -> Litestar:
-    rate = ClientRate(needs.tokens_per_minute, needs.tokens_burst, needs.trusted_proxies)
-    per_minute = needs.media.uploads_per_minute
-    uploads = ClientRate(per_minute, 2 * per_minute, needs.trusted_proxies)
-    logins = ClientRate(LOGINS_PER_MINUTE, 2 * LOGINS_PER_MINUTE, needs.trusted_proxies)
-    files = pages.StaticFiles(needs.connectors)
-    tip = Tip(needs.history)
     api = Litestar(
         route_handlers=[
             health,
@@ -91,14 +85,7 @@ def _api(needs: Needs) -> Litestar:
             pages.static_file,
         ],
         guards=[check_rights],
-        dependencies={
-            "needs": Provide(lambda: needs, sync_to_thread=False),
-            "rate": Provide(lambda: rate, sync_to_thread=False),
-            "uploads": Provide(lambda: uploads, sync_to_thread=False),
-            "logins": Provide(lambda: logins, sync_to_thread=False),
-            "tip": Provide(lambda: tip, sync_to_thread=False),
-            "files": Provide(lambda: files, sync_to_thread=False),
-        },
+        dependencies=_dependencies(needs),
         state=State({"needs": needs}),
         exception_handlers={
             ProblemDetailsException: lambda request, error: error.to_response(request),
@@ -124,3 +111,21 @@ def _api(needs: Needs) -> Litestar:
     )
     check_complete(routes(api))
     return api
+
+
+def _dependencies(needs: Needs) -> dict[str, Provide]:
+    """What handlers name among their arguments: one of each for all requests."""
+    per_minute = needs.media.uploads_per_minute
+    shared = {
+        "needs": needs,
+        "rate": ClientRate(needs.tokens_per_minute, needs.tokens_burst, needs.trusted_proxies),
+        "uploads": ClientRate(per_minute, 2 * per_minute, needs.trusted_proxies),
+        "logins": ClientRate(LOGINS_PER_MINUTE, 2 * LOGINS_PER_MINUTE, needs.trusted_proxies),
+        "tip": Tip(needs.history),
+        "files": pages.StaticFiles(needs.connectors),
+    }
+    return {name: _provided(one) for name, one in shared.items()}
+
+
+def _provided(one: object) -> Provide:
+    return Provide(lambda: one, sync_to_thread=False)

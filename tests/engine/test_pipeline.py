@@ -137,7 +137,7 @@ def serving() -> Agent:
     [
         ("转接 #12 @小李 老客户", TransferAsked("c7-abc", 12, LI.id, note="老客户")),
         ("transfer #12 @售前: urgent", TransferAsked("c7-abc", 12, team="sales", note="urgent")),
-        ("#12 /稍等", AnswerChosen("c7-abc", 12, "好的，请稍等。")),
+        ("#12 /稍等", AnswerChosen("c7-abc", 12, "好的，请稍等。", seen=0)),
     ],
 )
 def test_what_an_agents_text_names_is_looked_up_where_the_rules_are(text: str, event: AnyEvent) -> None:
