@@ -5,6 +5,8 @@ the conversation it is meant for, and each act is held against what the agent ca
 What must be true of all that is in hub_properties.
 """
 
+from typing import Any
+
 import msgspec
 
 from hub.domain import commands as c
@@ -21,21 +23,24 @@ from tests.domain.hub_phone import Phone, Typed
 from tests.domain.hub_properties import Decision, Ledger
 from tests.domain.hub_world import Hub, Known
 
+HOUR_MS = 3_600_000
 AGENTS = {"ann": "a0-ann", "bob": "a1-bob", "cat": "a1-cat", "dan": "a2-dan", "eve": "a3-eve"}
 TEAMS = ["sales", "service", "night"]
+TRANSFERS = ["转接 #{} @bob 急", "转接 #{} @eve", "转接 #{} @night"]
 PAGES = ["c0-u", "c1-v", "c2-w", "c3-x"]
 OUTSIDE = {"p0-telegram-y": "chat-y", "p2-email-z": "z@example.com", "p3-telegram-q": "chat-q"}
 PICTURES = (FileLimit("image/*", 10_000),)
 PHONE = Limits(max_text=600, files=PICTURES, fold_ms=1000, per_minute=30, resend_ms=4 * 3_600_000)
 REACHES = {
-    "telegram": Limits(files=PICTURES, notices=True, edits_ms=600_000, recalls_ms=600_000),
+    "telegram": Limits(files=PICTURES, notices=True, edits_ms=HOUR_MS, recalls_ms=HOUR_MS),
     "email": Limits(fold_ms=2000),
 }
 FAST = Patience(accept_s=30, remind_s=40, lead_s=60, pass_s=90, nudge_s=60, close_s=60, reply_s=30)
 SLOW = Patience(remind_s=300, pass_s=1200, nudge_s=3600, close_s=600)
 HALF_HOURS = Hours("Asia/Shanghai", (tuple(Span(start, start + 30) for start in range(0, 1440, 60)),) * 7)
 OFFICE = Hours("Europe/Berlin", ((Span(540, 1020),),) * 5 + ((), ()))
-HOUR_MS = 3_600_000
+KINDS_OF_RELOAD = ["team added", "team gone", "agent added", "agent gone", "agent moved", "address changed"]
+KINDS_OF_RELOAD += ["agent added", "capacity changed"]
 
 
 class Walk(Hub):
@@ -72,7 +77,7 @@ class Walk(Hub):
 
     def write(self) -> None:
         draw = self.draw
-        entity = draw.choice(list(self.written))
+        entity = draw.choices(list(self.written), [3 if "telegram" in one else 1 for one in self.written])[0]
         status = draw.choices(["", "held", "blocked"], [20, 1, 1])[0]
         team = draw.choice([None, None, None, *TEAMS, "gone"])
         n = self.written[entity] + 1
@@ -124,12 +129,12 @@ class Walk(Hub):
         phone, settings = self.phones[agent], self.of(agent).settings
         if settings is None or not settings.channel:
             return
-        no = draw.choice(list(phone.mine if phone.mine and draw.random() < 0.85 else self.ledger.numbers) or [0])
-        meant = phone.mine.get(no) or self.ledger.numbers.get(no, ("", 0))[0]
         kind = draw.choices(
             ["#answer", "plain", "#", "word", "take", "give", "#hold", "#note", "#change", "change", "quick"],
-            [30, 20, 8, 10, 8, 14, 4, 3, 8, 3, 3],
+            [40, 24, 8, 10, 8, 14, 4, 3, 4, 4, 3],
         )[0]
+        no = draw.choice(list(phone.mine if phone.mine and draw.random() < 0.85 else self.ledger.numbers) or [0])
+        meant = phone.mine.get(no) or self.ledger.numbers.get(no, ("", 0))[0]
         match kind:
             case "word":
                 self._sends(agent, draw.choice(["上班", "上班", "下班", "列表", "?", "排队", "保留", "取消"]), "")
@@ -155,7 +160,7 @@ class Walk(Hub):
                 self._sends(agent, f"＃{no}", meant)
             case "give":
                 phone.choice = ""
-                to = draw.choice(["结束 #{} 好了", "转接 #{} @bob 急", "转接 #{} @eve", "转接 #{} @night", "结束 #{}"])
+                to = draw.choice(["结束 #{} 好了", "结束 #{}", "结束 #{}", *TRANSFERS])
                 self._sends(agent, to.format(no), meant)
             case "#hold":
                 phone.choice = meant
@@ -166,6 +171,24 @@ class Walk(Hub):
             case "#change":
                 phone.choice = ""
                 self._sends_change(agent, f"#{no} ", meant)
+
+    def think_again(self) -> None:
+        """An agent finds that what they have just answered was wrong, where it takes the platform a while to change."""
+        said = [
+            (agent, no, one) for agent, phone in self.phones.items() for no, one in phone.mine.items()
+            if one in OUTSIDE and self._changeable(self.of(one))
+        ]  # fmt: skip
+        if said:
+            agent, no, meant = self.draw.choice(said)
+            self.phones[agent].choice = ""
+            self._sends_change(agent, f"#{no} ", meant)
+            while self.phones[agent].flight:  # a moment later somebody else might have the conversation
+                self._arrives(agent)
+
+    def _changeable(self, conversation: Any) -> bool:
+        """Not for certain: its answers may be older than what the platform has."""
+        box = conversation.outbox
+        return bool(conversation.phone and conversation.answers and box.sent and box.reach.limits.edits_ms)
 
     def _answer(self, agent: str, meant: str, kind: str = "t") -> str:
         serial = f"{kind}{self.typed + 1}{kind}"
@@ -200,7 +223,10 @@ class Walk(Hub):
         agents = [agent for agent, phone in self.phones.items() if phone.flight]
         if not agents:
             return False
-        agent = self.draw.choice(agents)
+        self._arrives(self.draw.choice(agents))
+        return True
+
+    def _arrives(self, agent: str) -> None:
         typed = self.phones[agent].flight.pop(0)
         command = c.ReceiveText(
             f"m{typed.index}", typed.text, typed.sent_at_ms, files=typed.files, lookup=self._looked_up(typed.text)
@@ -216,7 +242,6 @@ class Walk(Hub):
                     | e.AcceptAsked()
                 ):  # fmt: skip
                     assert event.conversation == typed.meant, f"{typed.text} was meant for {typed.meant}"
-        return True
 
     def _looked_up(self, text: str) -> Lookup | None:
         """As the pipeline in the owner does it."""
@@ -341,9 +366,14 @@ class Walk(Hub):
     def edit_teams(self) -> None:
         """A new version in which one thing is another."""
         draw, before, teams, agents = self.draw, self.teams, list(self.teams.teams), list(self.teams.agents)
-        kind = draw.choice(["team gone", "agent gone", "agent moved", "address changed", "capacity changed"])
+        kind = draw.choice(KINDS_OF_RELOAD)
         one = agents.pop(draw.randrange(len(agents)))
         match kind:
+            case "team added" if absent := [name for name in TEAMS if name not in {team.name for team in teams}]:
+                teams.append(Team(draw.choice(absent), "New"))
+                agents.append(_with(one, teams=(*one.teams, teams[-1].name)))
+            case "agent added" if absent := sorted(set(AGENTS) - {agent.name for agent in [*agents, one]}):
+                agents += [one, self._settings(draw.choice(absent), [team.name for team in teams])]
             case "team gone" if len(teams) > 1:
                 gone = teams.pop(draw.randrange(len(teams))).name
                 agents = [_with(one, teams=tuple(team for team in one.teams if team != gone)) for one in [*agents, one]]
@@ -384,7 +414,9 @@ class Walk(Hub):
     # --- the walk ----------------------------------------------------------------------------------------------------
 
     def pass_time(self) -> None:
-        ms = self.draw.choice([100, 1000, 1000, 1000, 5000, 5000, 5000, 30_000, 120_000, 600_000, HOUR_MS])
+        ms = self.draw.choice([100, 1000, 1000, 1000, 5000, 5000, 5000, 30_000, 120_000])
+        if self.draw.random() < 0.14:
+            ms = self.draw.choice([600_000, HOUR_MS])
         if self.draw.random() < 0.02:
             self.settle_texts()
             ms = self.draw.choice([9 * HOUR_MS, 24 * HOUR_MS, 8 * 24 * HOUR_MS])
@@ -410,9 +442,10 @@ class Walk(Hub):
 
     def step(self) -> None:
         acts = {
-            self.write: 12, self.type: 14, self.arrive: 20, self.click: 8, self.request: 8, self.deliver: 40,
-            self.answer: 16, self.pass_time: 10, self.tick_one: 16, self.decide_held: 1, self.decide_letter: 0.5,
-            self.change_teams: 0.4, self.edit_teams: 0.8, self.change_clock: 0.5, self.quiet: 4, self.take_over: 1,
+            self.write: 14, self.type: 20, self.think_again: 16, self.arrive: 28, self.click: 8, self.request: 8,
+            self.deliver: 40, self.answer: 16, self.pass_time: 8, self.tick_one: 16, self.decide_held: 3,
+            self.decide_letter: 6, self.change_teams: 0.4, self.edit_teams: 4, self.change_clock: 0.7, self.quiet: 4,
+            self.take_over: 1,
         }  # fmt: skip
         self.draw.choices([*acts], [*acts.values()])[0]()
 

@@ -168,11 +168,11 @@ class Hub:
         entity = self.draw.choice(sorted(self.calls))
         call, chance = self.calls.pop(entity), 0.0 if calm else self.draw.random()
         verdict = c.RecordVerdict(call.attempt, "sent", receipt=f"r{call.attempt}")
-        if chance < 0.85:
+        if chance < 0.8:
             self.arrived(entity, call)
-        elif chance < 0.9:
+        elif chance < 0.86:
             verdict = c.RecordVerdict(call.attempt, "retry", "busy", retry_at_ms=self.now_ms + 2000)
-        elif chance < 0.95:
+        elif chance < 0.92:
             if self.draw.random() < 0.5:
                 self.arrived(entity, call)
             verdict = c.RecordVerdict(call.attempt, "unknown", "no answer")

@@ -73,8 +73,7 @@ def _check_settled(box: Outbox, ref: int) -> None:
         raise Unchangeable("它已和别的消息合成一条发出，不能单独更改")
     if open_ and open_.message.refs == (ref,) and (open_.retry_at_ms is None or open_.doubt_ms is not None):
         raise Unchangeable("它正在发送，请稍后再试")
-    lost = [letter.piece.message for letter in box.letters.values() if letter.unknown]
-    if any(message.refs == (ref,) and not message.replaces for message in lost):
+    if ref in box.doubtful:
         raise Unchangeable("平台没有确认是否送达，不能更改")
 
 

@@ -73,6 +73,8 @@ class Outbox(msgspec.Struct):
     """Dead letters, by the number of their attempt."""
     sent: dict[int, SentOne] = {}
     """The last attempts that were taken, of messages that are whole in them as far as they were taken."""
+    doubtful: tuple[int, ...] = ()
+    """The last messages some of which may have arrived under no receipt, whatever became of their dead letter."""
     wrote_ms: int = 0
     """When the visitor last wrote, by our clock."""
     answered: int = 0
@@ -371,5 +373,7 @@ def _bury(box: Outbox, event: e.AttemptRefused) -> None:
         piece = Piece(box.attempt.text, box.attempt.message)
         box.attempt = None
     box.letters[event.attempt] = DeadLetter(piece, event.because, event.unknown)
+    if event.unknown and not piece.message.replaces:
+        box.doubtful = (*box.doubtful, *piece.message.refs)[-RECEIPTS:]
     if len(box.letters) > MOST_LETTERS:
         del box.letters[next(iter(box.letters))]

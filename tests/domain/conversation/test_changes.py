@@ -8,7 +8,7 @@ import pytest
 from hub.domain import commands as c
 from hub.domain import conversation
 from hub.domain import events as e
-from hub.domain.commands import Origin
+from hub.domain.commands import AnyCommand, Origin
 from hub.domain.conversation.outbox import RECEIPTS
 from hub.domain.conversation.state import CHANGEABLE
 from hub.domain.events import AnyEvent
@@ -402,6 +402,20 @@ def test_what_may_have_arrived_without_a_receipt_cannot_be_taken_back() -> None:
     rig.attempt()
     rig.verdict()
     assert refusal(change(rig)) == "telegram 没有给出这条消息的编号，不能更改"
+
+
+@pytest.mark.parametrize("decision", [c.RetryDelivery(1, "admin"), c.DropDelivery(1, "admin")])
+def test_what_may_have_arrived_cannot_be_taken_back_whatever_became_of_its_dead_letter(decision: AnyCommand) -> None:
+    rig = Rig(BOTH)
+    seq = rig.answer("one")
+    rig.attempt()
+    rig.verdict("unknown", because="reset")
+    rig.do(decision)
+    assert refusal(change(rig, seq=seq)) == "平台没有确认是否送达，不能更改"
+    if isinstance(decision, c.RetryDelivery):
+        rig.attempt()
+        take(rig)
+        assert refusal(change(rig, "two", seq)) == "平台没有确认是否送达，不能更改"
 
 
 def test_a_message_of_which_some_receipts_are_forgotten_is_not_taken_back_in_part() -> None:
