@@ -88,7 +88,8 @@ def arrange(teams: dict[str, Any]) -> None:
     }
     teams["handover_s"] = HANDOVER_S
     for name, line in teams["teams"].items():
-        line |= {"remind_s": 0, "lead_s": 0, "pass_s": 0, "lead": next(p.name for p in CAST if p.team == name)}
+        line |= {"remind_s": 0, "lead_s": 0, "pass_s": 0, "reply_s": 0}
+        line["lead"] = next(person.name for person in CAST if person.team == name)
     teams["teams"]["aftersale"] |= {"accept_s": ACCEPT_S}
     teams["teams"]["logistics"] |= {"remind_s": PASS_S // 4, "lead_s": PASS_S // 2, "pass_s": PASS_S}
     for team, other in OVERFLOW.items():

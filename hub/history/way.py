@@ -124,16 +124,27 @@ async def _queue(history: History, message: Record, choices: int) -> tuple[list[
 
     That is followed up to the first choice, or as far as `choices` that the message has seen.
     """
-    at = await history.seq_at(QUEUE_ID, message.at_ms)
+    at = await history.seq_at(QUEUE_ID, message.at_ms - SKEW_MS)
     before = await history.records(QUEUE_ID, max(1, at - MOST), at - 1, MOST)
+    earlier = [record for record in before if _is_of(record, message.entity)]
     decided: list[Record] = []
     for record in await history.records(QUEUE_ID, at, END, MOST):
-        if _is_of(record, message.entity):
-            decided.append(record)
-            choices -= isinstance(record.event, e.Chosen)
-            if isinstance(record.event, e.Left) or (isinstance(record.event, e.Chosen) and choices <= 0):
-                break
-    return [record for record in before if _is_of(record, message.entity)][-1:], decided
+        if not _is_of(record, message.entity):
+            continue
+        if not decided and _is_earlier(record, message):
+            earlier.append(record)
+            continue
+        decided.append(record)
+        choices -= isinstance(record.event, e.Chosen)
+        if isinstance(record.event, e.Left) or (isinstance(record.event, e.Chosen) and choices <= 0):
+            break
+    return earlier[-1:], decided
+
+
+def _is_earlier(record: Record, message: Record) -> bool:
+    """Whether the queue's decision follows from what was before the message: by what asked for it, else by the time."""
+    asked = getattr(record.event, "asked", 0)
+    return asked <= message.seq if asked else record.at_ms < message.at_ms
 
 
 def _is_of(record: Record, conversation: str) -> bool:

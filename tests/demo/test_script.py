@@ -60,7 +60,7 @@ async def test_answers_of_which_nobody_knows_are_told_and_counted_and_not_sent_a
 async def test_sabotage_is_noticed(stage: Stage, kind: Kind) -> None:
     """All kinds are tried in test_sabotage.py: here some of each sort, to know that they are put in."""
     counter = COUNTERS[kind]
-    result, faults = await run(stage, Plan(visitors=15, messages=3, sabotage=kind, seed=1), print)
+    result, faults = await run(stage, Plan(visitors=24, messages=3, sabotage=kind, seed=1), print)
     assert result.zeros[counter] > 0
     assert any(fault.startswith(f"{counter} is ") for fault in faults)
 

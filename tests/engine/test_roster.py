@@ -32,6 +32,7 @@ teams:
     pass_s: 4
     nudge_s: 5
     close_s: 6
+    reply_s: 7
     overflow: {team: billing, after_s: 7}
     max_waiting: 8
   aftersale: {display: 售后}
@@ -56,7 +57,7 @@ agents:
 """
 OFFICE = Hours("Asia/Shanghai", ((Span(540, 1080),),) * 5 + ((), ()))
 NIGHT = Hours("Asia/Shanghai", ((Span(1320, 1800),),) * 7)
-SMALL_SHOP = Patience(remind_s=180, lead_s=600, pass_s=900, close_s=86_400)
+SMALL_SHOP = Patience(remind_s=180, lead_s=600, pass_s=900, close_s=86_400, reply_s=600)
 
 
 def test_all_that_is_written_is_in_force() -> None:
@@ -67,7 +68,7 @@ def test_all_that_is_written_is_in_force() -> None:
         "general",
         (
             Team("general", "综合", "General", "round_robin", 3, OFFICE, "发邮件", "Mail us", li,
-                 Patience(1, 2, 3, 4, 5, 6), Overflow("billing", 7), 8),
+                 Patience(1, 2, 3, 4, 5, 6, 7), Overflow("billing", 7), 8),
             Team("aftersale", "售后", last_agent_days=7, patience=SMALL_SHOP),
             Team("billing", "财务", last_agent_days=7, patience=SMALL_SHOP),
         ),

@@ -134,6 +134,29 @@ async def test_a_cause_stands_before_its_effect_though_its_clock_is_ahead(
         assert await steps(history, entity, 1) == ["a1 TextReceived", "a2 AnswerChosen", "p1 AnswerPosted"]
 
 
+async def test_what_the_queue_decides_belongs_to_the_message_that_asked_for_it_though_its_clock_is_behind(
+    engine: AsyncEngine, history: History
+) -> None:
+    asked = at(
+        VISITOR,
+        (9, e.Opened(Profile("mail"))),
+        (9, e.MessagePosted("", "hi")),
+        (9, e.QueueJoined("sales", 0, False)),
+        (9, e.Assigned(WANG, "Wang", 12, "sales", False, "Zhang")),
+    )
+    decided = at(
+        QUEUE,
+        (8, e.Enqueued(VISITOR, 12, "sales", 0, asked=3)),
+        (8, e.Chosen(VISITOR, 12, WANG, "Wang", "sales", False, "", asked=3)),
+    )
+    writer = Writer(engine, 1)
+    await writer.load()
+    await writer.store(project(0, 1, batch(*asked, *decided)))
+    assert await steps(history, VISITOR, 2) == [
+        "p2 MessagePosted", "q1 Enqueued", "q2 Chosen", "p3 QueueJoined", "p4 Assigned",
+    ]  # fmt: skip
+
+
 async def test_the_changes_of_an_answer_belong_to_its_way(engine: AsyncEngine, history: History) -> None:
     change = Outgoing((1,), by="Wang", replaces="<r1>", instead="tomorrow")
     events = at(
