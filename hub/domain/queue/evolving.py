@@ -47,8 +47,9 @@ def evolve(state: Queue, record: Record, origin: Origin | None = None) -> None:
         case e.Told(conversation=conversation, position=position, on_duty=on_duty):
             place = state.places[conversation]
             state.untold.pop(conversation, None)
-            told = msgspec.structs.replace(place, told=position, told_on_duty=on_duty, lost="")
-            state.places[conversation] = told
+            state.places[conversation] = msgspec.structs.replace(
+                place, told=position, told_on_duty=on_duty, told_ms=record.at_ms, lost=""
+            )  # fmt: skip
         case e.Chosen(conversation=conversation, agent=agent):
             _give(state, conversation, agent, record)
         case e.Left(conversation=conversation, no=no, free_at_ms=free_at_ms):

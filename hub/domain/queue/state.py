@@ -45,6 +45,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The agent who had it, and is in teams.yaml no more; until the visitor has been told."""
     asked: int = 0
     """As in Enqueue."""
+    told_ms: int = 0
+    """When the visitor was told last."""
 
 
 class Spot(NamedTuple):

@@ -13,6 +13,9 @@ from hub.domain.teams import AgentSettings
 
 TURNED = 50
 """So many of a line are told when somebody comes on duty, or nobody is any more; the others when they come nearer."""
+PAUSE_MS = 10_000
+"""So long nobody hears again that they have moved up, unless they are the next: in a line that moves fast each of many
+messages would be out of date before it is read."""
 
 
 def is_served(state: Queue, place: Place) -> bool:
@@ -105,7 +108,9 @@ def tell(draft: Draft) -> None:
         for at in _powers_of_two(len(state.lines.get(team, ()))):
             conversation = state.lines[team][at - 1].conversation
             place = state.places[conversation]
-            if 2 * at <= place.told and shown_line(state, place) == team:
+            if 2 * at > place.told or shown_line(state, place) != team:
+                continue
+            if at == 1 or place.told_ms + PAUSE_MS <= draft.now_ms:
                 _tell(draft, outlook, conversation)
 
 

@@ -15,6 +15,7 @@ from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Limits, Wait
 from hub.domain.queue.entity import AGAIN_MS, TEAMS_BYTES
 from hub.domain.queue.numbers import REST_MS
+from hub.domain.queue.tell import PAUSE_MS
 from hub.domain.refusals import NotFound, Repeated, Taken
 from hub.domain.teams import AgentSettings, Hours, Overflow, Patience, Pick, Span, Team, Teams
 from tests.domain.queue.world import DAY_MS, SECOND_MS, Desk, restored
@@ -274,11 +275,23 @@ def test_visitor_is_told_again_when_half_of_those_before_them_are_gone() -> None
     desk = Desk(*FULL, *(enqueue(name) for name in names))
     assert brief(desk.do(enqueue("first", priority=1))) == ["first:1!"]
     assert brief(desk.do(leave("first"))) == [], "all of them were told as much before"
-    said = [brief(desk.do(leave(name))) for name in names[:8]]
+    said = []
+    for name in names[:8]:
+        desk.now_ms += PAUSE_MS
+        said.append(brief(desk.do(leave(name))))
     assert said == [
         ["v1:1!"], ["v2:1!", "v3:2!"], ["v3:1!", "v4:2!"], ["v4:1!", "v5:2!", "v7:4!"], ["v5:1!", "v6:2!", "v8:4!"],
         ["v6:1!", "v7:2!"], ["v7:1!", "v8:2!"], ["v8:1!"],
     ]  # fmt: skip
+
+
+def test_who_was_told_just_now_hears_only_that_they_are_next() -> None:
+    names = [f"v{number}" for number in range(9)]
+    desk = Desk(*FULL, *(enqueue(name) for name in names))
+    assert [brief(desk.do(leave(name))) for name in names[:3]] == [["v1:1!"], ["v2:1!"], ["v3:1!"]]
+    desk.now_ms += PAUSE_MS
+    assert brief(desk.do(leave("v3"))) == ["v4:1!", "v5:2!", "v7:4!"]
+    assert brief(desk.do(leave("v4"))) == ["v5:1!", "v6:2!", "v8:4!"], "v6 was told 7 long ago, v5 2 just now"
 
 
 def test_first_fifty_are_told_when_somebody_comes_on_duty_and_when_nobody_is_any_more() -> None:
@@ -444,7 +457,7 @@ def test_an_agent_gets_the_earliest_whose_language_they_speak_and_who_fits_in() 
                enqueue("d", language="en", channel="email")]  # fmt: skip
     for command in waiting:
         desk.do(command)
-    assert brief(desk.do(on("ann"))) == ["b>ann", "c>ann", "d:2!"], "fr is anybody's; a waits for zh"
+    assert brief(desk.do(on("ann"))) == ["b>ann", "c>ann"], "fr is anybody's; a waits for zh"
     assert brief(desk.do(leave("b"))) == ["d>ann"]
 
 

@@ -14,6 +14,7 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.queue import Queue
 from hub.domain.queue.numbers import REST_MS
+from hub.domain.queue.tell import PAUSE_MS
 from hub.domain.refusals import NotFound, Repeated, Taken
 from hub.domain.teams import AgentSettings, Overflow, Pick, Team, Teams
 
@@ -73,6 +74,7 @@ class Open(msgspec.Struct):
     agent: str = ""
     lines: tuple[str, ...] = ()
     told: list[e.Told] = []
+    told_ms: int = 0
     gave: str = ""
     """Who had it when this command came."""
 
@@ -158,8 +160,9 @@ class Judge:
             case e.Told(conversation=name):
                 one = self.open[name]
                 assert not one.agent, "who is served does not wait"
-                self._judge_repeat(one, event)
+                self._judge_repeat(one, event, now_ms)
                 one.told.append(event)
+                one.told_ms = now_ms
             case e.Chosen(conversation=name, agent=agent):
                 one = self.open[name]
                 assert not one.agent, "no conversation has two agents"
@@ -191,10 +194,10 @@ class Judge:
         rested = {n for n, at_ms in self.closed_at.items() if n not in taken and at_ms + REST_MS <= now_ms}
         assert no == min(rested, default=max([*taken, *self.closed_at], default=0) + 1)
 
-    def _judge_repeat(self, one: Open, event: e.Told) -> None:
-        if one.told:
-            last = one.told[-1]
-            assert 2 * event.position <= last.position or event.on_duty != last.on_duty, "told again for nothing"
+    def _judge_repeat(self, one: Open, event: e.Told, now_ms: int) -> None:
+        if one.told and event.on_duty == one.told[-1].on_duty:
+            assert 2 * event.position <= one.told[-1].position, "told again for nothing"
+            assert event.position == 1 or one.told_ms + PAUSE_MS <= now_ms, "told again too soon"
 
     def _judge_told(self, event: e.Told) -> None:
         one = self.open[event.conversation]
