@@ -73,7 +73,6 @@ def _fork(state: Queue) -> Queue:
         places=Fork(state.places),
         numbered=Fork(state.numbered),
         loads=Fork(state.loads),
-        on_duty=set(state.on_duty),
         lines=Fork(state.lines, list.copy),
         lanes=Fork(state.lanes, _copied),
         slots=Fork(state.slots, list.copy),

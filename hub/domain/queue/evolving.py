@@ -200,11 +200,11 @@ def _slot(state: Queue, team: str, load: Load) -> Slot:
 
 def _change_duty(state: Queue, agent: str, on: bool) -> None:
     if on:
-        state.on_duty.add(agent)
+        state.on_duty = state.on_duty | {agent}
         _line_agent_up(state, agent)
     else:
         _line_agent_off(state, agent)
-        state.on_duty.remove(agent)
+        state.on_duty = state.on_duty - {agent}
 
 
 def _line_agent_up(state: Queue, agent: str) -> None:

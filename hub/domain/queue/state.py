@@ -121,7 +121,9 @@ class Queue(msgspec.Struct):
     """The open conversations by number."""
     loads: dict[str, Load] = {}
     on_duty: set[str] = set()
-    """Agents' ids, also of those whom teams.yaml does not name at this moment."""
+    """Agents' ids, also of those whom teams.yaml does not name at this moment. A change makes another set: few come and
+    go, and each decision thinks ahead with a copy of all that may change.
+    """
     lines: dict[str, list[Spot]] = {}
     """Who waits, by team."""
     lanes: dict[str, list[Lane]] = {}

@@ -9,7 +9,6 @@ from hub.domain.queue.draft import Draft
 from hub.domain.queue.fit import chooses, position, speaks, spoken, why_nobody
 from hub.domain.queue.state import Place, Queue, lines_of, team_of
 from hub.domain.queue.waits import LEAST, Service, expected
-from hub.domain.teams import AgentSettings
 
 TURNED = 50
 """So many of a line are told when somebody comes on duty, or nobody is any more; the others when they come nearer."""
@@ -38,7 +37,8 @@ class Outlook:
         self._loads = (before or state).loads
         self._busy = {team for team, line in (before or state).lines.items() if line}
         self._slots: dict[tuple[str, str], float] = {}
-        self._shares: dict[str, list[tuple[AgentSettings, float]]] = {}
+        self._among: dict[tuple[str, ...], int] = {}
+        """Of agents in these teams: how many lines they serve."""
         self._opens: dict[str, int] = {}
 
     def wait(self, place: Place, line: str, position: int) -> Wait:
@@ -67,18 +67,15 @@ class Outlook:
     def _slots_of(self, team: str, language: str) -> float:
         """How many conversations its agents can have at a time, less what other lines will get of them."""
         if (team, language) not in self._slots:
-            shares = self._shares_of(team)
-            self._slots[team, language] = sum(share for settings, share in shares if speaks(settings, language))
+            loads, among, slots = self._loads, self._among, 0.0
+            for slot in self._state.slots[team]:
+                settings = loads[slot.agent].settings
+                if speaks(settings, language):
+                    if settings.teams not in among:
+                        among[settings.teams] = len(self._busy.intersection(settings.teams)) or 1
+                    slots += settings.capacity / among[settings.teams]
+            self._slots[team, language] = slots
         return self._slots[team, language]
-
-    def _shares_of(self, team: str) -> list[tuple[AgentSettings, float]]:
-        if team not in self._shares:
-            on_duty = (self._loads[slot.agent].settings for slot in self._state.slots[team])
-            self._shares[team] = [
-                (settings, settings.capacity / (len(self._busy.intersection(settings.teams)) or 1))
-                for settings in on_duty
-            ]
-        return self._shares[team]
 
     def _opens_at(self, name: str) -> int:
         if name not in self._opens:
