@@ -57,6 +57,7 @@ class Result:
     def zeros(self) -> dict[str, int]:
         """The counters that must be zero."""
         return {
+            "overlooked": self.overlooked,
             "lost": self.lost,
             "duplicated": self.duplicated,
             "reordered": self.reordered,

@@ -53,8 +53,9 @@ class Transcript:
                     self._unanswered.append(block)
                     if self.no:
                         yield block
-                case {"kind": "answer"}:
-                    self._unanswered.clear()
+                case {"kind": "answer", "seq": seq}:
+                    seen = event.get("seen", seq)
+                    self._unanswered = [block for block in self._unanswered if block.seq > seen]
                 case {"kind": "transferred"}:
                     self._note = event.get("text", "")
                 case {"kind": "assigned", "by": by, "no": no} if by == name:

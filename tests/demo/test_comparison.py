@@ -221,10 +221,10 @@ def test_an_answer_that_came_back_to_its_agent_need_not_arrive(shop: Shop) -> No
     assert judged(shop)[1] == []
 
 
-def test_an_answer_that_was_written_before_the_last_message_was_read_is_counted_apart(shop: Shop) -> None:
+def test_an_answer_that_was_written_before_the_last_message_was_read_is_none(shop: Shop) -> None:
     shop.agents[0].typed[1] = Typed(serial(102), serial(1), by_number=False)
     fields, faults = judged(shop)
-    assert (fields["answered"], fields["overlooked"], faults) == (2, 1, [])
+    assert (fields["answered"], fields["overlooked"], faults) == (2, 1, ["overlooked is 1 and must be 0"])
     shop.log.append(shop.log.pop(next(n for n, one in enumerate(shop.log) if serial(3) in one.get("text", ""))))
     assert judged(shop)[1] == ["answered 1 of 2 visitors"]
 

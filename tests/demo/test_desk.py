@@ -31,6 +31,14 @@ def test_a_conversation_begins_with_what_nobody_has_answered() -> None:
     assert told(transcript, message("？")) == [Block(7, 8, "？")]
 
 
+def test_what_an_answer_had_not_seen_is_unanswered() -> None:
+    transcript = Transcript()
+    told(transcript, message("在吗"), message("急"), OTHERS, {"kind": "answer", "seen": 1})
+    assert told(transcript, MINE) == [Began(7), Block(7, 2, "急")]
+    assert told(transcript, {"kind": "answer", "seen": 0}, OTHERS, MINE)[1:] == [Began(7), Block(7, 2, "急")]
+    assert told(transcript, {"kind": "answer", "seen": 2}, OTHERS, MINE)[1:] == [Began(7)]
+
+
 def test_it_ends_when_it_is_closed_or_a_colleagues_and_may_come_back() -> None:
     transcript = Transcript()
     assert told(transcript, message("在吗"), MINE, OTHERS) == [Began(7), Block(7, 1, "在吗"), Ended(7)]
