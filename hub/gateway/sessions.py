@@ -253,11 +253,12 @@ class Sessions:
         desk.asked -= 1
         if socket.desk is not desk:
             return
-        if isinstance(page, Denied):
-            self._again.put(watch, RETRY_S)  # what it lacks is then pushed
-        elif watch in socket.watches:
-            self._note_page(watch, page)
-            socket.send(first_page(page, after))
+        if watch in socket.watches:  # else the conversation is somebody else's by now
+            if isinstance(page, Denied):
+                self._again.put(watch, RETRY_S)  # what it lacks is then pushed
+            else:
+                self._note_page(watch, page)
+                socket.send(first_page(page, after))
         self._show_more(socket, desk)
 
     def _note_serving(self, agent: Watch, page: Page) -> None:

@@ -292,6 +292,21 @@ async def test_an_owner_that_is_away_is_asked_again_soon() -> None:
     assert texts(visitor.heard()) == [(2, "lost")]
 
 
+async def test_a_conversation_that_is_gone_before_its_owner_could_be_reached_is_not_asked_for_again() -> None:
+    world = World()
+    agent = world.agent()
+    world.calls.away = world.calls.hold = True
+    world.calls.assign(C, AGENT)
+    world.calls.take_away(C, AGENT)
+    world.calls.away = world.calls.hold = False
+    world.calls.release()
+    world.calls.asked_to_watch.clear()
+    world.pass_s(65)
+    assert {entity for entity, *_ in world.calls.asked_to_watch} == {AGENT}
+    assert (C, "agent") not in world.calls.watching
+    assert agent.closed is None
+
+
 async def test_a_log_that_has_begun_anew_lets_its_sockets_go() -> None:
     world = World()
     visitor = world.visitor()
