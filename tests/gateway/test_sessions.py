@@ -372,6 +372,17 @@ async def test_what_is_sent_does_not_overtake_what_was_pushed() -> None:
     assert visitor.closed == codes.LET_GO.number
 
 
+async def test_an_owner_that_notes_a_watch_after_its_end_is_told_of_the_end_again() -> None:
+    world = World()
+    world.calls.hold = True
+    world.visitor().leave()
+    world.visitor("c7-stays").leave()
+    stays = world.visitor("c7-stays")
+    world.calls.release()
+    assert world.calls.watching == {("c7-stays", "visitor")}
+    assert stays.heard()[0]["t"] == "welcome"
+
+
 async def test_no_frame_is_made_where_only_the_sender_watches() -> None:
     world = World()
     visitor = world.visitor()
