@@ -26,7 +26,7 @@ _ID = re.compile(
     r"(?:\+(?P<tag>[a-z0-9_.-]+))?@[^<>@]+>",
     re.IGNORECASE,
 )
-_TAG = re.compile(rf"a\.(?:(?P<conversation>[a-z0-9_-]+)\.)?(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
+_TAG = re.compile(rf"a\.(?:(?P<conversation>{_CONVERSATION.pattern})\.)?(?P<mac>[a-z2-7]{{{_MAC_CHARS}}})")
 
 
 @dataclass(frozen=True)

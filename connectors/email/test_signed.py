@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.email.signed import OurId, message_id, read_message_id, read_reply_address, reply_address
+from connectors.email.signed import (
+    AgentTag,
+    OurId,
+    agent_tag,
+    message_id,
+    read_agent_tag,
+    read_message_id,
+    read_reply_address,
+    reply_address,
+)
 
 KEY, OTHER_KEY = b"a key of our own", b"a guessed key"
 OURS = ["kefu@example.com"]
@@ -67,6 +76,19 @@ def test_an_id_that_would_not_survive_the_way_is_refused(conversation: str) -> N
         message_id(conversation, 1, "example.com", KEY)
 
 
+@pytest.mark.parametrize("conversation", [CONVERSATION, ""])
+def test_a_tag_names_its_conversation_and_is_good_for_one_agent(conversation: str) -> None:
+    tag = agent_tag(conversation, "Wang@example.com", KEY)
+    assert read_agent_tag(tag, "wang@example.com", KEY) == AgentTag(conversation, signed=True)
+    assert read_agent_tag(tag, "li@example.com", KEY) == AgentTag(conversation, signed=False)
+    assert read_agent_tag(tag, "wang@example.com", OTHER_KEY) == AgentTag(conversation, signed=False)
+
+
+@pytest.mark.parametrize("conversation", ["-k3v9", "_", "c" * 81, "c7.k3v9", "c7-客"])
+def test_a_tag_about_what_cannot_be_a_conversation_is_none(conversation: str) -> None:
+    assert read_agent_tag(f"a.{conversation}.{'a' * 16}", "wang@example.com", KEY) is None
+
+
 def test_an_address_too_long_for_mail_servers_is_refused() -> None:
     reply_address("k" * 16 + "@example.com", CONVERSATION, KEY)
     with pytest.raises(ValueError, match="longer than the 64 octets"):
@@ -88,3 +110,4 @@ def test_without_a_key_nothing_is_signed() -> None:
 def test_any_text_may_be_asked_about(text: str) -> None:
     assert read_reply_address(text, KEY, OURS) is None
     assert read_message_id(text, KEY) is None
+    assert read_agent_tag(text, "wang@example.com", KEY) is None
