@@ -10,11 +10,10 @@ import msgspec
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent import duty, notes, reading, threads, ways
-from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, resume, verdict
-from hub.domain.agent.evolving import evolve
+from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, verdict
 from hub.domain.agent.state import MISSING, Agent, Served
 from hub.domain.agent.tell import drop_held, give_back, note
-from hub.domain.agent.typed import receive, understood
+from hub.domain.agent.typed import receive
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -22,8 +21,6 @@ from hub.domain.messages import Block
 from hub.domain.origins import seen
 from hub.domain.refusals import NotFound, Repeated
 from hub.domain.teams import DESK, AgentSettings, Way
-
-__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume", "understood"]
 
 
 def new(entity_id: str) -> Agent:
