@@ -164,7 +164,8 @@ async def test_what_may_not_have_arrived_is_written_again(robot: Robot) -> None:
 
 
 async def test_a_conversation_that_opens_again_with_what_has_not_arrived_is_answered_and_ended(robot: Robot) -> None:
-    await robot.shown(Began(7), block(7, 1, FAREWELL), Ended(7))
+    await robot.shown(Began(7), block(7, 1, FAREWELL))
+    await robot.shown(Ended(7))
     failed = f"未送达：blocked「{robot.agent.ledger.typed[0].serial} {GOODBYE}」"
     assert (await robot.shown(Began(9, failed)))[2:] == ["answer 9 goodbye", "close 9"]
     assert robot.agent.ledger.typed[-1].to == serial(1)
