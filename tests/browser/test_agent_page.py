@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
+from hub.demo.channels.email import Email
 from tests.browser.real_hub import RealHub
 from tests.browser.test_widget import wait_for
 
@@ -357,6 +358,30 @@ def test_one_may_look_before_one_takes_and_read_what_one_has_closed(
     page.get_by_role("button", name="已结束的会话").click()
     page.get_by_role("dialog").get_by_role("button", name="钱先看").click(timeout=COMES_MS)
     expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("先看看这句")
+
+
+def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_waits_again(
+    hub: RealHub, agent: Callable[..., Page]
+) -> None:
+    channel = hub.stage.channels["email"]
+    assert isinstance(channel, Email)
+
+    async def write() -> None:
+        channel.mail.say("sunmail@example.net", "发票抬头写错了", subject="发票")
+
+    hub.call(write())
+    page = agent()
+    take(page, "访客")
+    with channel.mail.faulty(drop_after_data=1):
+        page.get_by_label("输入消息").fill("马上重开")
+        page.get_by_role("button", name="发送").click()
+        page.get_by_role("button", name="结束", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="结束").click()
+        expect(page.locator(".thread .parted")).to_be_visible(timeout=COMES_MS)
+        page.go_back()
+        take(page, "访客")
+    expect(page.locator(".row.own", has_text="马上重开")).to_contain_text("没有送达", timeout=COMES_MS)
+    picture(page, "undelivered")
 
 
 CLOSED = re.compile(r"/conversations\?stage=closed")
