@@ -10,11 +10,10 @@ import msgspec
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent import duty, notes, reading, threads, ways
-from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, resume, verdict
-from hub.domain.agent.evolving import evolve
+from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, verdict
 from hub.domain.agent.state import MISSING, Agent, Served
 from hub.domain.agent.tell import drop_held, give_back, note
-from hub.domain.agent.typed import receive, understood
+from hub.domain.agent.typed import receive
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -22,8 +21,6 @@ from hub.domain.messages import Block
 from hub.domain.origins import seen
 from hub.domain.refusals import NotFound, Repeated
 from hub.domain.teams import DESK, AgentSettings, Way
-
-__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume", "understood"]
 
 
 def new(entity_id: str) -> Agent:
@@ -78,9 +75,9 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
             return _stop(state, command)
         case c.TellRefused():
             return _tell_refused(state, command)
-        case c.TellUndelivered(no=no, text=text, because=because, changes=changes):
+        case c.TellUndelivered(conversation, no=no, text=text, because=because, changes=changes, seq=seq):
             tell = notes.unchanged if changes else notes.undelivered
-            return note(state, tell(no, text, because))
+            return note(state, tell(no, text, because), failed=(conversation, seq))
         case c.TellChanged(no=no, original=original, text=text):
             return note(state, notes.changed(no, original, text))
         case c.RetryDelivery(attempt=number, by=by):
@@ -101,22 +98,16 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
             return note(state, notes.twice(no))
         case c.NoteActive():
             return duty.active(state, command, now_ms)
-        case c.NoteMissed(conversation=conversation, no=no):
-            gone = _stop(state, c.StopServing(conversation, no, "missed"))
-            return [e.ServingMissed(conversation, no), *gone, *duty.missed(state, conversation, now_ms)]
+        case c.NoteMissed():
+            return _miss(state, command, now_ms)
         case c.Remind():
             return _remind(state, command)
         case c.TellWaitingList(waiting=waiting, more=more):
             return note(state, notes.waiting(waiting, more))
         case c.TellNotTaken(no=no, because=because):
             return note(state, notes.not_taken(no, because))
-        case c.ConfigureAgent(settings=settings, shift=shift, handover_s=handover_s):
-            settings = ways.settle(state, settings, now_ms) if settings else None
-            command = msgspec.structs.replace(command, settings=settings)
-            serving = _must_know(state, settings)
-            configured = e.AgentConfigured(settings, serving, shift, handover_s)
-            moved = ways.moved(state, settings)
-            return [configured, *moved, *_welcome(state, settings), *duty.configure(state, command, now_ms)]
+        case c.ConfigureAgent():
+            return _configure(state, command, now_ms)
     raise NotFound(f"an agent does not know {type(command).__name__}")
 
 
@@ -125,13 +116,14 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     me = record.entity
     match record.event:
         case e.AnswerChosen() as to:
-            return [(to.conversation, c.AnswerMessage(me, to.text, files=to.files, way=to.way, seen=to.seen))]
+            answer = c.AnswerMessage(me, to.text, files=to.files, way=to.way, seen=to.seen, heard=to.heard)
+            return [(to.conversation, answer)]
         case e.WayChosen():
             return _another_phone(me, record.event)
         case e.ChangeAsked(conversation=conversation, text=text):
             return [(conversation, c.ChangeMessage(me, text))]
         case e.CloseAsked() as ask:
-            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned, ask.seen))]
+            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned, ask.seen, ask.heard))]
         case e.TransferAsked() as ask:
             transfer = c.TransferConversation(me, ask.agent, ask.team, ask.note, ask.because, ask.assigned)
             return [(ask.conversation, transfer)]
@@ -164,6 +156,18 @@ def _another_phone(me: str, event: e.WayChosen) -> list[tuple[str, AnyCommand]]:
 
 def _has_phone(settings: AgentSettings | None) -> bool:
     return settings is not None and bool(settings.channel)
+
+
+def _configure(state: Agent, command: c.ConfigureAgent, now_ms: int) -> list[AnyEvent]:
+    settings = ways.settle(state, command.settings, now_ms) if command.settings else None
+    configured = e.AgentConfigured(settings, _must_know(state, settings), command.shift, command.handover_s)
+    command = msgspec.structs.replace(command, settings=settings)
+    return [
+        configured,
+        *ways.moved(state, settings),
+        *_welcome(state, settings),
+        *duty.configure(state, command, now_ms),
+    ]
 
 
 def _welcome(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
@@ -246,9 +250,15 @@ def _stop(state: Agent, command: c.StopServing) -> list[AnyEvent]:
     return events
 
 
+def _miss(state: Agent, command: c.NoteMissed, now_ms: int) -> list[AnyEvent]:
+    gone = _stop(state, c.StopServing(command.conversation, command.no, "missed"))
+    missed = e.ServingMissed(command.conversation, command.no)
+    return [missed, *gone, *duty.missed(state, command.conversation, now_ms)]
+
+
 def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:
     because = f"#{command.no} {command.because}" + (f"，现由 {command.now_with} 负责" if command.now_with else "")
-    events = give_back(state, because, command.text)
+    events = give_back(state, because, command.text, failed=(command.conversation, command.failed))
     served = state.serving.get(command.conversation)
     if served is not None and served.no not in state.seen:
         events += note(state, notes.kept(served), begins=served.no)

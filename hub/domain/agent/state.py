@@ -53,10 +53,19 @@ class Served(msgspec.Struct):
     """The seq up to which they have read it elsewhere,"""
     shown: dict[str, list[Shown]] = {}
     """and the last MOST_SHOWN that each of their channels has shown, or told them that it could not show."""
+    heard: list[Shown] = []
+    """The last MOST_SHOWN failures to deliver of which they were told."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
     doubtful: int = 0
     """So many texts the agent has to write here before it is clear again which of theirs were the last."""
+
+
+class Left(msgspec.Struct, frozen=True, array_like=True):
+    """What a number last stood for here, and when it left; or when the phone said that it is not here, if later."""
+
+    conversation: str
+    at_ms: int
 
 
 class Led(msgspec.Struct, frozen=True):
@@ -85,6 +94,7 @@ class Note(msgspec.Struct):
     ends: int = 0
     returns: bool = False
     thread: tuple[str, str] = ("", "")
+    failed: tuple[str, int] = ("", 0)
 
 
 class Carried(msgspec.Struct):
@@ -170,8 +180,8 @@ class Agent(msgspec.Struct):
     """Dead letters: visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []
     """The moments of the last hour's tries."""
-    left_ms: dict[int, int] = {}
-    """Numbers that were here, and when they left; or when the phone said that they are not here, if later."""
+    left: dict[int, Left] = {}
+    """Numbers that were here, or of which the phone said that they are not here."""
     outside: OutsideIds = {}
     origins: Origins = {}
 
