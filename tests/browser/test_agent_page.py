@@ -372,7 +372,7 @@ def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_waits_a
     hub.call(write())
     page = agent()
     take(page, "访客")
-    with channel.mail.faulty(drop_after_data=1):
+    with channel.mail.faulty(drop_after_data=1, slow_s=4.0):
         page.get_by_label("输入消息").fill("马上重开")
         page.get_by_role("button", name="发送").click()
         page.get_by_role("button", name="结束", exact=True).click()
