@@ -229,6 +229,15 @@ def test_an_answer_that_was_written_before_the_last_message_was_read_is_none(sho
     assert judged(shop)[1] == ["answered 1 of 2 visitors"]
 
 
+def test_who_answers_what_the_log_has_behind_the_last_message_has_read_that_one(shop: Shop) -> None:
+    shop.agents[0].typed[1] = Typed(serial(102), serial(2), by_number=False)
+    assert judged(shop)[1] == ["overlooked is 1 and must be 0"]
+    second, third = (next(n for n, one in enumerate(shop.log) if serial(k) in one.get("text", "")) for k in (2, 3))
+    shop.log[second], shop.log[third] = shop.log[third], shop.log[second]
+    shop.agents[0].texts[1] = "\n".join(reversed(shop.agents[0].texts[1].split("\n")))
+    assert judged(shop)[1] == ["reordered is 1 and must be 0"]
+
+
 def leave_it_in_the_line(shop: Shop) -> str:
     shop.log.append({"c": "c1", "kind": "returned", "by": "a1-chenjing", "text": "not accepted within 12 s"})
     return "1 conversations are neither with somebody nor closed"
