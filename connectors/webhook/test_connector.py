@@ -40,12 +40,9 @@ class NoTokens:
         raise AssertionError(name)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_777_900_260.0
-
-    def __call__(self) -> float:
-        return self.now
+def now_s() -> float:
+    """The shop's clock and the hub's: both stand."""
+    return 1_777_900_260.0
 
 
 @pytest.fixture
@@ -210,9 +207,9 @@ async def test_an_endless_answer_is_not_read_to_its_end(shop: ShopSandbox) -> No
 @pytest.fixture
 async def told() -> AsyncIterator[tuple[ShopSandbox, CalledHub]]:
     """A shop whose clock is the hub's, and the hub that it tells."""
-    async with ShopSandbox(retry_after_s=0.01, now=Clock()) as shop:
+    async with ShopSandbox(retry_after_s=0.01, now=now_s) as shop:
         async for webhook in started(shop.settings()):
-            hub = CalledHub(webhook, Clock())
+            hub = CalledHub(webhook, now_s)
             async with serving(hub.app()) as url:
                 shop.callback_url = f"{url}/callbacks/webhook"
                 yield shop, hub
