@@ -1,7 +1,7 @@
 """Mail ↔ the hub's values. Pure.
 
 Who wrote is whom From names; nobody has verified it. Where a conversation goes is decided by what we have signed
-(threads.py), else by the first id of the mail's chain, which counts only among the mail of one sender.
+(signed.py), else by the first id of the mail's chain, which counts only among the mail of one sender.
 """
 
 import datetime
@@ -15,16 +15,15 @@ from connectors.email.compose import Attachment, base_subject, compose, is_addre
 from connectors.email.headers import Address
 from connectors.email.mail import Mail, Unreadable, read_mail
 from connectors.email.settings import EmailSettings
-from connectors.email.threads import (
-    ToAgent,
+from connectors.email.signed import (
+    AgentTag,
     agent_reply_address,
     agent_tag,
     message_id,
     read_message_id,
     reply_address,
-    thread_of,
-    to_agent,
 )
+from connectors.email.threads import thread_of, to_agent
 from connectors.email.verified import vouched
 from hub.contract import Delivery, File, Inbound, Parsed, Receipt
 
@@ -68,7 +67,7 @@ class Reader:
         because = " ".join(filter(None, ("the mail came back", whom and f"from {whom}", said and f"({said})")))
         return Parsed(receipts=(Receipt(ours.conversation, "failed", ours.number, because=because),))
 
-    def _from_agent(self, mail: Mail, answered: ToAgent, cut: bool, now_ms: int) -> Parsed:
+    def _from_agent(self, mail: Mail, answered: AgentTag, cut: bool, now_ms: int) -> Parsed:
         """Their own words without the mail's subject, its notes and all that is quoted: they go to a visitor."""
         if not answered.signed:
             return Parsed(unparsed=f"it answers a mail to an agent, and is not signed for {mail.sender.address}")

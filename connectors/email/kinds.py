@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from connectors.email.headers import Headers, parameters
-from connectors.email.threads import read_message_id
+from connectors.email.signed import read_message_id
 
 Kind = Literal["personal", "automatic", "bulk", "bounce", "own"]
 

@@ -55,7 +55,7 @@ class Mail:
 def read_mail(data: bytes, ours: Collection[str], key: bytes, limits: Limits = LIMITS) -> Mail:
     """The mail in `data`, read as far as `limits` allow. Raises Unreadable when there is nothing in it.
 
-    `ours` are the addresses that the hub sends from, `key` signs its ids (threads.py): by both it knows its own mail.
+    `ours` are the addresses that the hub sends from, `key` signs its ids (signed.py): by both it knows its own mail.
     """
     headers, parts, notes = _opened(data, limits)
     hint = charset_of(parts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.email.codec import Reader, compose_for_agent, id_of
 from connectors.email.settings import EmailSettings
-from connectors.email.threads import agent_tag
+from connectors.email.signed import agent_tag
 from hub.contract import Delivery, Inbound, Parsed, Receipt
 
 KEY = b"k" * 32

@@ -13,7 +13,7 @@ from connectors.email.compose import Attachment
 from connectors.email.loops import MOST, WITHIN_S, Budget
 from connectors.email.mail import Mail, read_mail
 from connectors.email.settings import EmailSettings
-from connectors.email.threads import message_id, reply_address
+from connectors.email.signed import message_id, reply_address
 from hub.contract import Delivery, Inbound, Parsed, Receipt
 
 KEY = b"k" * 32

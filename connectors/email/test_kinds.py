@@ -4,7 +4,7 @@ import pytest
 
 from connectors.email.bounces import Bounce
 from connectors.email.mail import Mail, read_mail
-from connectors.email.threads import message_id
+from connectors.email.signed import message_id
 
 OURS = ["Kefu@example.com"]
 KEY = b"a key of our own"

@@ -39,6 +39,32 @@ MAX_BODY_BYTES = 65_536
 LOGINS_PER_MINUTE = 30
 """So many logins one address may try a minute and worker; twice as many at once (a team behind one address)."""
 
+HANDLERS = (
+    health,
+    VisitorController,
+    log_in,
+    set_password,
+    AgentController,
+    TokenController,
+    teams,
+    QueueController,
+    ConversationController,
+    MessageController,
+    ConversationFiles,
+    upload,
+    download,
+    poll,
+    follow,
+    DeliveryController,
+    UnparsedController,
+    TraceController,
+    pages.root,
+    pages.chat,
+    pages.agent,
+    pages.static_file,
+)
+"""All that answers, whoever may ask (rights.py)."""
+
 
 def create_app(needs: Needs) -> Callbacks:
     """The ASGI app of one worker: what platforms call, and Litestar's for all else.
@@ -60,30 +86,7 @@ def routes(api: Litestar) -> list[tuple[str, str]]:
 
 def _api(needs: Needs) -> Litestar:
     api = Litestar(
-        route_handlers=[
-            health,
-            VisitorController,
-            log_in,
-            set_password,
-            AgentController,
-            TokenController,
-            teams,
-            QueueController,
-            ConversationController,
-            MessageController,
-            ConversationFiles,
-            upload,
-            download,
-            poll,
-            follow,
-            DeliveryController,
-            UnparsedController,
-            TraceController,
-            pages.root,
-            pages.chat,
-            pages.agent,
-            pages.static_file,
-        ],
+        route_handlers=HANDLERS,
         guards=[check_rights],
         dependencies=_dependencies(needs),
         state=State({"needs": needs}),

@@ -1,5 +1,6 @@
 """Where the history is, and how it is opened to write and to read: a SQLite file, or a PostgreSQL database."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,13 @@ def reader(where: URL) -> AsyncEngine:
         )
     path = Path(where.database or "").absolute().as_uri()
     engine = create_async_engine(URL.create(where.drivername, database=path, query={"mode": "ro", "uri": "true"}))
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def see(*_: object) -> None:
+        # aiosqlite's thread, where it could not open the file, speaks to the loop once more, and nobody waits for that:
+        # the loop may be closed by then, and a traceback comes to the terminal. So none is begun for such a file.
+        sqlite3.connect(f"{path}?mode=ro", uri=True).close()
+
     _at_connect(engine, f"busy_timeout = {BUSY_MS}")
     return engine
 

@@ -1,6 +1,7 @@
 """The page of agents on a whole hub: several agents at once, and nothing they write is lost, doubled or sent astray."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -10,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
+from hub.demo.channels.email import Email
 from tests.browser.real_hub import RealHub
 from tests.browser.test_widget import wait_for
 
@@ -356,6 +358,133 @@ def test_one_may_look_before_one_takes_and_read_what_one_has_closed(
     page.get_by_role("button", name="已结束的会话").click()
     page.get_by_role("dialog").get_by_role("button", name="钱先看").click(timeout=COMES_MS)
     expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("先看看这句")
+
+
+def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_waits_again(
+    hub: RealHub, agent: Callable[..., Page]
+) -> None:
+    channel = hub.stage.channels["email"]
+    assert isinstance(channel, Email)
+
+    async def write() -> None:
+        channel.mail.say("sunmail@example.net", "发票抬头写错了", subject="发票")
+
+    hub.call(write())
+    page = agent()
+    take(page, "访客")
+    with channel.mail.faulty(drop_after_data=1):
+        page.get_by_label("输入消息").fill("马上重开")
+        page.get_by_role("button", name="发送").click()
+        page.get_by_role("button", name="结束", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="结束").click()
+        expect(page.locator(".thread .parted")).to_be_visible(timeout=COMES_MS)
+        page.go_back()
+        take(page, "访客")
+    expect(page.locator(".row.own", has_text="马上重开")).to_contain_text("没有送达", timeout=COMES_MS)
+    picture(page, "undelivered")
+
+
+CLOSED = re.compile(r"/conversations\?stage=closed")
+"""What the list of closed conversations asks for."""
+
+
+def open_past(page: Page, label: str = "已结束的会话") -> Locator:
+    """The list of closed conversations, opened."""
+    page.get_by_role("button", name=label).click()
+    sheet = page.get_by_role("dialog", name=label)
+    expect(sheet).to_be_visible(timeout=COMES_MS)
+    return sheet
+
+
+def look_again(page: Page) -> None:
+    """Returns when the open list has been looked at, and what was found has been shown."""
+    with page.expect_response(CLOSED):
+        pass
+    with page.expect_request(CLOSED):
+        pass
+
+
+def test_what_was_closed_a_moment_ago_comes_into_the_open_list(
+    hub: RealHub, agent: Callable[..., Page], visitor: Callable[[str, str], Page]
+) -> None:
+    visitor("孙刚走", "谢谢")
+    page = agent()
+    take(page, "孙刚走")
+    with hub.stopped("hub.history.follower"):
+        page.locator(".tools").get_by_role("button", name="结束").click()
+        page.get_by_role("dialog").get_by_role("button", name="结束").click()
+        expect(page.locator(".parted")).to_be_visible(timeout=COMES_MS)
+        page.get_by_role("button", name="返回").click()
+        row = open_past(page).get_by_role("button", name="孙刚走")
+        expect(row).to_have_count(0)
+    row.click(timeout=COMES_MS)
+    expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("谢谢")
+
+
+def test_the_open_list_is_redrawn_only_where_something_changed(agent: Callable[..., Page]) -> None:
+    page = agent()
+    rows = [{"id": f"c1-{n}", "name": f"访客{n}", "at": 1_790_000_000_000} for n in range(100, 120)]
+    answer = {"conversations": rows, "cursor": ""}
+    page.route(CLOSED, lambda route: route.fulfill(json=answer))
+    sheet = open_past(page)
+    row = sheet.get_by_role("button", name="访客117")
+    row.focus()
+    scrolled = sheet.evaluate("sheet => sheet.scrollTop")
+    assert scrolled > 0
+    page.evaluate(
+        """() => {
+            window.changes = 0;
+            const observer = new MutationObserver((records) => (window.changes += records.length));
+            observer.observe(document.querySelector("dialog"), { subtree: true, childList: true, attributes: true });
+        }"""
+    )
+    look_again(page)
+    assert page.evaluate("changes") == 0
+    assert sheet.evaluate("sheet => sheet.scrollTop") == scrolled
+    answer["conversations"] = [{"id": "c1-new", "name": "新来的", "at": 1_790_000_000_001}, *rows[:-1]]
+    expect(sheet.get_by_role("button").first).to_contain_text("新来的", timeout=COMES_MS)
+    expect(sheet.get_by_role("button", name="访客119")).to_have_count(0)
+    expect(row).to_be_focused()
+    expect(row).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(
+    ("language", "label", "none", "away", "failed"),
+    [
+        ("zh", "已结束的会话", "还没有", "连不上服务器", "没能完成：history away"),
+        ("en", "Closed chats", "None yet", "The server cannot be reached", "That did not work: history away"),
+    ],
+)
+def test_what_keeps_the_open_list_from_the_newest_is_said_until_it_is_over(
+    hub: RealHub, agent: Callable[..., Page], language: str, label: str, none: str, away: str, failed: str
+) -> None:
+    page = agent()
+    page.goto(f"{hub.url}/agent?lang={language}")
+    page.route(CLOSED, lambda route: route.fulfill(json={"conversations": [], "cursor": ""}))
+    status = open_past(page, label).get_by_role("status")
+    expect(status).to_have_text(none)
+    page.route(CLOSED, lambda route: route.abort())
+    expect(status).to_contain_text(away, timeout=COMES_MS)
+    page.route(CLOSED, lambda route: route.fulfill(status=503, json={"detail": "history away"}))
+    expect(status).to_have_text(failed, timeout=COMES_MS)
+    page.route(CLOSED, lambda route: route.fulfill(json={"conversations": [], "cursor": ""}))
+    expect(status).to_have_text(none, timeout=COMES_MS)
+
+
+def test_a_closed_list_is_not_looked_at_any_more(agent: Callable[..., Page]) -> None:
+    page = agent()
+    sheet = open_past(page)
+    looks: list[Request] = []
+    page.on("request", lambda request: looks.append(request) if CLOSED.search(request.url) else None)
+    page.route(CLOSED, lambda route: None)  # no answer comes
+    with page.expect_request(CLOSED):
+        pass
+    with page.expect_event("requestfailed", lambda request: request == looks[0]):
+        sheet.get_by_role("button", name="返回").click()
+    for _ in range(3):  # the lines are looked at as often as this was
+        with page.expect_response("**/api/v1/queues"):
+            pass
+    assert len(looks) == 1
 
 
 def test_a_note_is_for_agents_and_hold_is_shown(

@@ -8,7 +8,7 @@ from typing import Any
 import alembic.command
 import pytest
 from sqlalchemy import URL, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hub.history import database, schema
@@ -113,6 +113,17 @@ async def test_reader_cannot_write(where: URL) -> None:
         async with reader.begin() as reading:
             await reading.execute(text(POSITION))
     await reader.dispose()
+
+
+async def test_a_file_that_cannot_be_opened_begins_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(*_: object, **__: object) -> None:
+        raise AssertionError("its thread may outlive the loop that it reports to")
+
+    monkeypatch.setattr("aiosqlite.connect", begin)
+    reader = database.reader(database.url(Settings(data=tmp_path / "nowhere")))
+    with pytest.raises(OperationalError, match="unable to open database file"):
+        async with reader.connect():
+            pass
 
 
 def test_a_password_is_shown_nowhere() -> None:

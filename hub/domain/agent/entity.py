@@ -10,11 +10,10 @@ import msgspec
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent import duty, notes, reading, threads, ways
-from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, resume, verdict
-from hub.domain.agent.evolving import evolve
+from hub.domain.agent.delivery import attempt, check_letter, next_send, receipt, verdict
 from hub.domain.agent.state import MISSING, Agent, Served
 from hub.domain.agent.tell import drop_held, give_back, note
-from hub.domain.agent.typed import receive, understood
+from hub.domain.agent.typed import receive
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
@@ -22,8 +21,6 @@ from hub.domain.messages import Block
 from hub.domain.origins import seen
 from hub.domain.refusals import NotFound, Repeated
 from hub.domain.teams import DESK, AgentSettings, Way
-
-__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume", "understood"]
 
 
 def new(entity_id: str) -> Agent:
@@ -101,22 +98,16 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
             return note(state, notes.twice(no))
         case c.NoteActive():
             return duty.active(state, command, now_ms)
-        case c.NoteMissed(conversation=conversation, no=no):
-            gone = _stop(state, c.StopServing(conversation, no, "missed"))
-            return [e.ServingMissed(conversation, no), *gone, *duty.missed(state, conversation, now_ms)]
+        case c.NoteMissed():
+            return _miss(state, command, now_ms)
         case c.Remind():
             return _remind(state, command)
         case c.TellWaitingList(waiting=waiting, more=more):
             return note(state, notes.waiting(waiting, more))
         case c.TellNotTaken(no=no, because=because):
             return note(state, notes.not_taken(no, because))
-        case c.ConfigureAgent(settings=settings, shift=shift, handover_s=handover_s):
-            settings = ways.settle(state, settings, now_ms) if settings else None
-            command = msgspec.structs.replace(command, settings=settings)
-            serving = _must_know(state, settings)
-            configured = e.AgentConfigured(settings, serving, shift, handover_s)
-            moved = ways.moved(state, settings)
-            return [configured, *moved, *_welcome(state, settings), *duty.configure(state, command, now_ms)]
+        case c.ConfigureAgent():
+            return _configure(state, command, now_ms)
     raise NotFound(f"an agent does not know {type(command).__name__}")
 
 
@@ -164,6 +155,18 @@ def _another_phone(me: str, event: e.WayChosen) -> list[tuple[str, AnyCommand]]:
 
 def _has_phone(settings: AgentSettings | None) -> bool:
     return settings is not None and bool(settings.channel)
+
+
+def _configure(state: Agent, command: c.ConfigureAgent, now_ms: int) -> list[AnyEvent]:
+    settings = ways.settle(state, command.settings, now_ms) if command.settings else None
+    configured = e.AgentConfigured(settings, _must_know(state, settings), command.shift, command.handover_s)
+    command = msgspec.structs.replace(command, settings=settings)
+    return [
+        configured,
+        *ways.moved(state, settings),
+        *_welcome(state, settings),
+        *duty.configure(state, command, now_ms),
+    ]
 
 
 def _welcome(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
@@ -244,6 +247,12 @@ def _stop(state: Agent, command: c.StopServing) -> list[AnyEvent]:
     if len(state.serving) == 1:
         events += drop_held(state, "你已没有会话")
     return events
+
+
+def _miss(state: Agent, command: c.NoteMissed, now_ms: int) -> list[AnyEvent]:
+    gone = _stop(state, c.StopServing(command.conversation, command.no, "missed"))
+    missed = e.ServingMissed(command.conversation, command.no)
+    return [missed, *gone, *duty.missed(state, command.conversation, now_ms)]
 
 
 def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:

@@ -23,15 +23,12 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.messages import Limits
 from hub.domain.origins import seen
 from hub.domain.queue.draft import Draft
-from hub.domain.queue.evolving import evolve
 from hub.domain.queue.fit import agent_for, chooses, display_of, has_room, may_have, next_for
 from hub.domain.queue.numbers import REST_MS
 from hub.domain.queue.state import Place, Queue, Spot, lines_of, next_line, spot_of, weight_of
 from hub.domain.queue.tell import tell
 from hub.domain.refusals import NotFound, Repeated, Taken
 from hub.domain.teams import AgentSettings, Teams, limits_by_channel, with_limits
-
-__all__ = ["Queue", "decide", "evolve", "new", "next_due", "reactions"]
 
 AGAIN_MS = 60_000
 """So long a conversation is not given to the agent who has missed it."""

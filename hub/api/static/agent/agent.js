@@ -49,7 +49,7 @@ class Page {
       doing: {
         take: (conversation) => this.#take(this.desk.take(conversation)),
         look: (conversation, name) => this.#look(conversation, name, () => this.#take(this.desk.take(conversation))),
-        past: () => this.#attempt(openPast(this.element, { desk: this.desk, texts, open: (...one) => this.#look(...one) })),
+        past: () => this.#past(),
         next: () => this.#take(this.desk.next()),
         duty: (on) => this.#duty(on),
         logOut: () => this.#end(""),
@@ -120,6 +120,11 @@ class Page {
 
   #look(conversation, name, take) {
     return this.#attempt(openTranscript(this.element, { desk: this.desk, texts, conversation, name, take }));
+  }
+
+  #past() {
+    const open = (...one) => this.#look(...one);
+    return this.#attempt(openPast(this.element, { desk: this.desk, texts, wordsFor, open }));
   }
 
   async #duty(on) {

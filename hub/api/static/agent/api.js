@@ -22,27 +22,39 @@ export class Api {
     this.env = env;
   }
 
-  get(path) {
-    return this.#call("GET", path);
+  /** Can be called off by `signal`. */
+  get(path, signal) {
+    return this.#call("GET", path, { signal });
   }
 
   /** A POST that may be repeated until it is answered: the hub knows it by its key. */
   post(path, body = {}) {
-    return this.#call("POST", path, body, { "Idempotency-Key": crypto.randomUUID?.() ?? `${this.env.random()}` });
+    const key = crypto.randomUUID?.() ?? `${this.env.random()}`;
+    return this.#call("POST", path, { body, headers: { "Idempotency-Key": key } });
   }
 
   patch(path, body) {
-    return this.#call("PATCH", path, body);
+    return this.#call("PATCH", path, { body });
   }
 
   remove(path) {
     return this.#call("DELETE", path);
   }
 
-  async #call(method, path, body, headers) {
+  async #call(method, path, { signal, ...rest } = {}) {
     const { env, token } = this;
-    const answer = await request(env.fetch, new URL(path, this.base), { method, body, token, headers });
+    const fetch = signal ? until(signal, env.fetch) : env.fetch;
+    const answer = await request(fetch, new URL(path, this.base), { method, token, ...rest });
     if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.retryAfter);
     return answer.body;
   }
+}
+
+/** `fetch`, which `signal` ends as well as the signal that it is given. */
+function until(signal, fetch) {
+  return (url, options) => {
+    const ending = new AbortController();
+    for (const one of [signal, options.signal]) one.addEventListener("abort", () => ending.abort(), { once: true });
+    return fetch(url, { ...options, signal: ending.signal });
+  };
 }

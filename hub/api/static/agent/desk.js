@@ -124,10 +124,26 @@ export class Desk extends EventTarget {
     return (await this.api.get(`conversations/${conversation}/messages`)).events;
   }
 
-  /** Those that were closed with the agent, the latest first. */
-  async closed() {
+  /** Those that were closed with the agent, the latest first, as far as the history has come. */
+  async closed(signal) {
     const mine = encodeURIComponent(this.me.name);
-    return (await this.api.get(`conversations?stage=closed&agent=${mine}&limit=${FIRST}`)).conversations;
+    return (await this.api.get(`conversations?stage=closed&agent=${mine}&limit=${FIRST}`, signal)).conversations;
+  }
+
+  /** Looks at them again and again, until `signal` is aborted: `seen(closed)`, or `failed(error)`. */
+  followClosed(signal, { seen, failed }) {
+    const look = async () => {
+      if (document.hidden) return;
+      try {
+        seen(await this.closed(signal));
+      } catch (error) {
+        if (signal.aborted) return;
+        failed(error);
+        throw error;
+      }
+    };
+    this.#timers?.set("closed", setTimeout(() => this.#repeatedly("closed", WAITING_MS, look), WAITING_MS));
+    signal.addEventListener("abort", () => this.#cease("closed"));
   }
 
   // --- what the agent does; each throws what api.js says ---
@@ -284,6 +300,11 @@ export class Desk extends EventTarget {
     }
     if (this.#timers?.get(`${name} round`) !== round) return; // another one has begun, or it is over
     this.#timers.set(name, setTimeout(() => this.#repeatedly(name, pause, look), pause));
+  }
+
+  #cease(name) {
+    clearTimeout(this.#timers?.get(name));
+    this.#timers?.delete(`${name} round`);
   }
 
   /** Again and again until it is answered. */
