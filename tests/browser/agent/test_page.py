@@ -1,154 +1,31 @@
 """The page of agents on a whole hub: several agents at once, and nothing they write is lost, doubled or sent astray."""
 
-import os
-import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.agent.driving import (
+    COMES_MS,
+    DESKTOP,
+    LI,
+    PASSWORD,
+    PHONE,
+    ZHAO,
+    Api,
+    answer,
+    ask,
+    expect_heard,
+    log_in,
+    picture,
+    take,
+)
 from tests.browser.real_hub import RealHub
-from tests.browser.test_widget import wait_for
 
 Phone = Callable[..., BrowserContext]
-
-ZHAO, LI = "zhaomin", "lilei"
-PASSWORD = "correct horse battery"
-DESKTOP = {"is_mobile": False, "has_touch": False, "device_scale_factor": 1, "viewport": {"width": 1280, "height": 800}}
-PHONE = {"viewport": {"width": 390, "height": 844}}
-PICTURES = os.environ.get("PICTURES")
-"""The folder that the documentation's pictures are to be written to (`make pictures`)."""
-COMES_MS = 15_000
-
-
-def _arrange(teams: dict[str, Any]) -> None:
-    """Two agents for all teams, on the page only: no phone has them."""
-    everybody = {ZHAO: ("赵敏", 5), LI: ("李雷", 5)}
-    teams["agents"] = {
-        name: {"display": display, "teams": list(teams["teams"]), "capacity": capacity}
-        for name, (display, capacity) in everybody.items()
-    }
-    for team in teams["teams"].values():
-        team.pop("lead", None)
-
-
-class Api:
-    """The hub's API, as the admin calls it."""
-
-    def __init__(self, hub: RealHub) -> None:
-        headers = {"authorization": f"Bearer {hub.admin_token}"}
-        self._http = httpx.Client(base_url=f"{hub.url}/api/v1", headers=headers, trust_env=False)
-
-    def call(self, method: str, path: str, **body: Any) -> Any:
-        answer = self._http.request(method, path, json=body if method != "GET" else None)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def served(self) -> list[str]:
-        """What agents have, as far as the history has come; there is something."""
-        for _ in range(100):
-            if found := self.call("GET", "/conversations?stage=served&limit=500")["conversations"]:
-                return [one["id"] for one in found]
-            time.sleep(0.05)
-        raise AssertionError("nobody has anything")
-
-    def close_all(self) -> None:
-        """Nothing waits, and nobody has anything."""
-        for team in self.call("GET", "/queues")["queues"]:
-            for waiting in self.call("GET", f"/queues/{team['name']}")["waiting"]:
-                self.call("POST", f"/conversations/{waiting['conversation']}/close")
-        while any(agent["open"] for agent in self.call("GET", "/agents")["agents"]):
-            for conversation in self.served():
-                self.call("POST", f"/conversations/{conversation}/close")
-
-
-@pytest.fixture(scope="module")
-def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHub]:
-    """One hub for all tests of this module; each leaves it without open conversations."""
-    with RealHub(tmp_path_factory.mktemp("hub"), _arrange).running() as running:
-        yield running
-
-
-@pytest.fixture
-def api(hub: RealHub) -> Iterator[Api]:
-    """The admin; at the end nobody is on duty, and nothing is open."""
-    api = Api(hub)
-    for name in (ZHAO, LI):
-        api.call("PUT", f"/agents/{name}/password", password=PASSWORD)
-    yield api
-    for name in (ZHAO, LI):
-        api.call("POST", f"/agents/{name}/duty", on=False)
-    api.close_all()
-
-
-@pytest.fixture
-def visitor(phone: Phone, hub: RealHub) -> Callable[[str, str], Page]:
-    """Makes a visitor's page with a first message."""
-
-    def make(name: str, text: str) -> Page:
-        page = phone().new_page()
-        page.goto(f"{hub.url}/chat?name={name}")
-        page.get_by_text("发消息给我们").wait_for()
-        ask(page, text)
-        return page
-
-    return make
-
-
-@pytest.fixture
-def agent(phone: Phone, hub: RealHub, api: Api) -> Callable[..., Page]:
-    """Makes a page of an agent, logged in."""
-
-    def make(name: str = ZHAO, url: str = hub.url, **options: Any) -> Page:
-        page = phone(**(PHONE | options)).new_page()
-        page.goto(f"{url}/agent")
-        log_in(page, name, PASSWORD)
-        page.locator(".list").wait_for()
-        return page
-
-    return make
-
-
-def log_in(page: Page, name: str, password: str) -> None:
-    page.get_by_label("账号").fill(name)
-    page.get_by_label("密码").fill(password)
-    page.get_by_role("button", name="登录").click()
-
-
-def ask(page: Page, text: str) -> None:
-    page.get_by_label("输入消息").fill(text)
-    page.get_by_role("button", name="发送").click()
-
-
-answer = ask
-
-
-def take(page: Page, name: str) -> None:
-    """Take the visitor of that name from the line; the conversation is then open."""
-    page.locator(".waiting .item", has_text=name).get_by_role("button", name="接入").click(timeout=COMES_MS)
-    expect(page.locator(".thread h1")).to_contain_text(name, timeout=COMES_MS)
-
-
-def heard(page: Page) -> list[str]:
-    """What the visitor's page shows of agents."""
-    return page.locator(".row.other:not(:has([data-automatic])) .bubble").all_text_contents()
-
-
-def expect_heard(page: Page, texts: list[str]) -> None:
-    wait_for(lambda: heard(page) == texts, page)
-    assert heard(page) == texts
-
-
-def picture(page: Page, name: str) -> None:
-    """A picture for the documentation, where one is asked for."""
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 def test_a_wrong_password_is_said_with_what_to_do(phone: Phone, hub: RealHub, api: Api) -> None:
@@ -340,128 +217,6 @@ def test_closing_says_why_and_the_visitor_can_come_back(
     expect(page.get_by_text("访客又来了")).to_be_visible()
 
 
-def test_one_may_look_before_one_takes_and_read_what_one_has_closed(
-    agent: Callable[..., Page], visitor: Callable[[str, str], Page]
-) -> None:
-    visitor("钱先看", "先看看这句")
-    page = agent()
-    page.locator(".waiting .item", has_text="钱先看").get_by_role("button").first.click(timeout=COMES_MS)
-    sheet = page.get_by_role("dialog")
-    expect(sheet.locator(".transcript")).to_contain_text("先看看这句")
-    sheet.get_by_role("button", name="接入").click()
-    expect(page.locator(".thread h1")).to_contain_text("钱先看", timeout=COMES_MS)
-    page.get_by_role("button", name="结束", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="结束").click()
-    expect(page.locator(".thread .parted")).to_be_visible(timeout=COMES_MS)
-    page.go_back()
-    page.get_by_role("button", name="已结束的会话").click()
-    page.get_by_role("dialog").get_by_role("button", name="钱先看").click(timeout=COMES_MS)
-    expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("先看看这句")
-
-
-CLOSED = re.compile(r"/conversations\?stage=closed")
-"""What the list of closed conversations asks for."""
-
-
-def open_past(page: Page, label: str = "已结束的会话") -> Locator:
-    """The list of closed conversations, opened."""
-    page.get_by_role("button", name=label).click()
-    sheet = page.get_by_role("dialog", name=label)
-    expect(sheet).to_be_visible(timeout=COMES_MS)
-    return sheet
-
-
-def look_again(page: Page) -> None:
-    """Returns when the open list has been looked at, and what was found has been shown."""
-    with page.expect_response(CLOSED):
-        pass
-    with page.expect_request(CLOSED):
-        pass
-
-
-def test_what_was_closed_a_moment_ago_comes_into_the_open_list(
-    hub: RealHub, agent: Callable[..., Page], visitor: Callable[[str, str], Page]
-) -> None:
-    visitor("孙刚走", "谢谢")
-    page = agent()
-    take(page, "孙刚走")
-    with hub.stopped("hub.history.follower"):
-        page.locator(".tools").get_by_role("button", name="结束").click()
-        page.get_by_role("dialog").get_by_role("button", name="结束").click()
-        expect(page.locator(".parted")).to_be_visible(timeout=COMES_MS)
-        page.get_by_role("button", name="返回").click()
-        row = open_past(page).get_by_role("button", name="孙刚走")
-        expect(row).to_have_count(0)
-    row.click(timeout=COMES_MS)
-    expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("谢谢")
-
-
-def test_the_open_list_is_redrawn_only_where_something_changed(agent: Callable[..., Page]) -> None:
-    page = agent()
-    rows = [{"id": f"c1-{n}", "name": f"访客{n}", "at": 1_790_000_000_000} for n in range(100, 120)]
-    answer = {"conversations": rows, "cursor": ""}
-    page.route(CLOSED, lambda route: route.fulfill(json=answer))
-    sheet = open_past(page)
-    row = sheet.get_by_role("button", name="访客117")
-    row.focus()
-    scrolled = sheet.evaluate("sheet => sheet.scrollTop")
-    assert scrolled > 0
-    page.evaluate(
-        """() => {
-            window.changes = 0;
-            const observer = new MutationObserver((records) => (window.changes += records.length));
-            observer.observe(document.querySelector("dialog"), { subtree: true, childList: true, attributes: true });
-        }"""
-    )
-    look_again(page)
-    assert page.evaluate("changes") == 0
-    assert sheet.evaluate("sheet => sheet.scrollTop") == scrolled
-    answer["conversations"] = [{"id": "c1-new", "name": "新来的", "at": 1_790_000_000_001}, *rows[:-1]]
-    expect(sheet.get_by_role("button").first).to_contain_text("新来的", timeout=COMES_MS)
-    expect(sheet.get_by_role("button", name="访客119")).to_have_count(0)
-    expect(row).to_be_focused()
-    expect(row).to_be_in_viewport()
-
-
-@pytest.mark.parametrize(
-    ("language", "label", "none", "away", "failed"),
-    [
-        ("zh", "已结束的会话", "还没有", "连不上服务器", "没能完成：history away"),
-        ("en", "Closed chats", "None yet", "The server cannot be reached", "That did not work: history away"),
-    ],
-)
-def test_what_keeps_the_open_list_from_the_newest_is_said_until_it_is_over(
-    hub: RealHub, agent: Callable[..., Page], language: str, label: str, none: str, away: str, failed: str
-) -> None:
-    page = agent()
-    page.goto(f"{hub.url}/agent?lang={language}")
-    page.route(CLOSED, lambda route: route.fulfill(json={"conversations": [], "cursor": ""}))
-    status = open_past(page, label).get_by_role("status")
-    expect(status).to_have_text(none)
-    page.route(CLOSED, lambda route: route.abort())
-    expect(status).to_contain_text(away, timeout=COMES_MS)
-    page.route(CLOSED, lambda route: route.fulfill(status=503, json={"detail": "history away"}))
-    expect(status).to_have_text(failed, timeout=COMES_MS)
-    page.route(CLOSED, lambda route: route.fulfill(json={"conversations": [], "cursor": ""}))
-    expect(status).to_have_text(none, timeout=COMES_MS)
-
-
-def test_a_closed_list_is_not_looked_at_any_more(agent: Callable[..., Page]) -> None:
-    page = agent()
-    sheet = open_past(page)
-    looks: list[Request] = []
-    ended: list[Request] = []
-    page.route(CLOSED, lambda route: looks.append(route.request))  # no answer comes
-    page.on("requestfailed", lambda request: ended.append(request) if CLOSED.search(request.url) else None)
-    wait_for(lambda: bool(looks), page)
-    sheet.get_by_role("button", name="返回").click()
-    for _ in range(3):  # the lines are looked at as often as this was
-        with page.expect_response("**/api/v1/queues"):
-            pass
-        assert ended == looks
-    assert len(looks) == 1
-
-
 def test_a_note_is_for_agents_and_hold_is_shown(
     agent: Callable[..., Page], visitor: Callable[[str, str], Page]
 ) -> None:
@@ -596,7 +351,7 @@ def test_the_modules_of_the_page_pass_their_own_tests() -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed: tests/browser/units need its test runner")
-    files = sorted(str(file) for file in (Path(__file__).parent / "units").glob("*.test.mjs"))
+    files = sorted(str(file) for file in (Path(__file__).parents[1] / "units").glob("*.test.mjs"))
     run = subprocess.run([node, "--test", *files], capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert "# pass 0" not in run.stdout
