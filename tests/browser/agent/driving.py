@@ -15,9 +15,10 @@ ZHAO, LI = "zhaomin", "lilei"
 PASSWORD = "correct horse battery"
 DESKTOP = {"is_mobile": False, "has_touch": False, "device_scale_factor": 1, "viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}}
+LINES = "**/api/v1/queues"
+"""What the page asks for again and again to show who waits."""
 PICTURES = os.environ.get("PICTURES")
 """The folder that the documentation's pictures are to be written to (`make pictures`)."""
-COMES_MS = 15_000
 
 
 class Api:
@@ -34,20 +35,24 @@ class Api:
 
     def served(self) -> list[str]:
         """What agents have, as far as the history has come; there is something."""
-        for _ in range(100):
-            if found := self.call("GET", "/conversations?stage=served&limit=500")["conversations"]:
-                return [one["id"] for one in found]
+        for _ in range(600):
+            if found := self._served():
+                return found
             time.sleep(0.05)
         raise AssertionError("nobody has anything")
 
     def close_all(self) -> None:
-        """Nothing waits, and nobody has anything."""
+        """Nothing waits, nobody has anything, and the history has come so far."""
         for team in self.call("GET", "/queues")["queues"]:
             for waiting in self.call("GET", f"/queues/{team['name']}")["waiting"]:
                 self.call("POST", f"/conversations/{waiting['conversation']}/close")
-        while any(agent["open"] for agent in self.call("GET", "/agents")["agents"]):
-            for conversation in self.served():
+        while (served := self._served()) or any(agent["open"] for agent in self.call("GET", "/agents")["agents"]):
+            for conversation in served:
                 self.call("POST", f"/conversations/{conversation}/close")
+            time.sleep(0.05)
+
+    def _served(self) -> list[str]:
+        return [one["id"] for one in self.call("GET", "/conversations?stage=served&limit=500")["conversations"]]
 
 
 def log_in(page: Page, name: str, password: str) -> None:
@@ -66,8 +71,8 @@ answer = ask
 
 def take(page: Page, name: str) -> None:
     """Take the visitor of that name from the line; the conversation is then open."""
-    page.locator(".waiting .item", has_text=name).get_by_role("button", name="接入").click(timeout=COMES_MS)
-    expect(page.locator(".thread h1")).to_contain_text(name, timeout=COMES_MS)
+    page.locator(".waiting .item", has_text=name).get_by_role("button", name="接入").click()
+    expect(page.locator(".thread h1")).to_contain_text(name)
 
 
 def heard(page: Page) -> list[str]:

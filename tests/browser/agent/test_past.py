@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.browser.agent.driving import COMES_MS, take
+from tests.browser.agent.driving import LINES, take
 from tests.browser.real_hub import RealHub
 from tests.browser.test_widget import wait_for
 
@@ -18,7 +18,7 @@ def open_past(page: Page, label: str = "已结束的会话") -> Locator:
     """The list of closed conversations, opened."""
     page.get_by_role("button", name=label).click()
     sheet = page.get_by_role("dialog", name=label)
-    expect(sheet).to_be_visible(timeout=COMES_MS)
+    expect(sheet).to_be_visible()
     return sheet
 
 
@@ -35,17 +35,17 @@ def test_one_may_look_before_one_takes_and_read_what_one_has_closed(
 ) -> None:
     visitor("钱先看", "先看看这句")
     page = agent()
-    page.locator(".waiting .item", has_text="钱先看").get_by_role("button").first.click(timeout=COMES_MS)
+    page.locator(".waiting .item", has_text="钱先看").get_by_role("button").first.click()
     sheet = page.get_by_role("dialog")
     expect(sheet.locator(".transcript")).to_contain_text("先看看这句")
     sheet.get_by_role("button", name="接入").click()
-    expect(page.locator(".thread h1")).to_contain_text("钱先看", timeout=COMES_MS)
+    expect(page.locator(".thread h1")).to_contain_text("钱先看")
     page.get_by_role("button", name="结束", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="结束").click()
-    expect(page.locator(".thread .parted")).to_be_visible(timeout=COMES_MS)
+    expect(page.locator(".thread .parted")).to_be_visible()
     page.go_back()
     page.get_by_role("button", name="已结束的会话").click()
-    page.get_by_role("dialog").get_by_role("button", name="钱先看").click(timeout=COMES_MS)
+    page.get_by_role("dialog").get_by_role("button", name="钱先看").click()
     expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("先看看这句")
 
 
@@ -58,11 +58,11 @@ def test_what_was_closed_a_moment_ago_comes_into_the_open_list(
     with hub.stopped("hub.history.follower"):
         page.locator(".tools").get_by_role("button", name="结束").click()
         page.get_by_role("dialog").get_by_role("button", name="结束").click()
-        expect(page.locator(".parted")).to_be_visible(timeout=COMES_MS)
+        expect(page.locator(".parted")).to_be_visible()
         page.get_by_role("button", name="返回").click()
         row = open_past(page).get_by_role("button", name="孙刚走")
         expect(row).to_have_count(0)
-    row.click(timeout=COMES_MS)
+    row.click()
     expect(page.get_by_role("dialog").locator(".transcript")).to_contain_text("谢谢")
 
 
@@ -87,7 +87,7 @@ def test_the_open_list_is_redrawn_only_where_something_changed(agent: Callable[.
     assert page.evaluate("changes") == 0
     assert sheet.evaluate("sheet => sheet.scrollTop") == scrolled
     answer["conversations"] = [{"id": "c1-new", "name": "新来的", "at": 1_790_000_000_001}, *rows[:-1]]
-    expect(sheet.get_by_role("button").first).to_contain_text("新来的", timeout=COMES_MS)
+    expect(sheet.get_by_role("button").first).to_contain_text("新来的")
     expect(sheet.get_by_role("button", name="访客119")).to_have_count(0)
     expect(row).to_be_focused()
     expect(row).to_be_in_viewport()
@@ -109,11 +109,11 @@ def test_what_keeps_the_open_list_from_the_newest_is_said_until_it_is_over(
     status = open_past(page, label).get_by_role("status")
     expect(status).to_have_text(none)
     page.route(CLOSED, lambda route: route.abort())
-    expect(status).to_contain_text(away, timeout=COMES_MS)
+    expect(status).to_contain_text(away)
     page.route(CLOSED, lambda route: route.fulfill(status=503, json={"detail": "history away"}))
-    expect(status).to_have_text(failed, timeout=COMES_MS)
+    expect(status).to_have_text(failed)
     page.route(CLOSED, lambda route: route.fulfill(json={"conversations": [], "cursor": ""}))
-    expect(status).to_have_text(none, timeout=COMES_MS)
+    expect(status).to_have_text(none)
 
 
 def test_a_closed_list_is_not_looked_at_any_more(agent: Callable[..., Page]) -> None:
@@ -126,7 +126,7 @@ def test_a_closed_list_is_not_looked_at_any_more(agent: Callable[..., Page]) -> 
     wait_for(lambda: bool(looks), page)
     sheet.get_by_role("button", name="返回").click()
     for _ in range(3):  # the lines are looked at as often as this was
-        with page.expect_response("**/api/v1/queues"):
+        with page.expect_response(LINES):
             pass
         assert ended == looks
     assert len(looks) == 1
