@@ -125,11 +125,15 @@ class ImapConnection:
             await self._command(b"STARTTLS")
         except CommandRefused as error:
             raise ImapFailed(f"{_place(self._server)} offers no STARTTLS: check channels.email.imap.tls") from error
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                if await self._reader.read(1):
+                    raise ImapFailed(f"{_place(self._server)}: somebody has written in the open before TLS began")
         try:
             async with self._patience(ANSWER_S):
                 await self._writer.start_tls(tls, server_hostname=self._server.host)
-        except ssl.SSLError as error:
-            raise ImapFailed(f"{_place(self._server)}: no TLS: {error}") from error
+        except OSError as error:
+            raise ImapFailed(f"{_place(self._server)}: no TLS: {error or type(error).__name__}") from error
 
     async def _sign_in(self) -> None:
         user, password = self._server.user, self._server.password.get_secret_value()

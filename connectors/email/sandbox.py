@@ -33,7 +33,8 @@ class Faults(msgspec.Struct):
     """What goes wrong at the moment.
 
     SMTP: `refuse` each recipient with this answer ("550 5.1.1 nobody"), or the first time (`greylist`); answer only
-    after `slow_s`; cut the line after the mail was taken; take mail from nobody but the user; let mail `bounce` later.
+    after `slow_s`; cut the line when every n-th mail was taken (`drop_after_data`, 0: never); take mail from nobody but
+    the user; let mail `bounce` later.
     IMAP: `drop` the line after a command, say `bye`, answer `no` to fetching a mail, or be `silent` on an open line.
     Both: refuse to let us `sign_in`; deliver each customer's mail twice (`duplicate`).
     """
@@ -41,7 +42,7 @@ class Faults(msgspec.Struct):
     refuse: str = ""
     greylist: bool = False
     slow_s: float = 0.0
-    drop_after_data: bool = False
+    drop_after_data: int = 0
     own_sender_only: bool = False
     bounce: bool = False
     imap: Literal["", "drop", "bye", "no", "silent"] = ""

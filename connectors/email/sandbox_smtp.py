@@ -62,7 +62,8 @@ class Handler:
         data = envelope.original_content or b""
         for address in envelope.rcpt_tos:
             self._mail.took(address, data, (envelope.mail_from or "").strip("<>"))
-        if self._mail.faults.drop_after_data:
+        every = self._mail.faults.drop_after_data
+        if every and len(self._mail.senders) % every == 0:
             assert server.transport is not None
             server.transport.close()
         return "250 2.0.0 OK: queued"

@@ -85,6 +85,7 @@ def test_nothing_of_it_can_be_changed_or_used_by_another(changed: str, by_id: bo
     assert parsed.unparsed == f"it answers a mail to an agent, and is not signed for {sender}"
 
 
+FAILED = "Authentication-Results: mx.example.com; spf=pass {}; dmarc=fail header.from=corp.example\r\n"
 PASSED = "Authentication-Results: mx.example.com 1; spf=fail; dmarc=pass (p=NONE (sp)) header.from=Corp.example\r\n"
 
 
@@ -102,6 +103,14 @@ PASSED = "Authentication-Results: mx.example.com 1; spf=fail; dmarc=pass (p=NONE
         (PASSED.replace("dmarc=pass", "dkim=pass (dmarc=pass)"), False),
         ("Authentication-Results: mx.example.com (; dmarc=pass header.from=corp.example)\r\n", False),
         ("Authentication-Results: mx.example.com; dmarc=pass\r\n", False),
+        (FAILED.format('smtp.mailfrom="; dmarc=pass header.from=corp.example "@evil.example'), False),
+        (FAILED.format('reason="\\"; dmarc=pass header.from=corp.example "'), False),
+        (FAILED.format("(it is \\) ; dmarc=pass header.from=corp.example )"), False),
+        (FAILED.format("(" + "x" * 3000 + " ; dmarc=pass header.from=corp.example )") + PASSED, False),
+        (FAILED.format("(never closed; dmarc=pass header.from=corp.example ") + PASSED, False),
+        (FAILED.format('"never closed; dmarc=pass header.from=corp.example ') + PASSED, False),
+        (FAILED.format("; ".join(f"dkim=pass header.d=d{n}.evil.example" for n in range(99))) + PASSED, False),
+        (PASSED.replace("spf=fail", 'spf=pass smtp.mailfrom="a;b"@corp.example'), True),
         ("Authentication-Results: \r\n", False),
     ],
 )

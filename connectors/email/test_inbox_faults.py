@@ -117,20 +117,47 @@ async def test_a_cursor_that_is_none_counts_as_lost(ours: StandIn) -> None:
     box.close()
 
 
+@contextlib.asynccontextmanager
+async def serving(ours: StandIn, kind: type[ImapSession]) -> AsyncIterator[Inbox]:
+    """A mailbox on the stand-in, whose sessions are of another kind."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await kind(ours.mail, reader, writer).run()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        box = Inbox(ours.imap(port=server.sockets[0].getsockname()[1]), TLS)
+        yield box
+        box.close()
+
+
 async def test_a_server_that_rings_for_nothing_is_not_asked_as_fast_as_it_can(
     ours: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "QUIET_S", 0.2)
-    box = Inbox(ours.imap(), TLS)
-    batch = await box.pull("")
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    pulling = asyncio.create_task(box.pull(batch.cursor))
-    await asyncio.sleep(0.05)
-    ours.mail.office.news.set()
-    await pulling
-    assert loop.time() - began >= 0.2
-    box.close()
+    searches = 0
+
+    class Ringing(ImapSession):
+        def _uid(self, what: str, which: str, rest: str) -> None:
+            nonlocal searches
+            searches += 1
+            super()._uid(what, which, rest)
+            self._tell()
+
+    async with serving(ours, Ringing) as box:
+        cursor = (await box.pull("")).cursor
+        monkeypatch.setattr(inbox, "QUIET_S", 3600.0)
+        searches = 0
+
+        async def pull_on() -> None:
+            while searches < 20:
+                await box.pull(cursor)
+
+        pulling = asyncio.create_task(pull_on())
+        while searches < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.wait([pulling], timeout=0.5)  # that it is asked no more has no moment of its own
+        assert searches == 2
+        pulling.cancel()
+        await asyncio.wait([pulling])
 
 
 @pytest.mark.parametrize("says_so", [False, True])
@@ -139,7 +166,7 @@ async def test_a_mail_that_arrives_behind_the_search_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(inbox, "WAIT_S", 60.0)
 
-    class Session(ImapSession):
+    class Late(ImapSession):
         def _uid(self, what: str, which: str, rest: str) -> None:
             super()._uid(what, which, rest)
             if not self._inbox:
@@ -147,28 +174,22 @@ async def test_a_mail_that_arrives_behind_the_search_is_not_waited_for(
                 if says_so:
                     self._tell()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Session(ours.mail, reader, writer).run()
-
-    async with await asyncio.start_server(serve, HOST, 0) as server:
-        box = Inbox(ours.imap(port=server.sockets[0].getsockname()[1]), TLS)
-        async with asyncio.timeout(20):
-            assert numbers(await box.pull(f"{ours.mail.office.validity}.0")) == [1]
-        box.close()
+    async with serving(ours, Late) as box, asyncio.timeout(20):
+        assert numbers(await box.pull(f"{ours.mail.office.validity}.0")) == [1]
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def encrypted(ours: StandIn, certified: Certified, tls: str) -> AsyncIterator[Imap]:
-    """The stand-in behind TLS, from the first byte or after STARTTLS."""
+async def encrypted(ours: StandIn, certified: Certified, tls: str, injected: bytes = b"") -> AsyncIterator[Imap]:
+    """The stand-in behind TLS, from the first byte or after STARTTLS; then with what somebody slips in before it."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if tls == "starttls":
             writer.write(b"* OK in the open\r\n")
             tag = (await reader.readline()).split()[0]
-            writer.write(tag + b" OK go on\r\n")
+            writer.write(tag + b" OK go on\r\n" + injected)
             with contextlib.suppress(OSError):
                 await writer.start_tls(certified.server)
         with contextlib.suppress(OSError):
@@ -198,3 +219,27 @@ async def test_without_starttls_no_password_is_sent(ours: StandIn) -> None:
     box = Inbox(ours.imap(host="127.0.0.1", tls="starttls"), TLS)
     with pytest.raises(ImapFailed, match="offers no STARTTLS"):
         await box.pull("")
+
+
+async def test_what_somebody_slips_in_before_tls_is_no_answer_of_the_server(
+    ours: StandIn, certified: Certified
+) -> None:
+    """NO STARTTLS (https://nostarttls.secvuln.info), response injection."""
+    async with encrypted(ours, certified, "starttls", b"* OK [ALERT] call me\r\n") as settings:
+        box = Inbox(settings, certified.client())
+        with pytest.raises(ImapFailed, match="before TLS"):
+            await box.pull("")
+
+
+async def test_a_server_that_breaks_off_instead_of_tls_is_told_with_its_place(ours: StandIn) -> None:
+    async def breaking_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK hello\r\n")
+        writer.write((await reader.readline()).split()[0] + b" OK go on\r\n")
+        await reader.read(1)
+        writer.transport.abort()
+
+    async with await asyncio.start_server(breaking_off, HOST, 0) as running:
+        box = Inbox(ours.imap(port=running.sockets[0].getsockname()[1], tls="starttls"), TLS)
+        with pytest.raises(ImapFailed, match="no TLS"):
+            await box.pull("")
+        assert "no TLS" in box.trouble

@@ -84,7 +84,7 @@ async def test_a_mail_that_is_too_large_for_the_server_is_refused(mail: MailSand
 
 
 async def test_what_was_taken_without_an_answer_is_unknown(mail: MailSandbox) -> None:
-    with mail.faulty(drop_after_data=True):
+    with mail.faulty(drop_after_data=1):
         verdict = await sent(mail)
     assert isinstance(verdict, Unknown)
     assert got(mail) == [".one\n..two"]

@@ -10,7 +10,7 @@ from hub.demo.cast import Role
 from hub.demo.ledgers import AgentLedger, Given, Typed, serial_of
 from hub.demo.lines import Line, Phone
 from hub.demo.mail import Either
-from hub.demo.reading import Asked, Began, Block, Duty, Ended, Found, GivenBack, Kept
+from hub.demo.reading import Asked, Began, Block, Duty, Ended, Found, GivenBack, Kept, Undelivered
 from hub.demo.sabotage import Sabotage
 from hub.demo.serials import SERIAL, serial
 from hub.demo.stage import DemoAgent, StandIn
@@ -51,7 +51,14 @@ class Agent:
 
     line: Line
 
-    def __init__(self, who: DemoAgent, role: Role, serials: Iterator[int], gives_to: tuple[Given, ...]) -> None:
+    def __init__(
+        self,
+        who: DemoAgent,
+        role: Role,
+        serials: Iterator[int],
+        gives_to: tuple[Given, ...],
+        said: dict[str, tuple[str, str]],
+    ) -> None:
         self.who = who
         self.role = role
         self.ledger = AgentLedger(who.teams, name=who.name)
@@ -64,6 +71,9 @@ class Agent:
         self._serials = serials
         self._gives_to = gives_to
         """To whom they pass a conversation on, by turns."""
+        self._said = said
+        """By the serial of each answer, also of colleagues': that of the message it answers, and what that says. Where
+        one has not arrived the next agent reads it in what was said before."""
         self._begun = 0
         self._cases: dict[int, Case] = {}
         self._waiting: dict[int, None] = {}
@@ -111,6 +121,8 @@ class Agent:
             case Kept(no=no) if case := self._cases.get(no):
                 case.to, case.given = None, False
                 self._look_at(no, case)
+            case Undelivered(no=no) if case := self._cases.get(no):
+                self._write_again(no, case)
             case GivenBack(because=because, text=text) if begins := SERIAL.match(text):
                 self._come_back(begins[0], again=because.startswith(TO_WRITE_AGAIN))
             case Asked():
@@ -138,6 +150,9 @@ class Agent:
         """It is theirs; what a colleague has passed on they keep. Of one that came back they know what was said."""
         before = self._cases.get(no, Case())
         case = self._cases[no] = Case(last=before.last, text=before.text, answered=before.answered)
+        if failed := [one for one in SERIAL.findall(note) if one in self._said]:
+            case.last, case.text = self._said[failed[-1]]
+            self._write_again(no, case)
         if not note:
             self._begun += 1
             turn, among = divmod(self._begun, 3)
@@ -149,6 +164,11 @@ class Agent:
     def _look_at(self, no: int, case: Case) -> None:
         if case.last != case.answered and not case.given:
             self._waiting[no] = None
+
+    def _write_again(self, no: int, case: Case) -> None:
+        """An answer has not arrived, or nobody knows: the visitor may be told twice, but not nothing."""
+        case.answered = ""
+        self._look_at(no, case)
 
     def _come_back(self, marked: str, *, again: bool) -> None:
         """The answer with that serial went to nobody; it is written `again`, or when that conversation comes back."""
@@ -213,7 +233,7 @@ class Agent:
 
     async def _answer(self, no: int, case: Case, words: str) -> bool:
         number, to = next(self._serials), case.last
-        case.answered = to
+        case.answered, self._said[serial(number)] = to, (to, case.text)
         said = await self.line.answer(no, f"{serial(number)} {words or ANSWERS[number % len(ANSWERS)]}")
         self.ledger.typed.append(Typed(serial(number), to, said.by_number, said.taken))
         if not said.taken:

@@ -104,11 +104,6 @@ class Books:
         answered = (n for n, page in enumerate(self._pages) if self._is_answered(n, page))
         return sum(not self._has_been_read(n) for n in answered)
 
-    def only_doubted(self) -> int:
-        """Visitors whose only answer to their last message is one of which nobody knows whether it arrived."""
-        doubted = [n for n in range(len(self._pages)) if self._is_answered(n, self.in_doubt)]
-        return sum(not self._is_answered(n, self._pages[n]) for n in doubted)
-
     def _is_answered(self, visitor: int, answers: Iterable[str]) -> bool:
         last = self._last(visitor)
         return any(self._follows(serial, visitor, last) for serial in answers if serial in self._typed)
@@ -133,7 +128,7 @@ class Books:
     def lost(self) -> int:
         """Texts that no phone showed though the column lets them through, or their own page; and taken answers.
 
-        An answer in doubt is not lost: the agent knows, and may write it again.
+        An answer in doubt is not lost: the agent knows, and writes it again.
         """
         unseen = sum(
             (one.label in READ and one.serial not in self.received) or one.serial not in self.shown

@@ -57,6 +57,7 @@ class Result:
     def zeros(self) -> dict[str, int]:
         """The counters that must be zero."""
         return {
+            "overlooked": self.overlooked,
             "lost": self.lost,
             "duplicated": self.duplicated,
             "reordered": self.reordered,
@@ -112,7 +113,7 @@ def compare(
         **Routes(log or (), members).counts,
     )
     masked = {one.serial for one in sent.values() if one.label == "masked"}
-    faults = [*_sums(result, acked, books.only_doubted()), *_masks(sent, changed, masked & books.received.keys())]
+    faults = [*_sums(result, acked), *_masks(sent, changed, masked & books.received.keys())]
     return result, [*faults, *_halves(agents), *books.untrue()]
 
 
@@ -127,13 +128,13 @@ def reasons(agents: Sequence[AgentLedger]) -> Counter[str]:
     return Counter(one.because for one in found if isinstance(one, Undelivered))
 
 
-def _sums(result: Result, acked: int, only_doubted: int) -> list[str]:
+def _sums(result: Result, acked: int) -> list[str]:
     faults = [f"{name} is {count} and must be 0" for name, count in result.zeros.items() if count]
     if result.delivered + result.held + result.blocked != result.sent:
         faults.append(
             f"delivered {result.delivered} + held {result.held} + blocked {result.blocked} is not sent {result.sent}"
         )
-    if result.answered + only_doubted != result.visitors:
+    if result.answered != result.visitors:
         faults.append(f"answered {result.answered} of {result.visitors} visitors")
     if acked != result.sent:
         faults.append(f"{acked} of {result.sent} sent texts were acknowledged")

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from connectors.h5.sandbox import QUIET, History
 from hub.demo.ledgers import Given
 from hub.demo.lines import Line, Said
-from hub.demo.reading import Began, Block, Duty, Ended, Found
+from hub.demo.reading import Began, Block, Duty, Ended, Found, Undelivered
 from hub.demo.stage import DemoAgent
 
 AGAIN_S = 0.5
@@ -40,6 +40,8 @@ class Transcript:
         self._read = 0
         """How many events have been looked at."""
         self._unanswered: list[Block] = []
+        self._answers: dict[int, str] = {}
+        """The text of each answer, by seq."""
         self._note = ""
 
     def news(self, name: str) -> Iterator[Found]:
@@ -53,8 +55,16 @@ class Transcript:
                     self._unanswered.append(block)
                     if self.no:
                         yield block
-                case {"kind": "answer"}:
-                    self._unanswered.clear()
+                case {"kind": "answer", "seq": seq}:
+                    self._answers[seq] = event.get("text", "")
+                    seen = event.get("seen", seq)
+                    self._unanswered = [block for block in self._unanswered if block.seq > seen]
+                case {"kind": "undelivered", "text": because, "refs": refs}:
+                    quoted = " ".join(self._answers[ref] for ref in refs if ref in self._answers)
+                    if quoted and self.no:
+                        yield Undelivered(self.no, because, quoted)
+                    elif quoted:
+                        self._note = f"{because}: {quoted}"
                 case {"kind": "transferred"}:
                     self._note = event.get("text", "")
                 case {"kind": "assigned", "by": by, "no": no} if by == name:

@@ -99,6 +99,8 @@ class _Run:
         self._rng = random.Random(plan.seed)
         self._sabotage = Sabotage(plan.sabotage, self._reliable())
         self._http = httpx.AsyncClient(trust_env=False)
+        self._said: dict[str, tuple[str, str]] = {}
+        """All agents' answers."""
         self._agents = [self._make_agent(who) for who in stage.agents]
         self._is_ours = any(agent.who.shift for agent in self._agents)
         """It is the demo's own company, not that of a hub that runs already."""
@@ -120,7 +122,7 @@ class _Run:
         return [n for n in steady if not phones[n].mail and not phones[n].teams & cast.IMPATIENT]
 
     def _make_agent(self, who: DemoAgent) -> Agent:
-        agent = Agent(who, self._stage.role_of(who.id), self._stage.serials, self._others(who))
+        agent = Agent(who, self._stage.role_of(who.id), self._stage.serials, self._others(who), self._said)
         agent.line = self._make_line(who, agent.see_on_page)
         return agent
 

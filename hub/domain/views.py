@@ -50,6 +50,7 @@ class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", t
     files: tuple[Attachment, ...] = ()
     refs: tuple[int, ...] = ()
     choices: tuple[str, ...] = ()
+    seen: int | None = None
 
 
 VISITOR_SEES = (
@@ -123,8 +124,8 @@ def agent_view(record: Record) -> EventFrame | None:
             files=event.files,
         )  # fmt: skip
     match event:
-        case e.AnswerPosted(id=id_, display=display, text=text, files=files):
-            return _frame(record, prev, "answer", id=id_, by=display, text=text, files=files)
+        case e.AnswerPosted(id=id_, display=display, text=text, files=files, seen=seen):
+            return _frame(record, prev, "answer", id=id_, by=display, text=text, files=files, seen=seen)
         case e.AutoReplied(text=text, choices=choices):
             return _frame(record, prev, "reply", text=text, choices=choices)
         case e.MessageEdited(ref=ref, text=text, status=status):

@@ -102,9 +102,7 @@ class RuleFiles:
         async with self._reloading:
             try:
                 await self._reload()
-            except (
-                Exception
-            ) as error:  # ours, for wrong files are findings: what is saved next must be seen all the same
+            except Exception as error:  # ours; what is saved next must be seen all the same
                 logger.exception("rules refused, the last good ones are in force")
                 fault = f"{type(error).__name__}: {error}"
                 self.findings = [f"{self._folder}: could not be checked ({fault}): undo the last change, and report it"]

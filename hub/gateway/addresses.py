@@ -1,6 +1,7 @@
 """Who is at the other end of a connection: one address, or household, and how much it may ask of this worker."""
 
 import ipaddress
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,8 @@ MAX_CLIENTS = 10_000
 """So many addresses are remembered; beyond it the one that has been silent longest is forgotten."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_WITH_PORT = re.compile(r"\[(?P<v6>[^]]*)\](?::\d+)?|(?P<v4>[^:]*):\d+")
 
 
 class Addresses:
@@ -43,18 +46,24 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str
 
 def household(address: str) -> str:
     """What counts as one client: an IPv4 address, or the /64 that an IPv6 provider gives to one customer."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
+    found = _read(address)
+    if found is None:
         return address[:64]
     if isinstance(found, ipaddress.IPv4Address):
         return str(found)
-    return str(found.ipv4_mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
 
 
 def _lies_in(address: str, networks: Sequence[Network]) -> bool:
+    found = _read(address)
+    return found is not None and any(found in network for network in networks)
+
+
+def _read(address: str) -> Address | None:
+    """Without the port that some proxies add; a socket open to both families shows IPv4 within IPv6."""
+    ported = _WITH_PORT.fullmatch(address)
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address((ported["v6"] or ported["v4"]) if ported else address)
     except ValueError:
-        return False
-    return any(found in network for network in networks)
+        return None
+    return (isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped) or found

@@ -217,7 +217,7 @@ class Sessions:
         if socket.desk is not None:
             watch.serving = set() if watch.serving is None else watch.serving
             socket.session.serving = watch.serving
-        self._calls.watch(entity, audience, after, enter.epoch, partial(self._welcome, socket, watch))
+        self._ask(watch, after, enter.epoch, partial(self._welcome, socket, watch))
 
     def _welcome(self, socket: "Socket", watch: Watch, page: Page | Denied) -> None:
         if socket.session.phase == "closed":
@@ -246,18 +246,19 @@ class Sessions:
             after = desk.seen.get(conversation, 0)
             watch = self._watch(socket, conversation, "agent")
             shown = partial(self._show, socket, desk, watch, after)
-            self._calls.watch(conversation, "agent", after, desk.epoch if after else 0, shown)
+            self._ask(watch, after, desk.epoch if after else 0, shown)
         desk.asking = False
 
     def _show(self, socket: "Socket", desk: Desk, watch: Watch, after: int, page: Page | Denied) -> None:
         desk.asked -= 1
         if socket.desk is not desk:
             return
-        if isinstance(page, Denied):
-            self._again.put(watch, RETRY_S)  # what it lacks is then pushed
-        elif watch in socket.watches:
-            self._note_page(watch, page)
-            socket.send(first_page(page, after))
+        if watch in socket.watches:  # else the conversation is somebody else's by now
+            if isinstance(page, Denied):
+                self._again.put(watch, RETRY_S)  # what it lacks is then pushed
+            else:
+                self._note_page(watch, page)
+                socket.send(first_page(page, after))
         self._show_more(socket, desk)
 
     def _note_serving(self, agent: Watch, page: Page) -> None:
@@ -291,7 +292,16 @@ class Sessions:
 
     def _watch_again(self, watch: Watch) -> None:
         self._again.put(watch, WATCH_AGAIN_S)
-        self._calls.watch(watch.entity, watch.audience, watch.seq, watch.epoch, partial(self._catch_up, watch))
+        self._ask(watch, watch.seq, watch.epoch, partial(self._catch_up, watch))
+
+    def _ask(self, watch: Watch, after: int, epoch: int, done: Callable[[Page | Denied], None]) -> None:
+        """Have the owner push what the watch is about; `done` hears what came after `after`."""
+        self._calls.watch(watch.entity, watch.audience, after, epoch, partial(self._told, watch, done))
+
+    def _told(self, watch: Watch, done: Callable[[Page | Denied], None], page: Page | Denied) -> None:
+        if watch.entity not in self._watches[watch.audience]:
+            self._calls.unwatch(watch.entity, watch.audience)  # a watch that ends before its commit is noted after it
+        done(page)
 
     def _catch_up(self, watch: Watch, page: Page | Denied) -> None:
         """Hand to all sockets what they may have missed; what they have they ignore."""

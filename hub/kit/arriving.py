@@ -219,9 +219,9 @@ async def _impostors(bench: Bench) -> int:
         threads.reply(stranger, agent, "in another's name")
         threads.reply(agent, agent, "with another sign", spoilt=True)
         await bench.until(lambda: len(read) >= 3, "all three came in")
-    heard = [inbound for parsed in read for inbound in parsed.inbounds if inbound.agent]
-    said = [(one.identity.casefold(), one.conversation, one.text) for one in heard]
-    assert said == [(agent.casefold(), about, "in my name")], f"heard as an agent: {said}"
+    heard = [one for parsed in read for one in parsed.inbounds if one.agent or one.conversation == about]
+    said = [(one.identity.casefold(), one.agent, one.conversation, one.text) for one in heard]
+    assert said == [(agent.casefold(), True, about, "in my name")], f"heard in their conversation: {said}"
     return 3
 
 

@@ -10,7 +10,7 @@ from hub.demo.agents import Agent
 from hub.demo.cast import Role
 from hub.demo.ledgers import Given
 from hub.demo.lines import Line, Said
-from hub.demo.reading import Began, Block, Duty, Ended, Found, GivenBack, Kept
+from hub.demo.reading import Began, Block, Duty, Ended, Found, GivenBack, Kept, Undelivered
 from hub.demo.serials import SERIAL, serial
 from hub.demo.stage import DemoAgent
 from hub.demo.visitors import FAREWELL, GOODBYE
@@ -72,7 +72,7 @@ class Robot:
 
     def __init__(self, role: Role = "steady") -> None:
         self.line = Noting()
-        self.agent = Agent(DemoAgent("wangfang", "", "王芳", frozenset()), role, itertools.count(500), (COLLEAGUE,))
+        self.agent = Agent(DemoAgent("wangfang", "", "王芳", frozenset()), role, itertools.count(500), (COLLEAGUE,), {})
         self.agent.line = self.line
         self._working = asyncio.create_task(self.agent.work())
 
@@ -153,6 +153,22 @@ async def test_an_answer_that_comes_back_is_written_again_only_where_it_is_their
     assert SERIAL.match(text)
     assert (await robot.shown(GivenBack(because, text))).count("answer 7") == times
     assert len(await robot.shown(Began(7))) == 3
+
+
+async def test_what_may_not_have_arrived_is_written_again(robot: Robot) -> None:
+    await robot.shown(Began(7), block(7, 1))
+    typed = robot.agent.ledger.typed
+    assert (await robot.shown(Undelivered(7, "可能已送达", f"{typed[0].serial} 您好")))[2:] == ["answer 7"]
+    assert [one.to for one in typed] == [serial(1), serial(1)]
+    assert typed[0].serial != typed[1].serial
+
+
+async def test_a_conversation_that_opens_again_with_what_has_not_arrived_is_answered_and_ended(robot: Robot) -> None:
+    await robot.shown(Began(7), block(7, 1, FAREWELL))
+    await robot.shown(Ended(7))
+    failed = f"未送达：blocked「{robot.agent.ledger.typed[0].serial} {GOODBYE}」"
+    assert (await robot.shown(Began(9, failed)))[2:] == ["answer 9 goodbye", "close 9"]
+    assert robot.agent.ledger.typed[-1].to == serial(1)
 
 
 async def test_who_is_sent_home_comes_back_unless_they_have_gone(robot: Robot) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub.demo.desk import Transcript
-from hub.demo.reading import Began, Block, Ended, Found
+from hub.demo.reading import Began, Block, Ended, Found, Undelivered
 
 
 def told(transcript: Transcript, *events: dict[str, Any]) -> list[Found]:
@@ -29,6 +29,23 @@ def test_a_conversation_begins_with_what_nobody_has_answered() -> None:
         Block(7, 4, "你好"),
     ]
     assert told(transcript, message("？")) == [Block(7, 8, "？")]
+
+
+def test_what_an_answer_had_not_seen_is_unanswered() -> None:
+    transcript = Transcript()
+    told(transcript, message("在吗"), message("急"), OTHERS, {"kind": "answer", "seen": 1})
+    assert told(transcript, MINE) == [Began(7), Block(7, 2, "急")]
+    assert told(transcript, {"kind": "answer", "seen": 0}, OTHERS, MINE)[1:] == [Began(7), Block(7, 2, "急")]
+    assert told(transcript, {"kind": "answer", "seen": 2}, OTHERS, MINE)[1:] == [Began(7)]
+
+
+def test_what_did_not_arrive_is_told_and_whoever_gets_it_next_reads_so() -> None:
+    transcript, failed = Transcript(), {"kind": "undelivered", "text": "no line", "refs": [3, 4]}
+    told(transcript, message("在吗"), MINE, {"kind": "answer", "text": "在"}, {"kind": "answer", "text": "请讲"})
+    assert told(transcript, failed) == [Undelivered(7, "no line", "在 请讲")]
+    assert told(transcript, {"kind": "undelivered", "text": "no line", "refs": [99]}) == [], "nobody wrote it"
+    assert told(transcript, {"kind": "closed"}, failed, {"kind": "reopened"}) == [Ended(7)]
+    assert told(transcript, MINE) == [Began(7, "no line: 在 请讲")]
 
 
 def test_it_ends_when_it_is_closed_or_a_colleagues_and_may_come_back() -> None:

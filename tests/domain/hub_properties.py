@@ -281,6 +281,15 @@ def what_was_taken_back_is_seen_no_more(hub: Hub, ledger: Ledger, decided: Decis
             assert not away & seen, f"the visitor still sees {away & seen}"
 
 
+def none_ends_with_an_answer_that_has_not_arrived(hub: Hub, ledger: Ledger, decided: Decision) -> None:
+    """Whoever wrote it believes the visitor to be answered; notices of the hub's own and changes may fail."""
+    if not is_conversation(decided.entity):
+        return
+    for event in decided.events:
+        if isinstance(event, e.AttemptRefused) and not event.changes and carried(event.text, event.message):
+            assert hub.of(decided.entity).stage != "closed", f"{event.text!r} has not arrived, and it stays closed"
+
+
 DECIDED = (
     capacity_is_never_exceeded_except_by_an_explicit_take,
     a_slow_agents_command_never_overrules_a_newer_decision,
@@ -289,6 +298,7 @@ DECIDED = (
     reload_of_teams_never_loses_a_queue_place,
     an_answer_goes_where_it_was_meant_and_once,
     what_was_taken_back_is_seen_no_more,
+    none_ends_with_an_answer_that_has_not_arrived,
 )
 
 

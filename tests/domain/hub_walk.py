@@ -214,7 +214,9 @@ class Walk(Hub):
         self.typed += 1
         known = None
         if meant:
-            known = Known(agent, self.of(meant).assigned if self.agent_of(meant) == agent else 0)
+            told = (led.assigned for led in self.of(agent).led.values() if led.conversation == meant)
+            theirs = self.agent_of(meant) == agent
+            known = Known(agent, self.of(meant).assigned if theirs else next(told, 0))
         self.phones[agent].flight.append(Typed(self.typed, text, self.world_ms, meant, known, files))
         self.now_ms += 1000
 
@@ -455,6 +457,14 @@ class Walk(Hub):
     def _count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
 
+    def _let_pass(self, rounds: int) -> int:
+        """Time goes on; how much happens in it."""
+        before = sum(map(len, self.logs.values()))
+        for _ in range(rounds):
+            self.now_ms += 3000
+            self.settle()
+        return sum(map(len, self.logs.values())) - before
+
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
@@ -472,9 +482,9 @@ class Walk(Hub):
         for agent in self.phones:
             self._sends(agent, "上班", "")
         self.settle_texts()
-        for _ in range(300):
-            self.settle()
-            self.now_ms += 3000
+        self._let_pass(300)
+        while self._let_pass(5):  # what somebody has just been given comes before their eyes
+            pass
         self.quiet()
         for holds in properties.AT_LAST:
             holds(self, self.ledger)

@@ -25,7 +25,9 @@ NOON = 1_764_043_200_000
 
 
 class Known(NamedTuple):
-    """What an agent can have known when they decided: the assignment that was theirs at that moment, 0: none was."""
+    """What an agent can have known when they decided: the assignment that was theirs at that moment, or that they had
+    been told of as the lead; 0: none.
+    """
 
     agent: str
     assigned: int

@@ -52,6 +52,16 @@ def test_a_visitor_hears_that_they_were_silent_and_never_what_an_agent_says_of_t
     assert frame(said, "agent") == {"kind": "closed", "by": "a1-li", "because": "骚扰客户"}
 
 
+@pytest.mark.parametrize(("seen", "said"), [(None, {}), (0, {"seen": 0}), (7, {"seen": 7})])
+def test_agents_read_what_the_writer_of_an_answer_had_seen_and_the_visitor_does_not(
+    seen: int | None, said: dict[str, int]
+) -> None:
+    answer = e.AnswerPosted("d1.1", "a1-li", "李", "今天就发", seen=seen)
+    told = {"kind": "answer", "id": "d1.1", "by": "李", "text": "今天就发"}
+    assert frame(answer, "agent") == told | said
+    assert frame(answer, "visitor") == told
+
+
 def test_agents_read_why_and_for_whom() -> None:
     views = {type(event): frame(event, "agent") for event in BETWEEN_AGENTS}
     assert views[e.Transferred] == {

@@ -252,7 +252,7 @@ async def test_a_greylisted_answer_waits_and_one_in_doubt_is_told_and_not_repeat
     hub.mail.say(ZHANG, "在吗", subject="问题")
     entity = await hub.conversation(1)
     await hub.until(lambda: got(hub) == [GREETING])
-    with hub.mail.faulty(drop_after_data=True):
+    with hub.mail.faulty(drop_after_data=1):
         await hub.answer(entity, "在的")
         await hub.until(lambda: hub.events(e.AttemptRefused))
     assert hub.events(e.AttemptRefused)[0].unknown

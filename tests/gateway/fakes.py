@@ -74,7 +74,6 @@ class FakeCalls:
         if self.away:
             self._say(done, Denied(UNAVAILABLE, "no owner answers"))
             return
-        self.watching.add((entity, audience))
         frames = self._frames(entity, audience)
         last = frames[-1][0] if frames else 0
         resumed = after <= last and epoch in (0, self.epoch)
@@ -90,7 +89,12 @@ class FakeCalls:
             tabs,
             tuple(sorted(self.serves.get(entity, ()))),
         )
-        self._say(done, page)
+
+        def committed(page: Page | Denied) -> None:
+            self.watching.add((entity, audience))
+            done(page)
+
+        self._say(committed, page)
 
     def unwatch(self, entity: str, audience: Audience) -> None:
         self.watching.discard((entity, audience))

@@ -17,6 +17,8 @@ from hub.gateway.addresses import MAX_CLIENTS, Addresses, client_address, househ
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "nonsense, ", "nonsense"),
         ("", "203.0.113.9", ""),
+        ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),  # the hub listens on :: for both families
+        ("10.0.0.1", "203.0.113.9:50123, 10.0.0.2:50124", "203.0.113.9:50123"),  # some proxies add the port
     ],
 )
 def test_client_address(peer: str, forwarded: str, address: str) -> None:
@@ -30,6 +32,10 @@ def test_client_address(peer: str, forwarded: str, address: str) -> None:
         ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
         ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:50123", "192.0.2.1"),
+        ("[2001:db8:1:2::4]:50123", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::4]", "2001:db8:1:2::/64"),
+        ("nonsense:1", "nonsense:1"),
         ("nonsense" * 20, ("nonsense" * 20)[:64]),
     ],
 )

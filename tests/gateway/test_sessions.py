@@ -292,6 +292,21 @@ async def test_an_owner_that_is_away_is_asked_again_soon() -> None:
     assert texts(visitor.heard()) == [(2, "lost")]
 
 
+async def test_a_conversation_that_is_gone_before_its_owner_could_be_reached_is_not_asked_for_again() -> None:
+    world = World()
+    agent = world.agent()
+    world.calls.away = world.calls.hold = True
+    world.calls.assign(C, AGENT)
+    world.calls.take_away(C, AGENT)
+    world.calls.away = world.calls.hold = False
+    world.calls.release()
+    world.calls.asked_to_watch.clear()
+    world.pass_s(65)
+    assert {entity for entity, *_ in world.calls.asked_to_watch} == {AGENT}
+    assert (C, "agent") not in world.calls.watching
+    assert agent.closed is None
+
+
 async def test_a_log_that_has_begun_anew_lets_its_sockets_go() -> None:
     world = World()
     visitor = world.visitor()
@@ -355,6 +370,17 @@ async def test_what_is_sent_does_not_overtake_what_was_pushed() -> None:
     visitor.socket.close(codes.LET_GO)
     assert [frame["t"] for frame in visitor.heard()] == ["event", "pong", "event"]
     assert visitor.closed == codes.LET_GO.number
+
+
+async def test_an_owner_that_notes_a_watch_after_its_end_is_told_of_the_end_again() -> None:
+    world = World()
+    world.calls.hold = True
+    world.visitor().leave()
+    world.visitor("c7-stays").leave()
+    stays = world.visitor("c7-stays")
+    world.calls.release()
+    assert world.calls.watching == {("c7-stays", "visitor")}
+    assert stays.heard()[0]["t"] == "welcome"
 
 
 async def test_no_frame_is_made_where_only_the_sender_watches() -> None:

@@ -139,6 +139,18 @@ class SignsForNobody(Mixed):
         return signature(self.secret, conversation.encode())
 
 
+class TakesImpostorsForVisitors(Mixed):
+    """Lets whoever was not sent an answer's thread speak in it as the visitor does."""
+
+    def parse(self, raw: Raw) -> Parsed:
+        parsed = super().parse(raw)
+        if not parsed.unparsed:
+            return parsed
+        item = json.loads(raw.body)
+        about = item["thread"].partition(":")[0]
+        return Parsed(inbounds=[dataclasses.replace(self.inbound(item), conversation=about.removeprefix("0"))])
+
+
 class IgnoresOldCallbacks(Called):
     """Drops what is older than five minutes, against replays."""
 

@@ -48,6 +48,7 @@ FAULTS: dict[type[Connector], set[str]] = {
     broken.ForgivesGarbage: {"poison"},
     broken.TrustsAnybody: {"forged"},
     broken.SignsForNobody: {"impostors"},
+    broken.TakesImpostorsForVisitors: {"impostors"},
     broken.IgnoresOldCallbacks: {"clocks"},
     broken.SpeaksThreeByteUtf8: {"traps-in"},
     broken.CollapsesSpaces: {"arrives", "delivers"},

@@ -51,7 +51,8 @@ def late(state: Agent, command: c.ReceiveText) -> bool:
 
 def outdated(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int) -> bool:
     """The conversation left and came again after it was written: the agent may have turned to another meanwhile."""
-    return latest(command, now_ms) < state.left_ms.get(state.serving[conversation].no, 0)
+    left = state.left.get(state.serving[conversation].no)
+    return left is not None and latest(command, now_ms) < left.at_ms
 
 
 def premature(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int) -> bool:
@@ -75,12 +76,21 @@ def surprised(state: Agent, command: c.ReceiveText, now_ms: int) -> bool:
     return late(state, command) or latest(command, now_ms) < state.unsettled_ms
 
 
-def numbered(state: Agent, no: int) -> str | None:
-    """The conversation with this number, if it is theirs."""
-    return next((conversation for conversation, served in state.serving.items() if served.no == no), None)
+def numbered(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> str | None:
+    """The conversation with this number, if it is theirs, and the number did not stand for another one when it was
+    written: it is given anew after a week, in which the hub may have stood still.
+    """
+    conversation = next((one for one, served in state.serving.items() if served.no == no), None)
+    left = state.left.get(no)
+    if conversation is None or left is None or left.conversation in ("", conversation):
+        return conversation
+    return None if latest(command, now_ms) < left.at_ms else conversation
 
 
-def led(state: Agent, no: int, now_ms: int) -> str | None:
-    """A colleague's conversation that they were told of as a lead, not so long ago that the number may be another's."""
+def led(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> str | None:
+    """A colleague's conversation that they were told of as a lead before they wrote, not so long ago that the number
+    may be another's.
+    """
     told = state.led.get(no)
-    return told.conversation if told is not None and told.at_ms > now_ms - LEFT_MS else None
+    is_known = told is not None and now_ms - LEFT_MS < told.at_ms <= latest(command, now_ms)
+    return told.conversation if told is not None and is_known else None

@@ -17,6 +17,7 @@ from hub.domain.agent.state import (
     Carried,
     Held,
     Led,
+    Left,
     Note,
     PhoneAttempt,
     Served,
@@ -151,7 +152,7 @@ def _evolve_served(
             known = state.serving.get(conversation)
             if known is None:
                 state.serving[conversation] = Served(
-                    no, name, team, no in state.left_ms, MISSING, assigned=assigned, since_ms=at_ms
+                    no, name, team, no in state.left, MISSING, assigned=assigned, since_ms=at_ms
                 )  # fmt: skip
             elif assigned not in (0, known.assigned):
                 known.no, known.name, known.team = no, name, team
@@ -202,8 +203,8 @@ def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
         state.part = 0
     state.blocks = [block for block in state.blocks if block.conversation != conversation]
     state.notes = [n for n in state.notes if n.begins != no]
-    state.left_ms = {left: ms for left, ms in state.left_ms.items() if ms > at_ms - LEFT_MS}
-    state.left_ms[no] = at_ms
+    state.left = {other: left for other, left in state.left.items() if left.at_ms > at_ms - LEFT_MS}
+    state.left[no] = Left(conversation, at_ms)
     state.ask = bool(state.held)
     if state.sticky == conversation:
         state.sticky = ""
@@ -364,7 +365,8 @@ def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
         return
     for shown in attempt.notes:
         if shown.ends:
-            state.left_ms[shown.ends] = at_ms
+            left = state.left.get(shown.ends)
+            state.left[shown.ends] = Left(left.conversation if left else "", at_ms)
             _unsee(state, shown.ends, at_ms)
         elif shown.returns:
             state.unsettled_ms = at_ms

@@ -59,6 +59,13 @@ class Served(msgspec.Struct):
     """So many texts the agent has to write here before it is clear again which of theirs were the last."""
 
 
+class Left(msgspec.Struct, frozen=True, array_like=True):
+    """What a number last stood for here, and when it left; or when the phone said that it is not here, if later."""
+
+    conversation: str
+    at_ms: int
+
+
 class Led(msgspec.Struct, frozen=True):
     """A colleague's conversation that is not answered, and when this agent was told."""
 
@@ -170,8 +177,8 @@ class Agent(msgspec.Struct):
     """Dead letters: visitors' messages that did not reach the phone, by the number of their attempt."""
     tries_ms: list[int] = []
     """The moments of the last hour's tries."""
-    left_ms: dict[int, int] = {}
-    """Numbers that were here, and when they left; or when the phone said that they are not here, if later."""
+    left: dict[int, Left] = {}
+    """Numbers that were here, or of which the phone said that they are not here."""
     outside: OutsideIds = {}
     origins: Origins = {}
 

@@ -125,7 +125,7 @@ def _answer_plain(state: Agent, text: str, command: c.ReceiveText, now_ms: int) 
 
 
 def _answer_numbered(state: Agent, no: int, text: str, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
-    conversation = aim.numbered(state, no)
+    conversation = aim.numbered(state, no, command, now_ms)
     if conversation is None:
         return _not_yours(state, no, text)
     return [e.AnswerChosen(conversation, no, text), *_switch(state, conversation, command, now_ms)]
@@ -144,7 +144,7 @@ def _answer_quick(state: Agent, said: words.Quick, command: c.ReceiveText, now_m
 
 def _choose(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """`#12` alone: switch, and release the held texts whose question the phone showed before this was written."""
-    conversation = aim.numbered(state, no)
+    conversation = aim.numbered(state, no, command, now_ms)
     if conversation is None:
         return _not_yours(state, no)
     switched = _switch(state, conversation, command, now_ms, told=True)
@@ -168,7 +168,7 @@ def _accept(state: Agent, conversation: str, command: c.ReceiveText, now_ms: int
 
 def _take(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """Somebody who waits, with 0 the next. Text without a number may be for them from now on, or not."""
-    mine = aim.numbered(state, no)
+    mine = aim.numbered(state, no, command, now_ms)
     if mine is not None:  # it may wait all the same, given back; whether that answers a question is not clear
         accepted = [] if aim.late(state, command) else _accept(state, mine, command, now_ms)
         return [e.TakeAsked(no), *accepted, *_switch(state, mine, command, now_ms, told=True)]
@@ -186,7 +186,7 @@ def _say_duty(state: Agent, on: bool, now_ms: int) -> list[AnyEvent]:
 def _hold_or_note(state: Agent, said: words.Hold | words.Note, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
     """挂起, 恢复 and 备注: no visitor reads of them, so that the agent is told how they were taken."""
     text = said.text if isinstance(said, words.Note) else ""
-    conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
+    conversation = aim.numbered(state, said.no, command, now_ms) if said.no else aim.meant(state, command, now_ms)
     if conversation is None and said.no:
         return _not_yours(state, said.no, text)
     if conversation is None:
@@ -206,8 +206,8 @@ def _hold_or_note(state: Agent, said: words.Hold | words.Note, command: c.Receiv
 
 
 def _give_away(state: Agent, said: words.Close | words.Transfer, command: c.ReceiveText, now_ms: int) -> list[AnyEvent]:
-    conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
-    if conversation is None and isinstance(said, words.Transfer) and (led := aim.led(state, said.no, now_ms)):
+    conversation = aim.numbered(state, said.no, command, now_ms) if said.no else aim.meant(state, command, now_ms)
+    if conversation is None and isinstance(said, words.Transfer) and (led := aim.led(state, said.no, command, now_ms)):
         return _transfer(state, led, said.no, said, command)
     if conversation is None and said.no:
         return _not_yours(state, said.no, said.because if isinstance(said, words.Close) else "")
@@ -238,7 +238,7 @@ def _change(state: Agent, said: words.Recall | words.Correct, command: c.Receive
     verb, text = ("更正", said.text) if isinstance(said, words.Correct) else ("撤回", "")
     if state.held and not said.no and not text:
         return drop_held(state, "已取消")
-    conversation = aim.numbered(state, said.no) if said.no else aim.meant(state, command, now_ms)
+    conversation = aim.numbered(state, said.no, command, now_ms) if said.no else aim.meant(state, command, now_ms)
     if conversation is None and said.no:
         return _not_yours(state, said.no, text)
     if conversation is None:
@@ -273,7 +273,11 @@ def _pass_files(state: Agent, command: c.ReceiveText, now_ms: int) -> list[AnyEv
     if not isinstance(said, words.Answer | words.Plain):
         return give_back(state, "命令不能和图片或文件一起发", command.text)
     text = said.text
-    conversation = aim.numbered(state, said.no) if isinstance(said, words.Answer) else aim.meant(state, command, now_ms)
+    conversation = (
+        aim.numbered(state, said.no, command, now_ms)
+        if isinstance(said, words.Answer)
+        else aim.meant(state, command, now_ms)
+    )
     if conversation is None:
         told = notes.files_not_sent(len(command.files), command.text)
         return [*_doubt_sticky(state, command), *note(state, told, returns=True)]

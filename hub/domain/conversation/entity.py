@@ -163,7 +163,7 @@ def _with_consequences(
     return events
 
 
-def _joined(state: Conversation, profile: Profile, judged: Judgement) -> e.QueueJoined:
+def _joined(state: Conversation, profile: Profile | None, judged: Judgement) -> e.QueueJoined:
     """They wait for an agent: of the team that a rule has chosen, else of the one they had, else of the default one."""
     channel, language, name = serving.visitor(state.profile or profile)
     because = ", ".join(judged.because) if judged.team is not None or judged.priority else ""
@@ -277,8 +277,7 @@ def sets_clock(event: AnyEvent) -> bool:
 
 def _tick(state: Conversation, now_ms: int) -> list[AnyEvent]:
     outcome = None if state.outbox is None else outbox.attempt(state.outbox, now_ms)
-    sent = [] if outcome is None else [_with_told(state, outcome)]
-    return [*sent, *serving.ring(state, now_ms)]
+    return [*_sending(state, outcome), *serving.ring(state, now_ms)]
 
 
 # --- what leaves for a visitor on a platform -------------------------------------------------------------------------
@@ -286,8 +285,7 @@ def _tick(state: Conversation, now_ms: int) -> list[AnyEvent]:
 
 def resume(state: Conversation, now_ms: int) -> list[AnyEvent]:
     """For a new owner: a call that was under way has an unknown outcome."""
-    outcome = None if state.outbox is None else outbox.resume(state.outbox, now_ms)
-    return [] if outcome is None else [_with_told(state, outcome)]
+    return _sending(state, None if state.outbox is None else outbox.resume(state.outbox, now_ms))
 
 
 def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
@@ -307,13 +305,21 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
         case c.DropDelivery(attempt=number, by=by):
             outbox.check_letter(box, number)
             outcome = e.DeliveryDropped(number, by)
-    return [] if outcome is None else [_with_told(state, outcome), *changes.done(state, outcome)]
+    return [*_sending(state, outcome), *([] if outcome is None else changes.done(state, outcome))]
 
 
-def _with_told(state: Conversation, event: AnyEvent) -> AnyEvent:
-    """A failure with the agent who is told of it, who has it or had it last, unless nobody wrote what was lost."""
-    failed = isinstance(event, e.AttemptRefused) or (isinstance(event, e.ReceiptHad) and event.kind == "failed")
-    if not failed or outbox.is_automatic(state.outbox, event):
-        return event
+def _sending(state: Conversation, outcome: AnyEvent | None) -> list[AnyEvent]:
+    """What became of something that leaves, if anything did, and what a failure leads to.
+
+    The agent who has the conversation, or had it last, is told of it. One that was closed with an answer that has not
+    arrived opens again: whoever wrote that answer believes the visitor to be answered, and nobody else would see it.
+    """
+    if outcome is None or state.outbox is None:
+        return []
+    if not outbox.has_failed(state.outbox, outcome):
+        return [outcome]
     agent = state.last if state.stage == "closed" else state.agent if state.phone else ""
-    return msgspec.structs.replace(event, agent=agent, no=state.no) if agent else event
+    told = msgspec.structs.replace(outcome, agent=agent, no=state.no) if agent else outcome
+    if state.stage != "closed" or (isinstance(outcome, e.AttemptRefused) and outcome.changes):
+        return [told]
+    return [told, e.Reopened(), _joined(state, state.profile, Judgement(""))]

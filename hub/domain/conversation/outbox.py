@@ -56,6 +56,7 @@ class SentOne(msgspec.Struct, frozen=True):
     receipt: str
     refs: tuple[int, ...]
     at_ms: int = 0
+    automatic: bool = False
 
 
 class Outbox(msgspec.Struct):
@@ -147,11 +148,15 @@ def check_letter(box: Outbox, number: int) -> None:
         raise NotFound(f"there is no dead letter {number}: it was sent again, dropped, or never one")
 
 
-def is_automatic(box: Outbox | None, event: AnyEvent) -> bool:
-    """Whether nobody wrote what an event says has failed."""
-    if isinstance(event, e.AttemptRefused) and event.message is not None:
-        return event.message.automatic
-    return box is not None and box.attempt is not None and box.attempt.message.automatic
+def has_failed(box: Outbox, event: AnyEvent) -> bool:
+    """Whether an event that is not in force yet says that what a person wrote has not arrived, or nobody knows."""
+    match event:
+        case e.AttemptRefused(message=message):
+            message = message or (box.attempt.message if box.attempt else None)
+            return message is not None and not message.automatic
+        case e.ReceiptHad(kind="failed", attempt=number):
+            return not box.sent[number].automatic
+    return False
 
 
 def changeable_ms(limits: Limits, text: str) -> int:
@@ -332,7 +337,7 @@ def _sent(box: Outbox, taken: VisitorAttempt, receipt: str) -> None:
     else:
         box.answered += 1
         at_ms = taken.tried_ms if taken.doubt_ms is None else taken.doubt_ms
-        _remember(box, taken.number, SentOne(receipt, message.refs, at_ms), message.part)
+        _remember(box, taken.number, SentOne(receipt, message.refs, at_ms, message.automatic), message.part)
     if message.rest:
         next_, *rest = message.rest
         following = msgspec.structs.replace(

@@ -15,7 +15,7 @@ from hub.domain.events import Record
 from hub.domain.ids import agent_name
 from hub.domain.messages import Attachment, Profile, Status
 from hub.domain.origins import Origins, note
-from hub.domain.text import BEGINNING
+from hub.domain.text import BEGINNING, beginning
 from hub.domain.views import visitor_may_see
 
 WINDOW = 64
@@ -291,6 +291,11 @@ def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
         case e.WaitTold() | e.Nudged() | e.Closed():
             if box.reach.limits.notices and not box.automatic:
                 box.waiting.append(Waiting(seq, at_ms, notes.said(event, at_ms, language), automatic=True))
+        case e.AttemptRefused(because=because, text=text) if not state.agent and outbox.has_failed(box, event):
+            _leave_note(state, "", f"未送达：{because}" + (f"「{beginning(text)}」" if text else ""))
+            outbox.evolve(box, event, at_ms)
+        case e.ReceiptHad(because=because) if not state.agent and outbox.has_failed(box, event):
+            _leave_note(state, "", f"未送达：{because}")
         case _:
             outbox.evolve(box, event, at_ms)
 

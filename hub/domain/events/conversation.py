@@ -15,7 +15,7 @@ class Opened(Event, frozen=True):
 
 
 class Reopened(Event, frozen=True):
-    """The visitor wrote again after the conversation had been closed."""
+    """After it had been closed the visitor wrote again, or the platform had not taken an answer."""
 
 
 class MessagePosted(Event, frozen=True):

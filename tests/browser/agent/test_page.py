@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from hub.demo.channels.email import Email
 from tests.browser.agent.driving import (
     DESKTOP,
     LI,
@@ -215,6 +216,30 @@ def test_closing_says_why_and_the_visitor_can_come_back(
     ask(customer, "还有一个问题")
     take(page, "张三")
     expect(page.get_by_text("访客又来了")).to_be_visible()
+
+
+def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_waits_again(
+    hub: RealHub, agent: Callable[..., Page]
+) -> None:
+    channel = hub.stage.channels["email"]
+    assert isinstance(channel, Email)
+
+    async def write() -> None:
+        channel.mail.say("sunmail@example.net", "发票抬头写错了", subject="发票")
+
+    hub.call(write())
+    page = agent()
+    take(page, "访客")
+    with channel.mail.faulty(drop_after_data=1):
+        page.get_by_label("输入消息").fill("马上重开")
+        page.get_by_role("button", name="发送").click()
+        page.get_by_role("button", name="结束", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="结束").click()
+        expect(page.locator(".thread .parted")).to_be_visible()
+        page.go_back()
+        take(page, "访客")
+    expect(page.locator(".row.own", has_text="马上重开")).to_contain_text("没有送达")
+    picture(page, "undelivered")
 
 
 def test_a_note_is_for_agents_and_hold_is_shown(

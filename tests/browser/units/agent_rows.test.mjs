@@ -96,6 +96,42 @@ test("the list knows what was said last, what is unread, and since when somebody
   assert.deepEqual([unsent.last.text, unsent.since], ["d", 0]);
 });
 
+test("what an answer had not seen is open: its visitor waits, and it may be unread", () => {
+  const said = (answer, readSeq) => {
+    const line = lineOf(clientWith([{ kind: "message" }, { kind: "message" }, { kind: "answer", ...answer }], { readSeq }));
+    return [line.unread, line.since && (line.since - NOW) / SECOND + 1];
+  };
+  assert.deepEqual(said({ seen: 1 }), [1, 2]);
+  assert.deepEqual(said({ seen: 1 }, 2), [0, 2]);
+  assert.deepEqual(said({ seen: 0 }), [2, 1]);
+  assert.deepEqual(said({ seen: 2 }), [0, 0]);
+  assert.deepEqual(said({}), [0, 0]);
+  const since = ({ since }) => (since - NOW) / SECOND + 1;
+  const late = [{ kind: "message" }, { kind: "answer", seen: 1 }, { kind: "message" }, { kind: "answer", seen: 1 }];
+  assert.equal(since(lineOf(clientWith(late))), 3);
+  assert.equal(since(lineOf(clientWith([{ kind: "answer", seen: 9 }, { kind: "message" }]))), 2);
+});
+
+test("nobody waits for an answer to what was said before the end", () => {
+  const ended = [{ kind: "message" }, { kind: "closed" }];
+  assert.equal(lineOf(clientWith(ended)).since, 0);
+  assert.equal(lineOf(clientWith([...ended, { kind: "reopened" }, { kind: "message" }])).since, NOW + 3 * SECOND);
+});
+
+test("an answer that the hub has acknowledged says what its writer had seen, as others get it", () => {
+  const session = new Session(() => 0.5, "answer");
+  session.start(0);
+  session.opened("c7-x", 0);
+  const events = [{ seq: 1, prev: 0, at: NOW, kind: "message" }];
+  session.received({ t: "welcome", v: 1, epoch: 3, seq: 1, resumed: true, events, window: 64, tabs: {} }, 0);
+  const entry = { place: 1, tab: "k3v9", n: 1, text: "b", at: NOW, seen: { conversation: "c7-x", epoch: 3, after: 1 } };
+  const [{ frame: sent }] = session.outbox([entry], new Set([1]), 0);
+  session.received({ t: "event", c: "c7-x", seq: 2, prev: 1, at: NOW + SECOND, kind: "message" }, 0);
+  session.received({ t: "ack", id: "k3v9.1", c: "c7-x", seq: 3, prev: 2, at: NOW + 2 * SECOND }, 0);
+  assert.deepEqual([sent.seen, session.timeline.events[2].seen], [1, 1]);
+  assert.equal(lineOf({ session, readSeq: 0 }).since, NOW + SECOND);
+});
+
 test("a hold ends when the visitor writes", () => {
   const hold = { kind: "hold", on: true };
   assert.equal(lineOf(clientWith([{ kind: "message" }, hold])).onHold, true);

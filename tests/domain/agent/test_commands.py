@@ -265,6 +265,29 @@ def test_what_a_lead_was_told_is_forgotten_after_a_day_for_numbers_are_given_aga
     assert notes(rig.type("转接 #15 @wang")) == ["未办到：#15 不是你的会话"]
 
 
+@pytest.mark.parametrize("typed", ["#12 您好", "#12", "备注 #12 好", "挂起 #12", "#12 撤回", "#12 更正 好"])
+def test_a_number_that_stood_for_another_when_it_was_written_is_not_theirs(typed: str) -> None:
+    """Closed just before the hub stood still for the new year's week; meanwhile the number has rested long enough."""
+    rig = shown(12)
+    rig.wait(8 * 24 * HOUR)
+    typed_ms = rig.now_ms
+    rig.wait(SECOND).stop(12)
+    rig.do(c.Serve("c99-y", 12, "李四", "售前"))
+    events = rig.type(typed, sent_at_ms=typed_ms)
+    assert "#12 不是你的会话" in notes(events)[0]
+    assert {type(event) for event in events} == {e.StickyChosen, e.NoteWaiting}
+
+
+def test_what_a_lead_wrote_before_they_were_told_decides_nothing() -> None:
+    """They had it themself then: a colleague has got it since, and they hear so."""
+    rig = Rig()
+    typed_ms = rig.now_ms
+    rig.wait(MINUTE)
+    remind(rig, 12, "小李")
+    assert notes(rig.type("转接 #12 @wang", sent_at_ms=typed_ms)) == ["未办到：#12 不是你的会话"]
+    assert e.TransferAsked("c12-x", 12, "a1-wang") in rig.type("转接 #12 @wang")
+
+
 def test_without_a_phone_nothing_is_said_and_everything_is_done() -> None:
     rig = Rig(DESK_ONLY).serve(12)
     assert remind(rig, 12) == []

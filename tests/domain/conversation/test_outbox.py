@@ -13,6 +13,7 @@ from hub.domain.attempts import CALL_MS, UNCONFIRMED
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.conversation.outbox import Outbox
 from hub.domain.events import AnyEvent, Record
+from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Attachment, FileLimit, Judgement, Limits, Outgoing, Profile, Reach
 from hub.domain.refusals import NotFound, Repeated
 from hub.domain.teams import Patience
@@ -199,13 +200,59 @@ def test_each_part_has_its_own_attempt_and_a_retry_repeats_none() -> None:
     assert rig.verdict() == [e.AttemptSent(3, "", (seq,))]
 
 
-def test_what_did_not_arrive_is_told_to_who_has_closed_the_conversation_meanwhile() -> None:
+def test_who_has_closed_the_conversation_meanwhile_is_told_what_did_not_arrive_and_it_opens_again() -> None:
     rig = Rig()
     rig.answer("bye")
     rig.attempt()
     rig.relay(c.CloseConversation(ANN))
     rig.verdict("refused", because="blocked by the user")
-    assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "bye", "blocked by the user"))
+    told, enqueued = rig.told[-2:]
+    assert told == (ANN, c.TellUndelivered(ME, 12, "bye", "blocked by the user"))
+    seq, at_ms = rig.state.seq, rig.state.last_ms
+    enqueue = c.Enqueue(ME, "sales", 0, "", "", "telegram", "zh", "张三", last=ANN, last_ms=at_ms, asked=seq)
+    assert enqueued == (QUEUE_ID, enqueue)
+    assert rig.state.stage == "waiting"
+
+
+def test_whoever_gets_a_conversation_next_is_told_what_failed_while_nobody_had_it() -> None:
+    rig = Rig()
+    for text in ("one", "two"):
+        rig.answer(text)
+    rig.attempt()
+    rig.relay(c.ReturnConversation(ANN, "no phone"))
+    rig.verdict("unknown", because="no answer")
+    rig.told.clear()
+    rig.relay(c.Assign("a2-ben", "小本", 12, "sales", True, asked=rig.state.asked))
+    ((to, serve),) = rig.told
+    assert (to, serve.note) == ("a2-ben", "未送达：no answer「one」")  # type: ignore[union-attr]
+
+
+def test_a_receipt_that_says_it_failed_opens_a_closed_conversation_again_and_one_of_a_notice_does_not() -> None:
+    rig = Rig(Limits(notices=True))
+    rig.answer("bye")
+    rig.deliver_all()
+    rig.relay(c.CloseConversation(ANN))
+    (notice,) = rig.deliver_all()
+    assert message(notice).automatic
+    (failed,) = rig.do(c.RecordReceipt("failed", notice.attempt, because="bounced"))
+    assert isinstance(failed, e.ReceiptHad)
+    assert rig.state.stage == "closed"
+    _, reopened, joined = rig.do(c.RecordReceipt("failed", 1, because="bounced"))
+    assert (reopened, joined.last) == (e.Reopened(), ANN)  # type: ignore[union-attr]
+    assert rig.state.notes == ("未送达：bounced",)
+
+
+def test_a_change_that_failed_opens_nothing_again() -> None:
+    rig = Rig(Limits(max_text=4096, edits_ms=60_000, recalls_ms=60_000, resend_ms=60_000))
+    seq = rig.answer("bye")
+    rig.attempt()
+    rig.verdict(receipt="r1")
+    rig.relay(c.ChangeMessage(ANN, "good bye", seq))
+    rig.attempt()
+    rig.relay(c.CloseConversation(ANN))
+    (refused,) = rig.verdict("refused", because="too old")
+    assert isinstance(refused, e.AttemptRefused)
+    assert rig.state.stage == "closed"
 
 
 def test_a_refused_part_is_a_dead_letter_with_all_that_follows_and_the_next_message_goes_on() -> None:

@@ -11,6 +11,7 @@ const NOTICES = {
 };
 const ENDINGS = ["closed", "transferred", "returned", "assigned"];
 const SPOKEN = ["message", "answer"];
+const SETTLING = ["answer", "closed"];
 
 /**
  * The log's rows in order, as client/log.js draws them: the visitor's are "other", all answers "own", and who decided
@@ -124,17 +125,24 @@ function shown({ id, key, name, type, size }) {
 export function lineOf({ session, readSeq }) {
   const { events } = session.timeline;
   const spoken = events.filter(({ kind }) => SPOKEN.includes(kind));
-  const answered = events.findLastIndex(({ kind }) => kind === "answer");
-  const asked = events.slice(answered + 1).filter(({ kind, status }) => kind === "message" && !status);
-  const seen = Math.max(readSeq, events[answered]?.seq ?? 0); // who answers has read, on whatever page
+  const heard = events.filter(({ kind }) => kind === "message");
+  const answered = answeredUpTo(events);
+  const asked = heard.find(({ seq, status }) => seq > answered && !status);
+  const seen = Math.max(readSeq, answered); // who answers has read, on whatever page
   const entry = session.entries.at(-1);
   const last = entry ? { ...entry, kind: "answer" } : spoken.at(-1);
   return {
     last: last && { text: wordsOf(last, events), files: last.files?.length ?? 0, own: last.kind !== "message", at: last.at },
-    unread: events.filter(({ kind, seq }) => kind === "message" && seq > seen).length,
-    since: session.entries.length ? 0 : (asked[0]?.at ?? 0),
+    unread: heard.filter(({ seq }) => seq > seen).length,
+    since: session.entries.length ? 0 : (asked?.at ?? 0),
     onHold: events.findLast(({ kind }) => kind === "hold" || kind === "message")?.on ?? false,
   };
+}
+
+/** The seq up to which nothing is open: an answer leaves open what its writer had not seen, and an end leaves nothing. */
+function answeredUpTo(events) {
+  const settling = events.filter(({ kind }) => SETTLING.includes(kind));
+  return settling.reduce((upTo, { seq, seen = seq }) => Math.max(upTo, Math.min(seen, seq)), 0);
 }
 
 function wordsOf({ seq, text = "" }, events) {

@@ -251,7 +251,8 @@ export class Session {
     const entry = this.entries.find((each) => idOf(each) === frame.id);
     if (entry && frame.prev !== undefined) {
       const { id, c, seq, prev, at, status = "", text = entry.text } = frame;
-      this.timeline.merge([{ t: "event", kind: this.says, id, c, seq, prev, at, status, text, files: entry.files }]);
+      const said = { t: "event", kind: this.says, id, c, seq, prev, at, status, text, files: entry.files };
+      this.timeline.merge([{ ...said, ...this.#seenBy(entry) }]);
     } else this.timeline.expect(frame.seq); // a repeat: its event is known, or will be fetched
     if (entry) {
       this.#settle([entry], frame.seq);
@@ -385,8 +386,8 @@ export class Session {
       entry.first = Math.min(entry.first, ...this.#unsent(entry.tab).map(({ n }) => n));
       const files = entry.files?.map(({ claim }) => claim) ?? [];
       entry.claims = files;
-      const seen = this.says === "answer" ? { seen: this.#isHere(entry.seen) ? entry.seen.after : 0 } : {};
-      this.#emit({ frame: { t: "send", id: idOf(entry), text: entry.text, ...(files.length ? { files } : {}), ...seen } });
+      const said = { t: "send", id: idOf(entry), text: entry.text, ...(files.length ? { files } : {}) };
+      this.#emit({ frame: { ...said, ...this.#seenBy(entry) } });
     }
   }
 
@@ -437,6 +438,11 @@ export class Session {
     const doubtful = this.entries.filter((entry) => !entry.stored && !tabs.has(entry.tab));
     const floor = Math.min(...doubtful.map(({ seen }) => (this.#isHere(seen) ? seen.after : 0)));
     return !doubtful.length || (!timeline.hole() && (!timeline.older() || timeline.from <= floor));
+  }
+
+  /** What an answer says of itself: the last seq that its writer had before them. */
+  #seenBy({ seen }) {
+    return this.says === "answer" ? { seen: this.#isHere(seen) ? seen.after : 0 } : {};
   }
 
   #isHere(seen) {
