@@ -79,7 +79,7 @@ class Unchangeable(Refusal):
 
 
 class Unread(Refusal):
-    """The visitor has written what whoever ends the conversation has not seen; `seq` is the last of it."""
+    """Whoever ends the conversation has not seen what the visitor has written, or that an answer failed; `seq`: it."""
 
     code = "unread"
 

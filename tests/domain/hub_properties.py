@@ -92,6 +92,8 @@ class Ledger:
     """Conversations that an agent off duty goes on with, by their own will."""
     shown: dict[str, set[object]] = field(default_factory=dict)
     """What has come before each agent's eyes: visitors' messages, by conversation and seq, and files, by name."""
+    untold: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    """Of a conversation: whose phone has not shown yet that an answer failed, their number for it, and the seq."""
     without_phone: set[str] = field(default_factory=set)
     """Agents who were none any more, or had no phone, for a while."""
     numbers: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -105,6 +107,9 @@ class Ledger:
         message = call.message or Outgoing(())
         if not is_conversation(entity):
             self.shown.setdefault(entity, set()).update(call.carries, (file.name for file in message.files))
+            for conversation, (agent, no, _) in list(self.untold.items()):
+                if agent == entity and re.search(rf"未送达 #{no}：|#{no} 有回复未送达", call.text):
+                    del self.untold[conversation]
             return
         got = serials(call.text, message.files)
         assert not got & self.replaced, f"{got} reaches the visitor although it was taken back"
@@ -133,12 +138,15 @@ class Ledger:
                     del self.came[conversation]
                 case e.Assigned(agent=agent, lead=lead):
                     self.holders[decided.entity] = (agent, lead)
+                    self.untold.pop(decided.entity, None)
                 case e.Returned() | e.Closed():
                     self.holders.pop(decided.entity, None)
                 case e.MessagePosted(files=files) if files:
                     self.files[decided.entity, seq] = files
                 case e.Attempted(attempt=attempt, carries=carries):
                     self.carries[decided.entity, attempt] = carries
+                case e.AttemptRefused(agent=agent, no=no, changes=False) if agent:
+                    self.untold[decided.entity] = (agent, no, seq)
                 case e.AttemptRefused(attempt=attempt):
                     self.gone |= {(decided.entity, at) for at in self.carries.get((decided.entity, attempt), ())}
                 case e.MessageReleased(ref=ref):
@@ -285,9 +293,14 @@ def none_ends_with_an_answer_that_has_not_arrived(hub: Hub, ledger: Ledger, deci
     """Whoever wrote it believes the visitor to be answered; notices of the hub's own and changes may fail."""
     if not is_conversation(decided.entity):
         return
+    _, _, failed = ledger.untold.get(decided.entity, ("", 0, 0))
     for event in decided.events:
-        if isinstance(event, e.AttemptRefused) and not event.changes and carried(event.text, event.message):
-            assert hub.of(decided.entity).stage != "closed", f"{event.text!r} has not arrived, and it stays closed"
+        match event:
+            case e.AttemptRefused(text=text, changes=False) if carried(text, event.message):
+                assert hub.of(decided.entity).stage != "closed", f"{text!r} has not arrived, and it stays closed"
+            case e.Closed(by=by) if by and isinstance(decided.command, c.CloseConversation):
+                seen = decided.command.seen
+                assert seen is None or seen >= failed, f"{by} ends it without knowing that {failed} has failed"
 
 
 DECIDED = (

@@ -75,9 +75,9 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
             return _stop(state, command)
         case c.TellRefused():
             return _tell_refused(state, command)
-        case c.TellUndelivered(no=no, text=text, because=because, changes=changes):
+        case c.TellUndelivered(conversation, no=no, text=text, because=because, changes=changes, seq=seq):
             tell = notes.unchanged if changes else notes.undelivered
-            return note(state, tell(no, text, because))
+            return note(state, tell(no, text, because), failed=(conversation, seq))
         case c.TellChanged(no=no, original=original, text=text):
             return note(state, notes.changed(no, original, text))
         case c.RetryDelivery(attempt=number, by=by):
@@ -116,13 +116,14 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
     me = record.entity
     match record.event:
         case e.AnswerChosen() as to:
-            return [(to.conversation, c.AnswerMessage(me, to.text, files=to.files, way=to.way, seen=to.seen))]
+            answer = c.AnswerMessage(me, to.text, files=to.files, way=to.way, seen=to.seen, heard=to.heard)
+            return [(to.conversation, answer)]
         case e.WayChosen():
             return _another_phone(me, record.event)
         case e.ChangeAsked(conversation=conversation, text=text):
             return [(conversation, c.ChangeMessage(me, text))]
         case e.CloseAsked() as ask:
-            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned, ask.seen))]
+            return [(ask.conversation, c.CloseConversation(me, ask.because, ask.assigned, ask.seen, ask.heard))]
         case e.TransferAsked() as ask:
             transfer = c.TransferConversation(me, ask.agent, ask.team, ask.note, ask.because, ask.assigned)
             return [(ask.conversation, transfer)]
@@ -257,7 +258,7 @@ def _miss(state: Agent, command: c.NoteMissed, now_ms: int) -> list[AnyEvent]:
 
 def _tell_refused(state: Agent, command: c.TellRefused) -> list[AnyEvent]:
     because = f"#{command.no} {command.because}" + (f"，现由 {command.now_with} 负责" if command.now_with else "")
-    events = give_back(state, because, command.text)
+    events = give_back(state, because, command.text, failed=(command.conversation, command.failed))
     served = state.serving.get(command.conversation)
     if served is not None and served.no not in state.seen:
         events += note(state, notes.kept(served), begins=served.no)

@@ -143,7 +143,9 @@ def _evolve_served(
     match event:
         case e.NoteWaiting():
             if _has_phone(state):
-                state.notes.append(Note(event.text, event.begins, event.ends, event.returns, event.thread))
+                state.notes.append(
+                    Note(event.text, event.begins, event.ends, event.returns, event.thread, event.failed)
+                )
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
         case e.ReadMarked(conversation=conversation, seq=seq):
@@ -390,6 +392,10 @@ def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
         if served is not None and (carried.conversation, carried.seq) not in waiting:
             shown = served.shown.get(attempt.channel, [])
             served.shown[attempt.channel] = [*shown[-MOST_SHOWN + 1 :], Shown(carried.seq, attempt.tried_ms)]
+    for one in attempt.notes:
+        conversation, seq = one.failed
+        if served := state.serving.get(conversation):
+            served.heard = [*served.heard[-MOST_SHOWN + 1 :], Shown(seq, attempt.tried_ms)]
 
 
 def _unsee(state: Agent, no: int, at_ms: int) -> None:

@@ -53,6 +53,8 @@ class Served(msgspec.Struct):
     """The seq up to which they have read it elsewhere,"""
     shown: dict[str, list[Shown]] = {}
     """and the last MOST_SHOWN that each of their channels has shown, or told them that it could not show."""
+    heard: list[Shown] = []
+    """The last MOST_SHOWN failures to deliver of which they were told."""
     waits_ms: int = 0
     """When the first of its blocks came that have not left; 0: none waits."""
     doubtful: int = 0
@@ -92,6 +94,7 @@ class Note(msgspec.Struct):
     ends: int = 0
     returns: bool = False
     thread: tuple[str, str] = ("", "")
+    failed: tuple[str, int] = ("", 0)
 
 
 class Carried(msgspec.Struct):

@@ -49,7 +49,8 @@ def _knowing(state: Agent, event: AnyEvent, command: c.ReceiveText, now_ms: int)
     # When a mail was written only its writer's clock knows.
     written_ms = aim.latest(command, now_ms) if command.conversation is None else now_ms
     shown = (one.seq for one in served.shown.get(here, ()) if one.at_ms <= written_ms)
-    event = msgspec.structs.replace(event, seen=max((served.read, *shown)))
+    heard = (one.seq for one in served.heard if one.at_ms <= written_ms)
+    event = msgspec.structs.replace(event, seen=max((served.read, *shown)), heard=max(heard, default=0))
     return msgspec.structs.replace(event, way=command.channel) if isinstance(event, e.AnswerChosen) else event
 
 

@@ -80,6 +80,8 @@ class TellRefused(Command, frozen=True):
     text: str
     because: str
     now_with: str = ""
+    failed: int = 0
+    """The seq of a failure to deliver, where it is because of that."""
 
 
 class TellWaitingList(Command, frozen=True):
@@ -159,7 +161,7 @@ class NoteActive(Command, frozen=True):
 class TellUndelivered(Command, frozen=True):
     """A visitor has not got what this agent wrote to them in conversation `no`: `text` is it, as far as it failed.
 
-    `changes`: what failed is a change of what the visitor has; without text, to take it back.
+    `changes`: what failed is a change of what the visitor has; without text, to take it back. `seq`: where it stands.
     """
 
     conversation: str
@@ -167,6 +169,7 @@ class TellUndelivered(Command, frozen=True):
     text: str
     because: str
     changes: bool = False
+    seq: int = 0
 
 
 class TellChanged(Command, frozen=True):

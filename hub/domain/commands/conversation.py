@@ -55,6 +55,8 @@ class AnswerMessage(Command, frozen=True):
     """The channel that they wrote it on; empty: a desk, or the API."""
     seen: int | None = None
     """The last seq of the conversation that its writer had been shown; None: all of it."""
+    heard: int = 0
+    """The seq of the last failure to deliver of which a phone or mail had told them; a page shows it in its place."""
 
 
 class ChangeMessage(Command, frozen=True):
@@ -108,7 +110,9 @@ class CloseConversation(Command, frozen=True):
     assigned: int = 0
     """The seq of the Assigned that they knew of when they decided it; an older one is refused. 0: not said."""
     seen: int | None = None
-    """As in AnswerMessage: refused where the visitor has written more since."""
+    """As in AnswerMessage: refused where the visitor has written more since,"""
+    heard: int = 0
+    """and so, where an answer has not arrived."""
 
 
 class TransferConversation(Command, frozen=True):

@@ -215,7 +215,7 @@ def _answer(state: Conversation, command: c.AnswerMessage, now_ms: int, relayed:
         twice = state.no if serving.answers_twice(state, command, now_ms) else 0
         return [e.AnswerPosted(
             id_, command.agent, state.display, command.text, command.files, active, timed, command.way, elsewhere,
-            twice, command.seen,
+            twice, command.seen, command.heard,
         )]  # fmt: skip
     if not relayed:
         raise serving.not_yours(state, refused)

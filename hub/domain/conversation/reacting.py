@@ -27,17 +27,17 @@ def reactions(record: Record) -> Reactions:
         case e.MessageEdited(to=to, no=no, name=name, text=text, status=status) if to and not status:
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, notes.edited(text))))]
         case e.AttemptRefused(agent=agent, no=no, text=text, because=because, changes=changed) if agent:
-            return [(agent, c.TellUndelivered(me, no, text, because, changed))]
+            return [(agent, c.TellUndelivered(me, no, text, because, changed, 0 if changed else record.seq))]
         case e.MessageCorrected(to=to, no=no, original=original, text=text) if to:
             return [(to, c.TellChanged(me, no, original, text))]
         case e.MessageRecalled(to=to, no=no, original=original) if to:
             return [(to, c.TellChanged(me, no, original))]
         case e.ReceiptHad(agent=agent, no=no, because=because) if agent:
-            return [(agent, c.TellUndelivered(me, no, "", because))]
+            return [(agent, c.TellUndelivered(me, no, "", because, seq=record.seq))]
         case e.MessageReleased(to=to, no=no, name=name, text=text, files=files) if to:
             return [(to, c.ShowMessage(Block(me, no, record.seq, name, text, files)))]
-        case e.AnswerRefused(agent=agent, no=no, text=text, because=because, now_with=now_with):
-            return [(agent, c.TellRefused(me, no, text, because, now_with))]
+        case e.AnswerRefused(agent=agent, no=no, text=text, because=because, now_with=now_with, failed=failed):
+            return [(agent, c.TellRefused(me, no, text, because, now_with, failed))]
     return _of_serving(record)
 
 

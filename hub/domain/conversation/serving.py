@@ -4,7 +4,7 @@ from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.conversation import clocks
 from hub.domain.conversation.backlog import Line
-from hub.domain.conversation.state import Conversation
+from hub.domain.conversation.state import Conversation, unheard
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Block, Profile
 from hub.domain.refusals import NotFound, NotYours, Unread
@@ -55,7 +55,7 @@ def assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
             patience=command.patience,
             lead=command.lead,
             taken=command.taken,
-            note="\n".join(state.notes),
+            note="\n".join([*state.notes, *([state.failed.words] if state.failed else [])]),
         )
     ]
 
@@ -119,7 +119,8 @@ def write_note(state: Conversation, command: c.WriteNote) -> list[AnyEvent]:
 
 
 def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> list[AnyEvent]:
-    """The conversation is over, unless the visitor has written what they who end it have not seen.
+    """The conversation is over, unless the visitor has written what they who end it have not seen, or an answer has not
+    arrived, of which they have not heard.
 
     Who asks directly has been found entitled to it already.
     """
@@ -136,6 +137,11 @@ def close(state: Conversation, command: c.CloseConversation, relayed: bool) -> l
             raise Unread(f"the visitor has written since, {_quoted(unseen)}: read it, then close again", unseen[-1].seq)
         because = f"顾客又写了{_quoted(unseen)}，请看过再结束"
         return [e.AnswerRefused(command.by, state.no, "", because)]
+    if failed := unheard(state, command.seen, command.heard):
+        if not relayed:
+            raise Unread(f"an answer has not arrived since: {failed.words}: look at it, then close again", failed.seq)
+        because = f"有回复{failed.words}，请看过再结束"
+        return [e.AnswerRefused(command.by, state.no, "", because, failed=failed.seq)]
     return [e.Closed(command.by, state.agent, state.no, state.phone, command.because)]
 
 

@@ -60,6 +60,13 @@ class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
     files: tuple[Attachment, ...] = ()
 
 
+class Failed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An answer that has not arrived, or nobody knows: the event that says so, and that in words for agents."""
+
+    seq: int
+    words: str
+
+
 class Conversation(msgspec.Struct, gc=False):
     """State of one conversation; only `evolve` changes it."""
 
@@ -115,6 +122,9 @@ class Conversation(msgspec.Struct, gc=False):
     """When the last of them was,"""
     answered_on: str = ""
     """and the channel that it was written on."""
+    failed: Failed | None = None
+    """The last failure to deliver that whoever has the conversation has to know of, until they have shown that they do
+    or have got it with the conversation."""
     hidden: tuple[int, ...] = ()
     """Events whose words the visitor gets no more: answers that were taken back or corrected, and old corrections."""
     origins: Origins = {}
@@ -158,6 +168,12 @@ def evolve(state: Conversation, record: Record, origin: Origin | None = None) ->
             _change_serving(state, record)
 
 
+def unheard(state: Conversation, seen: int | None, heard: int) -> Failed | None:
+    """The failure of which somebody does not know, for whom `seen` and `heard` are as in AnswerMessage."""
+    failed = state.failed
+    return failed if failed is not None and seen is not None and failed.seq > max(seen, heard) else None
+
+
 def _change_serving(state: Conversation, record: Record) -> None:
     """Who has the conversation, and what they do with it but answer."""
     match record.event:
@@ -179,7 +195,7 @@ def _change_serving(state: Conversation, record: Record) -> None:
             if agent:
                 state.last, state.last_ms = agent, record.at_ms
             _unassign(state, "closed")
-            state.routed, state.backlog, state.notes = False, Backlog(), ()
+            state.routed, state.backlog, state.notes, state.failed = False, Backlog(), (), None
         case e.NoteWritten(by=by, display=display, text=text, id=id_):
             _leave_note(state, display, text)
             _note_id(state, by, id_, record.seq)
@@ -193,7 +209,7 @@ def _assign(state: Conversation, record: Record, event: e.Assigned) -> None:
     state.stage, state.team, state.team_display = "served", event.team, event.team_display
     state.agent, state.display, state.no, state.phone = event.agent, event.display, event.no, event.phone
     state.lead, state.assigned, state.assigned_ms = event.lead, record.seq, record.at_ms
-    state.leaving, state.on_hold_ms = False, 0
+    state.leaving, state.on_hold_ms, state.failed = False, 0, None
     state.clocks = clocks.begin(
         event.patience,
         record.at_ms,
@@ -233,6 +249,8 @@ def _change_clocks(state: Conversation, record: Record) -> None:
 
 def _note_answer(state: Conversation, record: Record, event: e.AnswerPosted) -> None:
     state.backlog.answer(event.seen)
+    if not unheard(state, event.seen, event.heard):
+        state.failed = None
     said = Said(record.seq, record.seq, event.text[: BEGINNING + 1], event.files)
     state.answers = (*state.answers[-CHANGEABLE + 1 :], said)
     state.answered_ms, state.answered_on = record.at_ms, event.way
@@ -291,11 +309,12 @@ def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
         case e.WaitTold() | e.Nudged() | e.Closed():
             if box.reach.limits.notices and not box.automatic:
                 box.waiting.append(Waiting(seq, at_ms, notes.said(event, at_ms, language), automatic=True))
-        case e.AttemptRefused(because=because, text=text) if not state.agent and outbox.has_failed(box, event):
-            _leave_note(state, "", f"未送达：{because}" + (f"「{beginning(text)}」" if text else ""))
+        case e.AttemptRefused(because=because, text=text, changes=changes):
+            if not changes and outbox.has_failed(box, event):
+                state.failed = Failed(seq, f"未送达：{because}" + (f"「{beginning(text)}」" if text else ""))
             outbox.evolve(box, event, at_ms)
-        case e.ReceiptHad(because=because) if not state.agent and outbox.has_failed(box, event):
-            _leave_note(state, "", f"未送达：{because}")
+        case e.ReceiptHad(because=because) if outbox.has_failed(box, event):
+            state.failed = Failed(seq, f"未送达：{because}")
         case _:
             outbox.evolve(box, event, at_ms)
 

@@ -133,6 +133,8 @@ class AnswerChosen(Event, frozen=True):
     """The channel that it was written on."""
     seen: int | None = None
     """The last seq of the conversation that the agent had been shown when it came; None: not known."""
+    heard: int = 0
+    """The seq of the last failure to deliver in it of which they had been told then."""
 
 
 class StickyChosen(Event, frozen=True):
@@ -171,7 +173,8 @@ class CloseAsked(Event, frozen=True):
     because: str = ""
     assigned: int = 0
     seen: int | None = None
-    """As in AnswerChosen."""
+    heard: int = 0
+    """As in AnswerChosen, both."""
 
 
 class TransferAsked(Event, frozen=True):
@@ -257,6 +260,8 @@ class NoteWaiting(Event, frozen=True):
     """A text of the agent comes back with it: whom they thought to write to, the hub does not know."""
     thread: tuple[str, str] = ("", "")
     """The conversation that it is about, and the title of its thread; for a channel that has threads."""
+    failed: tuple[str, int] = ("", 0)
+    """The conversation, and the seq in it, of a failure to deliver that it tells of."""
 
 
 class Unreachable(Event, frozen=True):

@@ -193,6 +193,8 @@ class AnswerPosted(Event, frozen=True):
     """Under this number the agent has answered the same on another way a moment before, and is told so (relayed)."""
     seen: int | None = None
     """As in AnswerMessage: what the visitor wrote after that is not answered."""
+    heard: int = 0
+    """As in AnswerMessage."""
 
 
 class ChangeBegun(Event, frozen=True):
@@ -245,6 +247,8 @@ class AnswerRefused(Event, frozen=True):
     text: str
     because: str
     now_with: str = ""
+    failed: int = 0
+    """The seq of a failure to deliver, of which they are told by it."""
 
 
 class Transferred(Event, frozen=True):

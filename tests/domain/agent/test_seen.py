@@ -113,3 +113,32 @@ def test_what_another_of_their_channels_has_shown_stays_unread_and_unanswered() 
     _, *events = rig.do(c.ReceiveText("m2", "您说", rig.now_ms, channel="email", conversation="c12-x"))
     assert seen(events) == [1]
     assert (served.unanswered, served.unread_ms) == (0, 0)
+
+
+def heard(events: list[AnyEvent]) -> list[int]:
+    return [event.heard for event in events if isinstance(event, e.AnswerChosen | e.CloseAsked)]
+
+
+def test_a_failure_has_been_heard_of_when_the_phone_has_shown_it() -> None:
+    rig = shown(12)
+    rig.do(c.TellUndelivered("c12-x", 12, "您好", "no", seq=7))
+    assert heard(rig.type("结束 #12")) == [0]
+    written_ms = rig.now_ms
+    rig.wait(MINUTE).send()
+    assert heard(rig.type("结束 #12", written_ms)) == [0]
+    assert heard(rig.type("#12 再说一次")) == [7]
+    assert heard(rig.type("结束 #12")) == [7]
+
+
+def test_who_was_not_let_end_it_because_of_a_failure_has_heard_of_it_by_that() -> None:
+    rig = shown(12)
+    rig.do(c.TellRefused("c12-x", 12, "", "有回复未送达：no，请看过再结束", failed=7))
+    assert rig.send() == "未办到：#12 有回复未送达：no，请看过再结束\n(2)"
+    assert heard(rig.type("结束 #12")) == [7]
+
+
+def test_of_a_change_that_failed_nothing_has_to_be_heard() -> None:
+    rig = shown(12)
+    rig.do(c.TellUndelivered("c12-x", 12, "您好", "no", changes=True))
+    rig.send()
+    assert heard(rig.type("结束 #12")) == [0]

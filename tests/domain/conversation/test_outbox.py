@@ -15,7 +15,7 @@ from hub.domain.conversation.outbox import Outbox
 from hub.domain.events import AnyEvent, Record
 from hub.domain.ids import QUEUE_ID
 from hub.domain.messages import Attachment, FileLimit, Judgement, Limits, Outgoing, Profile, Reach
-from hub.domain.refusals import NotFound, Repeated
+from hub.domain.refusals import NotFound, Repeated, Unread
 from hub.domain.teams import Patience
 from hub.domain.text import SIZES
 
@@ -207,7 +207,8 @@ def test_who_has_closed_the_conversation_meanwhile_is_told_what_did_not_arrive_a
     rig.relay(c.CloseConversation(ANN))
     rig.verdict("refused", because="blocked by the user")
     told, enqueued = rig.told[-2:]
-    assert told == (ANN, c.TellUndelivered(ME, 12, "bye", "blocked by the user"))
+    failed = rig.state.seq - 2
+    assert told == (ANN, c.TellUndelivered(ME, 12, "bye", "blocked by the user", seq=failed))
     seq, at_ms = rig.state.seq, rig.state.last_ms
     enqueue = c.Enqueue(ME, "sales", 0, "", "", "telegram", "zh", "张三", last=ANN, last_ms=at_ms, asked=seq)
     assert enqueued == (QUEUE_ID, enqueue)
@@ -227,6 +228,47 @@ def test_whoever_gets_a_conversation_next_is_told_what_failed_while_nobody_had_i
     assert (to, serve.note) == ("a2-ben", "未送达：no answer「one」")  # type: ignore[union-attr]
 
 
+def failed() -> tuple[Rig, int]:
+    """An answer has failed; the seq that says so."""
+    rig = Rig()
+    rig.answer("bye")
+    rig.attempt()
+    rig.verdict("unknown", because="no answer")
+    return rig, rig.state.seq
+
+
+def test_who_ends_a_conversation_has_heard_of_what_did_not_arrive() -> None:
+    rig, seq = failed()
+    (refused,) = rig.relay(c.CloseConversation(ANN, seen=3))
+    because = "有回复未送达：no answer「bye」，请看过再结束"
+    assert refused == e.AnswerRefused(ANN, 12, "", because, failed=seq)
+    assert rig.told[-1] == (ANN, c.TellRefused(ME, 12, "", because, failed=seq))
+    with pytest.raises(Unread, match="bye") as unread:
+        rig.do(c.CloseConversation(ANN, seen=seq - 1))
+    assert unread.value.seq == seq
+    assert isinstance(rig.relay(c.CloseConversation(ANN, seen=3, heard=seq))[0], e.Closed)
+
+
+@pytest.mark.parametrize("knows", [{"seen": None}, {"seen": 99}, {"seen": 3, "heard": 99}])
+def test_what_was_answered_by_somebody_who_knew_is_told_to_nobody_else(knows: dict[str, int | None]) -> None:
+    rig, _ = failed()
+    rig.relay(c.AnswerMessage(ANN, "once more", **knows))  # type: ignore[arg-type]
+    rig.deliver_all()
+    rig.relay(c.TransferConversation(ANN, "a2-ben"))
+    rig.relay(c.Assign("a2-ben", "小本", 12, "sales", True, asked=rig.state.asked))
+    assert rig.told[-1][1].note == ""  # type: ignore[union-attr]
+
+
+def test_what_was_answered_before_they_heard_is_told_to_whoever_gets_it_next_and_then_no_more() -> None:
+    rig, _ = failed()
+    rig.relay(c.AnswerMessage(ANN, "anything else?", seen=3))
+    rig.deliver_all()
+    rig.relay(c.TransferConversation(ANN, "a2-ben", note="VIP"))
+    rig.relay(c.Assign("a2-ben", "小本", 12, "sales", True, asked=rig.state.asked))
+    assert rig.told[-1][1].note == "小安: VIP\n未送达：no answer「bye」"  # type: ignore[union-attr]
+    assert isinstance(rig.relay(c.CloseConversation("a2-ben", seen=3))[0], e.Closed)
+
+
 def test_a_receipt_that_says_it_failed_opens_a_closed_conversation_again_and_one_of_a_notice_does_not() -> None:
     rig = Rig(Limits(notices=True))
     rig.answer("bye")
@@ -239,7 +281,8 @@ def test_a_receipt_that_says_it_failed_opens_a_closed_conversation_again_and_one
     assert rig.state.stage == "closed"
     _, reopened, joined = rig.do(c.RecordReceipt("failed", 1, because="bounced"))
     assert (reopened, joined.last) == (e.Reopened(), ANN)  # type: ignore[union-attr]
-    assert rig.state.notes == ("未送达：bounced",)
+    rig.relay(c.Assign(ANN, "小安", 15, "sales", True, asked=rig.state.asked))
+    assert rig.told[-1][1].note == "未送达：bounced"  # type: ignore[union-attr]
 
 
 def test_a_change_that_failed_opens_nothing_again() -> None:
@@ -263,7 +306,7 @@ def test_a_refused_part_is_a_dead_letter_with_all_that_follows_and_the_next_mess
     rig.attempt()
     (refused,) = rig.verdict("refused", because="blocked by the user")
     assert refused == e.AttemptRefused(2, "blocked by the user", "x" * 200, False, (seq,), ANN, 12)
-    assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "x" * 200, "blocked by the user"))
+    assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "x" * 200, "blocked by the user", seq=rig.state.seq))
     assert message(rig.attempt()).refs == (next_,)
     rig.verdict()
 
@@ -445,7 +488,7 @@ def test_a_receipt_that_comes_later_is_told() -> None:
     assert rig.do(c.RecordReceipt("failed", 1, because="mailbox full")) == [
         e.ReceiptHad(1, "failed", "mailbox full", (seq,), ANN, 12)
     ]
-    assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "", "mailbox full"))
+    assert rig.told[-1] == (ANN, c.TellUndelivered(ME, 12, "", "mailbox full", seq=rig.state.seq))
     with pytest.raises(NotFound):
         rig.do(c.RecordReceipt("read", receipt="r2"))
 
