@@ -215,7 +215,7 @@ def test_closing_says_why_and_the_visitor_can_come_back(
     expect(page.locator("[aria-label=我的会话] .item")).to_have_count(0)
     ask(customer, "还有一个问题")
     take(page, "张三")
-    expect(page.get_by_text("访客又来了")).to_be_visible()
+    expect(page.get_by_text("会话重新打开")).to_be_visible()
 
 
 def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_comes_back(
