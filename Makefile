@@ -56,7 +56,7 @@ bench-quick: setup ## in a minute: is anything much slower than it was? (by hand
 pictures: setup ## the pictures of docs/images, made anew by the browser test
 	@for test in by_number page_has_both_sides; do \
 	  PICTURES=docs/images $(BIN)/pytest -q tests/browser/test_real_hub.py -k $$test || exit 1; done
-	@PICTURES=docs/images $(BIN)/pytest -q tests/browser/test_agent_page.py -k three_agents
+	@PICTURES=docs/images $(BIN)/pytest -q tests/browser/agent/test_page.py -k three_agents
 
 clean: ## remove the virtual environment and what tools leave behind; data stay
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

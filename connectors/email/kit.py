@@ -2,27 +2,19 @@
 
 import base64
 import re
-import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.email.sandbox import MailSandbox
+from hub.kit.far_side import Shown
+from hub.kit.stand_in import PlayedBy
 
 _SIGN = re.compile("[a-z2-7](?=@)")
 """The last of a signature, in a reply address as in a Message-ID."""
 
 
-class Received(NamedTuple):
-    """A mail of ours in a customer's mailbox. SMTP knows no repeat: they see each one that is taken."""
-
-    who: str
-    text: str
-    fresh: bool = True
-
-
-class MailFarSide:
+class MailFarSide(PlayedBy[MailSandbox]):
     """A provider with our mailbox, and 20 customers who keep to one thread each."""
 
     people = tuple(f"customer{i}@example.net" for i in range(20))
@@ -35,33 +27,27 @@ class MailFarSide:
     trouble = (b"* BYE [UNAVAILABLE] going down", b"421 4.3.2 going down")
     before_sends = ("EHLO", "AUTH", "MAIL", "RCPT", "DATA")
     before_brings = ("LOGIN", "CAPABILITY", "SELECT", "SEARCH", "SIZE", "IDLE")
-    url = ""
 
     def __init__(self) -> None:
-        self._offset_s = 0.0
-        self._mail = MailSandbox(now=self._now)
-        self._mail.password = "marked-password-of-the-mailbox"
+        super().__init__(lambda now: MailSandbox(now=now))
+        self.stand_in.password = "marked-password-of-the-mailbox"
 
-    async def __aenter__(self) -> Self:
-        await self._mail.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._mail.__aexit__(kind, error, trace)
+    @property
+    def url(self) -> str:
+        """It speaks no HTTP."""
+        return ""
 
     def ports(self) -> Sequence[int]:
-        return self._mail.imap_port, self._mail.smtp_port
+        return self.stand_in.imap_port, self.stand_in.smtp_port
 
     def settings(self, *urls: str) -> dict[str, Any]:
-        settings = self._mail.settings()
+        settings = self.stand_in.settings()
         for server, url in zip(("imap", "smtp"), urls, strict=True):
             settings[server]["port"] = urlsplit(url).port
         return settings
 
     def secrets(self) -> Sequence[str]:
-        user, password = self._mail.user, self._mail.password
+        user, password = self.stand_in.user, self.stand_in.password
         signs_in = (password, f"\0{user}\0{password}")  # AUTH LOGIN and AUTH PLAIN
         return (password, *(base64.b64encode(words.encode()).decode() for words in signs_in))
 
@@ -69,7 +55,7 @@ class MailFarSide:
         """Nobody calls."""
 
     def say(self, who: str, text: str, kind: str = "") -> None:
-        office = self._mail.office
+        office = self.stand_in.office
         known = who in office.letters
         mail = office.write(who, text.encode(errors="replace").decode(), "" if known else "订单 1234")
         if kind:
@@ -77,26 +63,20 @@ class MailFarSide:
         office.post(mail)
 
     def reply(self, who: str, to: str, text: str, *, spoilt: bool = False) -> None:
-        mail = self._mail.office.write(to, text, "")
+        mail = self.stand_in.office.write(to, text, "")
         mail.replace_header("From", who)
         for name in ("To", "In-Reply-To", "References") if spoilt else ():
             mail.replace_header(name, _SIGN.sub(lambda sign: "b" if sign[0] == "a" else "a", str(mail[name])))
-        self._mail.office.post(mail)
+        self.stand_in.office.post(mail)
 
     async def garble(self) -> None:
-        self._mail.office.put(b"\0\0")
+        self.stand_in.office.put(b"\0\0")
 
     async def forge(self) -> None:
         """Nobody calls."""
 
-    def step(self, seconds: float) -> None:
-        self._offset_s += seconds
-
-    def shown(self) -> Sequence[Received]:
-        return [Received(who, letter.text) for who, box in self._mail.ledger().items() for letter in box]
-
-    def _now(self) -> float:
-        return time.time() + self._offset_s
+    def shown(self) -> Sequence[Shown]:
+        return [Shown(who, letter.text) for who, box in self.stand_in.ledger().items() for letter in box]
 
 
 FAR_SIDE = MailFarSide

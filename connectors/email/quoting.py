@@ -60,7 +60,8 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _RULE = re.compile(
-    r"\s{0,9}(?:[-_—=]{5,200}|-{0,9}\s?(?:原始邮件|原邮件|original message)\s?-{0,9})\s{0,9}", re.IGNORECASE
+    r"\s{0,9}(?:[-_—=]{5,200}|-{0,9}\s?(?:原始邮件|原邮件|original message)\s?-{0,9}|-{2,60}[^-]{1,60}-{2,60})\s{0,9}",
+    re.IGNORECASE,
 )
 _WROTE = re.compile(r"(?:写道|寫道|wrote)\s?[:：]?[\s*]{0,4}$")
 _WHO_AND_WHEN = re.compile(r"(?=.*<[^<>]{0,200}@[^<>]{1,200}>)(?=.*(?:19|20)\d\d).*[:：][\s*]{0,4}$")  # in any language
@@ -75,11 +76,12 @@ _SIGN_OFF = re.compile(
 _FIELD = {
     kind: re.compile(rf"[\s*|]{{0,6}}(?:{labels})[\s*]{{0,4}}[:：|]", re.IGNORECASE)
     for kind, labels in {
-        "from": "发件人|寄件者|寄件人|发信人|from",
-        "date": r"发送时间|发送日期|发件时间|日\s{0,2}期|时\s{0,2}间|寄件日期|傳送時間|sent|date",
-        "to": "收件人|收件者|收信人|to",
-        "cc": "抄送|抄送人|副本|cc",
-        "subject": r"主\s{0,2}[题題]|主旨|subject",
+        "from": "发件人|寄件者|寄件人|发信人|from|von|de|da|van|от|差出人|보낸 사람",
+        "date": r"发送时间|发送日期|发件时间|日\s{0,2}期|时\s{0,2}间|寄件日期|傳送時間|sent|date|gesendet|envoyé"
+        r"|enviad[oa](?: el| em)?|inviato|verzonden|отправлено|送信日時|보낸 날짜",
+        "to": "收件人|收件者|收信人|to|an|à|a|para|aan|кому|宛先|받는 사람",
+        "cc": "抄送|抄送人|副本|cc|копия|참조",
+        "subject": r"主\s{0,2}[题題]|主旨|subject|betreff|objet|asunto|assunto|oggetto|onderwerp|тема|件名|제목",
     }.items()
 }
 

@@ -23,7 +23,7 @@ from connectors.email.post_office import Letter, PostOffice
 from connectors.email.sandbox_http import build_app
 from connectors.email.sandbox_imap import ImapSession
 from connectors.email.sandbox_smtp import smtp_session
-from hub.kit.serving import HOST
+from hub.kit.serving import HOST, run_alone
 from hub.kit.stand_in import StandIn
 
 OURS = "kefu@example.com"
@@ -147,16 +147,15 @@ SANDBOX = MailSandbox
 async def _run(port: int) -> None:
     async with MailSandbox(port=port) as mail:
         print(f"webmail: {mail.url}/   channels.email in config/hub.yaml:")
-        print(json.dumps(mail.settings(), indent=2))  # JSON is YAML
+        print(json.dumps(mail.settings(), indent=2), flush=True)  # JSON is YAML
         await asyncio.Event().wait()
 
 
 def main() -> None:
     """`python -m connectors.email.sandbox`; Ctrl-C ends it."""
     parser = argparse.ArgumentParser(prog="python -m connectors.email.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=8098)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(parser.parse_args().port))
+    parser.add_argument("--port", type=int, default=8096)
+    run_alone(_run(parser.parse_args().port))
 
 
 if __name__ == "__main__":

@@ -66,6 +66,16 @@ def test_a_line_that_says_who_wrote_begins_the_quotation(attribution: str, quota
         "-----\n\nFrom: Kefu\nDate: Saturday\nTo: San",
         "| 发件人 | 客服 |\n| 发送日期 | 2024 |\n| 收件人 | 张三 |",
         "原始邮件\n发件人：客服\n发件时间：2024年5月4日\n收件人：张三",
+        "Von: Kefu <kefu@example.com>\nGesendet: Samstag, 4. Mai 2024 21:10\nAn: San\nBetreff: Frage",
+        "-----Ursprüngliche Nachricht-----\nVon: Kefu\nGesendet: Samstag\nAn: San",
+        "De : Kefu\nEnvoyé : samedi 4 mai 2024 21:10\nÀ : San\nObjet : question",
+        "De: Kefu\nEnviado el: sábado\nPara: San\nAsunto: pregunta",
+        "De: Kefu\nEnviada em: sábado\nPara: San\nAssunto: pergunta",
+        "Da: Kefu\nInviato: sabato\nA: San\nOggetto: domanda",
+        "Van: Kefu\nVerzonden: zaterdag\nAan: San\nOnderwerp: vraag",
+        "От: Kefu\nОтправлено: суббота\nКому: San\nТема: вопрос",
+        "差出人: Kefu\n送信日時: 2024年5月4日\n宛先: San\n件名: 質問",
+        "보낸 사람: Kefu\n보낸 날짜: 2024년 5월 4일\n받는 사람: San\n제목: 문의",
     ],
 )
 def test_all_behind_a_separator_is_the_mail_that_is_answered(separator: str) -> None:

@@ -1,10 +1,8 @@
 """Telegram's stand-in, as the conformance kit wants it (hub.kit.far_side.FarSide): for a connector that pulls."""
 
 import json
-import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import httpx
 
@@ -13,21 +11,14 @@ from connectors.telegram.sandbox import TelegramSandbox
 from connectors.telegram.sandbox_chats import Account
 from connectors.telegram.sandbox_phones import OTHERS
 from connectors.telegram.sandbox_webhook import HEADER
-from hub.kit.far_side import Reply
+from hub.kit.far_side import Reply, Shown
+from hub.kit.stand_in import PlayedBy
 
 FIRST_ID = 700_000_001
 TOKEN = Account().token
 
 
-class Send(NamedTuple):
-    """A message that was taken for a chat; Telegram knows no repeats."""
-
-    who: str
-    text: str
-    fresh: bool = True
-
-
-class TelegramFarSide:
+class TelegramFarSide(PlayedBy[TelegramSandbox]):
     """Telegram with 20 people."""
 
     people: Sequence[str] = tuple(str(FIRST_ID + i) for i in range(20))
@@ -47,25 +38,11 @@ class TelegramFarSide:
     refusal_text = "MOON_IS_FULL"
 
     def __init__(self) -> None:
-        self._offset_s = 0.0
         self._callback_url = ""
-        self._telegram = TelegramSandbox({int(who): f"P{who[-2:]}" for who in self.people}, now=self._now)
-
-    async def __aenter__(self) -> Self:
-        await self._telegram.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._telegram.__aexit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        return self._telegram.url
+        super().__init__(lambda now: TelegramSandbox({int(who): f"P{who[-2:]}" for who in self.people}, now=now))
 
     def settings(self, *urls: str) -> dict[str, Any]:
-        return self._telegram.settings() | {"base_url": urls[0]}
+        return self.stand_in.settings() | {"base_url": urls[0]}
 
     def secrets(self) -> Sequence[str]:
         return (TOKEN,)
@@ -75,34 +52,28 @@ class TelegramFarSide:
 
     def say(self, who: str, text: str, kind: str = "") -> None:
         if kind:
-            self._telegram.send_other(int(who), kind)
+            self.stand_in.send_other(int(who), kind)
         else:
-            self._telegram.say(int(who), text.encode(errors="replace").decode())  # its JSON is UTF-8
+            self.stand_in.say(int(who), text.encode(errors="replace").decode())  # its JSON is UTF-8
 
     async def garble(self) -> None:
         garbled = {"message_id": "none", "chat": [], "date": "soon", "text": 7}
-        self._telegram.tell(int(self.people[0]), "message", garbled)
+        self.stand_in.tell(int(self.people[0]), "message", garbled)
 
     async def forge(self) -> None:
         who = int(self.people[0])
         person = {"id": who, "is_bot": False, "first_name": "?"}
         chat = {"id": who, "type": "private", "first_name": "?"}
-        message = {"message_id": 1, "from": person, "chat": chat, "date": int(self._now()), "text": "我不是电报"}
+        message = {"message_id": 1, "from": person, "chat": chat, "date": int(self.now()), "text": "我不是电报"}
         async with httpx.AsyncClient(trust_env=False) as http:
             for headers in ({}, {HEADER: "another"}):
                 await http.post(self._callback_url, json={"update_id": 1, "message": message}, headers=headers)
 
-    def step(self, seconds: float) -> None:
-        self._offset_s += seconds
-
-    def shown(self) -> Sequence[Send]:
-        return [Send(str(send.chat), send.text) for send in self._telegram.api.sends]
+    def shown(self) -> Sequence[Shown]:
+        return [Shown(str(send.chat), send.text) for send in self.stand_in.api.sends]
 
     def screen(self, who: str) -> Sequence[str]:
-        return [shown.text for shown in self._telegram.shown(int(who)) if shown.side == "bot"]
-
-    def _now(self) -> float:
-        return time.time() + self._offset_s
+        return [shown.text for shown in self.stand_in.shown(int(who)) if shown.side == "bot"]
 
 
 class CallingTelegram(TelegramFarSide):
@@ -122,7 +93,7 @@ class CallingTelegram(TelegramFarSide):
 
     async def join(self, callback_url: str) -> None:
         await super().join(callback_url)
-        self._telegram.webhook.set({"url": callback_url, "secret_token": self._secret})
+        self.stand_in.webhook.set({"url": callback_url, "secret_token": self._secret})
 
 
 FAR_SIDE = TelegramFarSide

@@ -11,7 +11,6 @@ or `python -m connectors.telegram.sandbox`. A connector cannot tell it from the 
 import argparse
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,6 +26,7 @@ from connectors.telegram.sandbox_files import Kept, Upload
 from connectors.telegram.sandbox_http import build_app
 from connectors.telegram.sandbox_phones import UPDATES, Phones
 from connectors.telegram.sandbox_webhook import FIRST_PAUSE_S, LOOPBACK, Webhook, allowed_of
+from hub.kit.serving import run_alone
 from hub.kit.stand_in import LONGEST_WAIT_S
 
 MOST_UPDATES, LONGEST_POLL_S = 100, 50
@@ -213,12 +213,7 @@ def main() -> None:
     pairs = [person.partition("=")[::2] for person in chosen.person or []]
     if not all(id_.isdecimal() and name for id_, name in pairs):
         parser.error("--person takes a number and a name: 700000001=张三")
-    try:
-        asyncio.run(_run(chosen.port, {int(id_): name for id_, name in pairs} or PEOPLE))
-    except KeyboardInterrupt:
-        return
-    except OSError as error:
-        sys.exit(str(error))
+    run_alone(_run(chosen.port, {int(id_): name for id_, name in pairs} or PEOPLE))
 
 
 if __name__ == "__main__":

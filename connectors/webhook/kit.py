@@ -1,30 +1,21 @@
 """The shop's app, as the conformance kit wants it (hub.kit.far_side.FarSide)."""
 
 import json
-import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import httpx
 
 from connectors.webhook.sandbox import ShopSandbox
 from connectors.webhook.shop import REPLY_SECRET, TELL_SECRET, signed
-from hub.kit.far_side import Reply
+from hub.kit.far_side import Reply, Shown
+from hub.kit.stand_in import PlayedBy
 
 AGAIN_S = 1.5
 """Long enough for a hub to come back between two attempts to tell it something."""
 
 
-class Written(NamedTuple):
-    """A reply that the shop took for a customer."""
-
-    who: str
-    text: str
-    fresh: bool
-
-
-class ShopFarSide:
+class ShopFarSide(PlayedBy[ShopSandbox]):
     """A shop with 20 customers."""
 
     people = tuple(f"customer{i}" for i in range(20))
@@ -36,34 +27,20 @@ class ShopFarSide:
     refusal_text = "the shop is closed for lunch"
 
     def __init__(self) -> None:
-        self._offset_s = 0.0
-        self._shop = ShopSandbox(now=self._now, retry_after_s=AGAIN_S)
-
-    async def __aenter__(self) -> Self:
-        await self._shop.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._shop.__aexit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        return self._shop.url
+        super().__init__(lambda now: ShopSandbox(now=now, retry_after_s=AGAIN_S))
 
     def settings(self, *urls: str) -> dict[str, Any]:
-        settings = self._shop.settings()
+        settings = self.stand_in.settings()
         return settings | {"out": settings["out"] | {"url": f"{urls[0]}{self.sends}"}}
 
     def secrets(self) -> Sequence[str]:
         return (TELL_SECRET, REPLY_SECRET)
 
     async def join(self, callback_url: str) -> None:
-        self._shop.callback_url = callback_url.rstrip("/")
+        self.stand_in.callback_url = callback_url.rstrip("/")
 
     def say(self, who: str, text: str, kind: str = "") -> None:
-        self._shop.say(who, text.encode(errors="replace").decode(), kind=kind)  # its JSON is UTF-8
+        self.stand_in.say(who, text.encode(errors="replace").decode(), kind=kind)  # its JSON is UTF-8
 
     async def garble(self) -> None:
         body = b'{"messages": [{"id": {}, "customer": [], "text": 7}]}'
@@ -76,17 +53,11 @@ class ShopFarSide:
 
     async def _post(self, body: bytes, signed_body: bytes) -> None:
         async with httpx.AsyncClient(trust_env=False) as http:
-            await http.post(self._shop.callback_url, content=body, headers=signed(signed_body, self._now()))
+            await http.post(self.stand_in.callback_url, content=body, headers=signed(signed_body, self.now()))
 
-    def step(self, seconds: float) -> None:
-        self._offset_s += seconds
-
-    def shown(self) -> Sequence[Written]:
-        taken = (reply for reply in self._shop.ledger().replies if reply.fate != "refused")
-        return [Written(reply.customer, reply.text, reply.fate == "shown") for reply in taken]
-
-    def _now(self) -> float:
-        return time.time() + self._offset_s
+    def shown(self) -> Sequence[Shown]:
+        taken = (reply for reply in self.stand_in.ledger().replies if reply.fate != "refused")
+        return [Shown(reply.customer, reply.text, reply.fate == "shown") for reply in taken]
 
 
 FAR_SIDE = ShopFarSide

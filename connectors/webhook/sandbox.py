@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 
 from connectors.webhook.shop import KEY_S, MOST_TEXT, PER_SECOND, REPLY_SECRET, TELL_SECRET, Reply, Shop, signed
+from hub.kit.serving import run_alone
 from hub.kit.stand_in import StandIn, switchboard
 
 ATTEMPTS = 3
@@ -258,12 +258,7 @@ def main() -> None:
         "--callback", default="http://127.0.0.1:8080/callbacks/webhook", metavar="URL", help="the hub's"
     )
     chosen = parser.parse_args()
-    try:
-        asyncio.run(_run(chosen.port, chosen.callback))
-    except KeyboardInterrupt:
-        return
-    except OSError as error:
-        sys.exit(str(error))
+    run_alone(_run(chosen.port, chosen.callback))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, get, post
 from litestar.response import Redirect, Stream
 
 from connectors.webhook import connector as module
@@ -29,6 +29,7 @@ from hub.contract import (
     Unknown,
     Verdict,
 )
+from hub.kit.called import CalledHub
 from hub.kit.serving import serving
 
 
@@ -39,12 +40,9 @@ class NoTokens:
         raise AssertionError(name)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_777_900_260.0
-
-    def __call__(self) -> float:
-        return self.now
+def now_s() -> float:
+    """The shop's clock and the hub's: both stand."""
+    return 1_777_900_260.0
 
 
 @pytest.fixture
@@ -206,44 +204,18 @@ async def test_an_endless_answer_is_not_read_to_its_end(shop: ShopSandbox) -> No
 # --- in ------------------------------------------------------------------------------------------------------------
 
 
-class Hub:
-    """The hub's end: parses with the connector and keeps what came out."""
-
-    def __init__(self, connector: Webhook) -> None:
-        self.inbounds: list[Inbound] = []
-        self.statuses: list[int] = []
-        self._connector = connector
-
-    def app(self) -> Litestar:
-        @post("/callbacks/webhook")
-        async def callback(request: Request[Any, Any, Any]) -> Response[str]:
-            now_ms = int(Clock().now * 1000)
-            raw = Raw(request.method, {}, dict(request.headers), await request.body(), now_ms)
-            status = self.statuses.pop(0) if self.statuses else 200
-            try:
-                self._connector.verify(raw)
-                parsed = self._connector.parse(raw)
-            except Forbidden as error:
-                return Response(str(error), status_code=403, media_type="text/plain")
-            if status == 200:
-                self.inbounds += parsed.inbounds
-            return Response(parsed.answer.body, status_code=status, media_type="text/plain")
-
-        return Litestar([callback], openapi_config=None, logging_config=None)
-
-
 @pytest.fixture
-async def told() -> AsyncIterator[tuple[ShopSandbox, Hub]]:
+async def told() -> AsyncIterator[tuple[ShopSandbox, CalledHub]]:
     """A shop whose clock is the hub's, and the hub that it tells."""
-    async with ShopSandbox(retry_after_s=0.01, now=Clock()) as shop:
+    async with ShopSandbox(retry_after_s=0.01, now=now_s) as shop:
         async for webhook in started(shop.settings()):
-            hub = Hub(webhook)
+            hub = CalledHub(webhook, now_s)
             async with serving(hub.app()) as url:
                 shop.callback_url = f"{url}/callbacks/webhook"
                 yield shop, hub
 
 
-async def test_what_a_customer_writes_comes_in(told: tuple[ShopSandbox, Hub]) -> None:
+async def test_what_a_customer_writes_comes_in(told: tuple[ShopSandbox, CalledHub]) -> None:
     shop, hub = told
     first = shop.say("c-1", "您好\n<b>&amp;")
     await shop.settled()
@@ -260,7 +232,7 @@ async def test_what_a_customer_writes_comes_in(told: tuple[ShopSandbox, Hub]) ->
     assert [file.source for file in hub.inbounds[-1].files] == [f"{shop.url}/files/a.png"]
 
 
-async def test_another_secret_is_forbidden(told: tuple[ShopSandbox, Hub]) -> None:
+async def test_another_secret_is_forbidden(told: tuple[ShopSandbox, CalledHub]) -> None:
     shop, hub = told
     with shop.faulty(wrong_signature=True):
         shop.say("c-1", "hello")
@@ -269,7 +241,7 @@ async def test_another_secret_is_forbidden(told: tuple[ShopSandbox, Hub]) -> Non
     assert shop.ledger().told[0].taken is False
 
 
-async def test_a_refused_callback_comes_again_with_the_same_id(told: tuple[ShopSandbox, Hub]) -> None:
+async def test_a_refused_callback_comes_again_with_the_same_id(told: tuple[ShopSandbox, CalledHub]) -> None:
     shop, hub = told
     hub.statuses = [503, 500]
     said = shop.say("c-1", "hello")
@@ -278,7 +250,7 @@ async def test_a_refused_callback_comes_again_with_the_same_id(told: tuple[ShopS
     assert shop.ledger().told[0].statuses == [503, 500, 200]
 
 
-async def test_a_repeated_callback_is_the_same_message(told: tuple[ShopSandbox, Hub]) -> None:
+async def test_a_repeated_callback_is_the_same_message(told: tuple[ShopSandbox, CalledHub]) -> None:
     shop, hub = told
     with shop.faulty(repeat_callbacks=True):
         shop.say("c-1", "hello")
@@ -287,7 +259,7 @@ async def test_a_repeated_callback_is_the_same_message(told: tuple[ShopSandbox, 
     assert hub.inbounds[0] == hub.inbounds[1]
 
 
-async def test_a_customers_messages_keep_their_order_unless_told_otherwise(told: tuple[ShopSandbox, Hub]) -> None:
+async def test_a_customers_messages_keep_their_order_unless_told_otherwise(told: tuple[ShopSandbox, CalledHub]) -> None:
     shop, hub = told
     said = [shop.say("c-1", str(n)) for n in range(20)]
     await shop.settled()

@@ -11,7 +11,6 @@ or `python -m connectors.wecom.sandbox`. The connector cannot tell it from the r
 import argparse
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from connectors.wecom.callbacks import Callbacks, CheckFailed, Faults, event_xml
 from connectors.wecom.far_side import Account, Bubble, FarSide, NoMember, Phone, refusal
 from connectors.wecom.far_side_media import LIMITS, Media
 from connectors.wecom.sandbox_http import Chat, Ledger, Typed, Unavailable, build_app
+from hub.kit.serving import run_alone
 from hub.kit.stand_in import LONGEST_WAIT_S, StandIn
 
 
@@ -199,7 +199,7 @@ async def _run(members: Mapping[str, str], port: int, callback_url: str) -> None
     async with WeComSandbox(members, port=port) as wecom:
         print(f"WeCom's stand-in: {wecom.url}/   channels.wecom in config/hub.yaml:")
         for name, value in wecom.settings().items():
-            print(f"  {name}: {value}")
+            print(f"  {name}: {value}", flush=True)
         if callback_url:
             await wecom.save(callback_url)
         await asyncio.Event().wait()
@@ -215,12 +215,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     members = dict(member.partition("=")[::2] for member in chosen.member or ["wangfang=王芳"])
-    try:
-        asyncio.run(_run(members, chosen.port, chosen.callback))
-    except KeyboardInterrupt:
-        return
-    except (OSError, CheckFailed) as error:
-        sys.exit(str(error))
+    run_alone(_run(members, chosen.port, chosen.callback), CheckFailed)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,9 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pydantic
 import pytest
-from litestar import HttpMethod, Litestar, Request, Response, route
 
 from connectors.tencent import client
 from connectors.wecom.callbacks import CheckFailed
@@ -16,7 +14,8 @@ from connectors.wecom.conftest import Clock, SharedTokens, started
 from connectors.wecom.connector import CONNECTOR, WeCom, WeComSettings
 from connectors.wecom.far_side import DUPLICATE_LONGEST_S, PER_MINUTE
 from connectors.wecom.sandbox import WeComSandbox
-from hub.contract import Delivery, Forbidden, Inbound, Raw, Refused, Retry, Sent, Surroundings, Unknown, Verdict
+from hub.contract import Delivery, Inbound, Refused, Retry, Sent, Surroundings, Unknown, Verdict
+from hub.kit.called import CalledHub
 from hub.kit.serving import serving
 
 
@@ -164,57 +163,29 @@ async def test_the_longest_text_is_shown_whole(wecom: WeCom, sandbox: WeComSandb
 # --- in ------------------------------------------------------------------------------------------------------------
 
 
-class Hub:
-    """The hub's end of the callback URL: parses with the connector and keeps what came out."""
-
-    def __init__(self, connector: WeCom) -> None:
-        self.inbounds: list[Inbound] = []
-        self.statuses: list[int] = []
-        self._connector = connector
-
-    def app(self) -> Litestar:
-        @route("/callbacks/wecom/callback", http_method=[HttpMethod.GET, HttpMethod.POST])
-        async def callback(request: Request[Any, Any, Any]) -> Response[str]:
-            raw = Raw(request.method, dict(request.query_params), {}, await request.body(), received_at_ms=0)
-            status = self.statuses.pop(0) if self.statuses else 200
-            try:
-                self._connector.verify(raw)
-                parsed = self._connector.parse(raw)
-            except Forbidden as error:
-                return Response(str(error), status_code=403, media_type="text/plain")
-            if status == 200:
-                self.inbounds += parsed.inbounds
-            return Response(parsed.answer.body, status_code=status, media_type="text/plain")
-
-        return Litestar([callback], openapi_config=None, logging_config=None)
-
-    def texts(self) -> list[str]:
-        return [inbound.text for inbound in self.inbounds]
-
-
 @pytest.fixture
-async def hub(wecom: WeCom, sandbox: WeComSandbox) -> AsyncIterator[Hub]:
-    hub = Hub(wecom)
+async def hub(wecom: WeCom, sandbox: WeComSandbox) -> AsyncIterator[CalledHub]:
+    hub = CalledHub(wecom)
     async with serving(hub.app()) as url:
         await sandbox.save(f"{url}/callbacks/wecom/callback")
         yield hub
 
 
-async def test_what_is_typed_on_the_phone_comes_in(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_what_is_typed_on_the_phone_comes_in(sandbox: WeComSandbox, hub: CalledHub) -> None:
     text = "#12 您好 ]]> <b>&amp;</b>\n第二行"
     typed, told = sandbox.say("wangfang", "text", text)
     assert await told
     assert hub.inbounds == [Inbound("WangFang", typed.msgid, text, 1_764_000_000_000)]
 
 
-async def test_a_tap_and_a_place_come_in(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_a_tap_and_a_place_come_in(sandbox: WeComSandbox, hub: CalledHub) -> None:
     sandbox.tap("WangFang", "LIST")
     _, told = sandbox.say("WangFang", "location")
     assert await told
     assert [(inbound.text, inbound.unsupported) for inbound in hub.inbounds] == [("列表", ""), ("", "location")]
 
 
-async def test_a_refused_callback_comes_again_with_the_same_id(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_a_refused_callback_comes_again_with_the_same_id(sandbox: WeComSandbox, hub: CalledHub) -> None:
     hub.statuses = [503, 500]
     typed, told = sandbox.say("lisi", "text", "上班")
     assert await told
@@ -222,33 +193,33 @@ async def test_a_refused_callback_comes_again_with_the_same_id(sandbox: WeComSan
     assert sandbox.ledger().callbacks[-1].statuses == [503, 500, 200]
 
 
-async def test_the_platform_gives_up_after_three_attempts_and_says_so(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_the_platform_gives_up_after_three_attempts_and_says_so(sandbox: WeComSandbox, hub: CalledHub) -> None:
     hub.statuses = [503, 503, 503]
     assert await sandbox.say("lisi", "text", "上班")[1] is False
     assert hub.inbounds == []
     assert (await sandbox.chat("lisi", 0, 0, only_app=False)).untold == 1
 
 
-async def test_duplicate_callbacks_differ_in_all_but_the_message(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_duplicate_callbacks_differ_in_all_but_the_message(sandbox: WeComSandbox, hub: CalledHub) -> None:
     with sandbox.faulty(duplicate_callbacks=True):
         await sandbox.say("lisi", "text", "上班")[1]
     assert len(hub.inbounds) == 2
     assert hub.inbounds[0] == hub.inbounds[1]
 
 
-async def test_callbacks_keep_their_order_unless_told_otherwise(sandbox: WeComSandbox, hub: Hub) -> None:
+async def test_callbacks_keep_their_order_unless_told_otherwise(sandbox: WeComSandbox, hub: CalledHub) -> None:
     await asyncio.gather(*(sandbox.say("lisi", "text", str(n))[1] for n in range(20)))
-    assert hub.texts() == [str(n) for n in range(20)]
+    assert hub.texts == [str(n) for n in range(20)]
     hub.inbounds.clear()
     with sandbox.faulty(reordered_callbacks=True):
         await asyncio.gather(*(sandbox.say("lisi", "text", str(n))[1] for n in range(4)))
-    assert sorted(hub.texts()) == ["0", "1", "2", "3"]
-    assert hub.texts() != ["0", "1", "2", "3"]
+    assert sorted(hub.texts) == ["0", "1", "2", "3"]
+    assert hub.texts != ["0", "1", "2", "3"]
 
 
 async def test_the_console_refuses_a_url_whose_hub_has_another_token(sandbox: WeComSandbox) -> None:
     async for other in started({**sandbox.settings(), "token": "another"}):
-        async with serving(Hub(other).app()) as url:
+        async with serving(CalledHub(other).app()) as url:
             with pytest.raises(CheckFailed, match="HTTP 403"):
                 await sandbox.save(f"{url}/callbacks/wecom/callback")
 

@@ -111,15 +111,22 @@ class Books:
     def _follows(self, answer: str, visitor: int, last: int) -> bool:
         """It was written to that message or a later one; or the log has it behind the message."""
         meant_for, place = self._place[self._typed[answer].to]
-        if meant_for != visitor or place >= last or self._routes is None:
-            return meant_for == visitor and place >= last
+        return meant_for == visitor and (place >= last or self._is_behind(answer, visitor, last))
+
+    def _is_behind(self, text: str, visitor: int, last: int) -> bool:
+        """The log has it behind that message of the visitor's."""
+        if self._routes is None:
+            return False
         order, message = self._routes.order, self._visitors[visitor].sent[last].serial
-        return order.get(answer, -1) > order.get(message, len(order))
+        return order.get(text, -1) > order.get(message, len(order))
 
     def _has_been_read(self, visitor: int) -> bool:
+        """Somebody has answered that message or a later one, in the visitor's order or the log's: so agents read."""
         last = self._last(visitor)
-        places = (self._place[one.to] for one in self._typed.values())
-        return any(whose == visitor and place >= last for whose, place in places)
+        read = ((one.to, *self._place[one.to]) for one in self._typed.values())
+        return any(
+            whose == visitor and (place >= last or self._is_behind(to, visitor, last)) for to, whose, place in read
+        )
 
     def _last(self, visitor: int) -> int:
         """The place of their last message that agents were to read."""

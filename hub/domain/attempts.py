@@ -18,6 +18,7 @@ CALL_MS = 10_000
 """A call to the platform is over by then: a repeat that sets out later might miss the end of the duplicate check."""
 LONGEST_PAUSE_MS = 60_000
 UNCONFIRMED = "平台没有确认，可能已送达"
+INTERRUPTED = "系统重启，没等到平台答复，可能已送达"
 
 
 class Attempt(msgspec.Struct):
@@ -69,7 +70,7 @@ def interrupted(open_: Attempt | None, limits: Limits, now_ms: int) -> e.Attempt
     """For a new owner: a call that was under way has an unknown outcome; None: there was none."""
     if open_ is None or open_.retry_at_ms is not None:
         return None
-    return doubt(open_, "the worker stopped before the platform's answer was stored", limits, now_ms)
+    return doubt(open_, INTERRUPTED, limits, now_ms)
 
 
 def recognised(open_: Attempt, limits: Limits, at_ms: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self, SupportsBytes, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, SupportsBytes, runtime_checkable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,18 +27,13 @@ class Reply:
         return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
-class Shown(Protocol):
-    """A text that the platform accepted for somebody."""
+class Shown(NamedTuple):
+    """A text, or what stands for a file, that the platform accepted for somebody."""
 
-    @property
-    def who(self) -> str: ...
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def fresh(self) -> bool:
-        """Whether they saw it; False: the platform knew it for a repeat, and showed nothing."""
+    who: str
+    text: str
+    fresh: bool = True
+    """Whether they saw it; False: the platform knew it for a repeat, and showed nothing."""
 
 
 class FarSide(Protocol):

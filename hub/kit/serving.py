@@ -7,7 +7,9 @@ import argparse
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import Any
 
 import uvicorn
 from litestar import Litestar
@@ -24,7 +26,10 @@ async def serving(app: Litestar, port: int = 0) -> AsyncGenerator[str, None]:
     # asyncio switches Nagle's delay off only for sockets that name their protocol; else each answer takes 40 ms
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise OSError(f"{HOST}:{port} cannot be listened on ({error.strerror}): take another port") from error
         listener.listen(1024)  # now, so that who comes before the server has started waits and is not refused
         # its log of accesses would show the secrets that platforms want in a query
         server = _Server(uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=1))
@@ -43,6 +48,16 @@ class _Server(uvicorn.Server):
         yield
 
 
+def run_alone(work: Coroutine[Any, Any, None], refusal: type[Exception] = OSError) -> None:
+    """Run `work` until its end or Ctrl-C; an OSError or a `refusal` ends the process with its words."""
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        return
+    except (OSError, refusal) as error:
+        sys.exit(str(error))
+
+
 def talk(stand_in: Callable[[int], FarSide], channel: str) -> None:
     """Run a stand-in on a port until the end of the input; what is typed is said by the first of its people.
 
@@ -52,7 +67,7 @@ def talk(stand_in: Callable[[int], FarSide], channel: str) -> None:
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--callback", default=f"http://127.0.0.1:8080/callbacks/{channel}", help="where the hub is")
     chosen = parser.parse_args()
-    asyncio.run(_talk(stand_in(chosen.port), channel, chosen.callback))
+    run_alone(_talk(stand_in(chosen.port), channel, chosen.callback))
 
 
 async def _talk(far: FarSide, channel: str, callback_url: str) -> None:

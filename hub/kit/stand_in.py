@@ -9,6 +9,7 @@ Whatever waits ends when the stand-in ends.
 import abc
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from types import TracebackType
@@ -130,6 +131,46 @@ class StandIn(abc.ABC, Generic[F]):
             async with asyncio.timeout(max(wait_s, 0)):
                 while not (ready() or self.stopping.is_set()):
                     await self.news(key).wait()
+
+
+P = TypeVar("P", bound=StandIn[Any])
+
+
+class PlayedBy(Generic[P]):
+    """A far side of the kit (hub.kit.far_side) that a stand-in plays, by a clock that can be set.
+
+        class ShopFarSide(PlayedBy[ShopSandbox]):
+            def __init__(self) -> None:
+                super().__init__(lambda now: ShopSandbox(now=now))
+
+    `make` makes the stand-in, whose clock gives seconds.
+    """
+
+    def __init__(self, make: Callable[[Callable[[], float]], P]) -> None:
+        self._offset_s = 0.0
+        self.stand_in = make(self.now)
+
+    async def __aenter__(self) -> Self:
+        await self.stand_in.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stand_in.__aexit__(kind, error, trace)
+
+    @property
+    def url(self) -> str:
+        """As hub.kit.far_side.FarSide."""
+        return self.stand_in.url
+
+    def step(self, seconds: float) -> None:
+        """As hub.kit.far_side.FarSide."""
+        self._offset_s += seconds
+
+    def now(self) -> float:
+        """The platform's time, in Unix seconds."""
+        return time.time() + self._offset_s
 
 
 def switchboard(stand_in: StandIn[Any]) -> HTTPRouteHandler:

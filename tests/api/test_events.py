@@ -141,26 +141,35 @@ async def test_not_more_follow_than_a_worker_can_serve(story: Story, monkeypatch
 # --- over a WebSocket ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-async def address(story: Story) -> AsyncIterator[str]:
-    """A server with the API's sockets and the gateway's."""
+@contextlib.asynccontextmanager
+async def served(story: Story, **options: Any) -> AsyncIterator[tuple[uvicorn.Server, str]]:
+    """A server with the API's sockets and the gateway's, and where it is."""
     listener = socket.create_server(("127.0.0.1", 0))
     gateway = socket_class(Sessions(story.world.tokens), lambda origin, own: True, Addresses(1000, 4000, ()))
-    config = uvicorn.Config(story.world.app, http=ApiProtocol, ws=gateway, log_config=None, proxy_headers=False)
+    app = story.world.app
+    config = uvicorn.Config(app, http=ApiProtocol, ws=gateway, log_config=None, proxy_headers=False, **options)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)
     host, port = listener.getsockname()
-    yield f"ws://{host}:{port}"
+    yield server, f"ws://{host}:{port}"
     server.should_exit = True
     await serving
 
 
+@pytest.fixture
+async def address(story: Story) -> AsyncIterator[str]:
+    async with served(story) as (_, address):
+        yield address
+
+
 @contextlib.asynccontextmanager
-async def following(story: Story, address: str, role: str, after: str = "") -> AsyncIterator[ClientConnection]:
-    headers = story.world.headers(role)
-    async with connect(f"{address}{EVENTS}?after={after}", additional_headers=headers, proxy=None) as client:
+async def following(
+    story: Story, address: str, role: str, after: str = "", **options: Any
+) -> AsyncIterator[ClientConnection]:
+    url, headers = f"{address}{EVENTS}?after={after}", story.world.headers(role)
+    async with connect(url, additional_headers=headers, proxy=None, **options) as client:
         yield client
 
 
@@ -220,17 +229,37 @@ async def test_a_revoked_token_ends_its_socket(story: Story, address: str, monke
         assert client.close_code == events.EXPIRED
 
 
+AS_IT_IS: dict[str, Any] = {"max_size": None, "compression": None}
+"""How a client gets pages as large as they are: some are more than the sockets on the way can hold."""
+
+
 async def test_who_does_not_read_is_sent_away(story: Story, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "SEND_S", 0.3)
+    monkeypatch.setattr(events, "READERS", 1)
     await story.happens(C, *(e.MessagePosted("", "长" * 4000) for _ in range(2000)))
-    async with following(story, address, "admin", "0.0") as client:
+    async with following(story, address, "admin", "0.0", **AS_IT_IS) as client:
+        await next_page(client)
         client.transport.pause_reading()
-        await asyncio.sleep(3)
+        while (await story.world.ask("GET", EVENTS, "admin")).status_code == 503:  # their place is not free yet
+            await asyncio.sleep(0.05)
         client.transport.resume_reading()
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await next_page(client)
-        assert client.close_code != 1000
+        assert client.close_code == events.SLOW
+
+
+async def test_who_never_reads_again_holds_nothing(story: Story, caplog: pytest.LogCaptureFixture) -> None:
+    await story.happens(C, *(e.MessagePosted("", "长" * 4000) for _ in range(2000)))
+    async with (
+        served(story, ws_ping_interval=0.5, ws_ping_timeout=0.5) as (server, address),
+        following(story, address, "admin", "0.0", **AS_IT_IS) as client,
+    ):
+        client.transport.pause_reading()
+        while server.server_state.connections or server.server_state.tasks:
+            await asyncio.sleep(0.05)
+        client.transport.abort()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_gateways_sockets_are_as_before(story: Story, address: str) -> None:

@@ -288,13 +288,16 @@ async def test_a_body_without_an_end_is_cut_off(site: Site) -> None:
 async def test_an_upload_that_is_cut_leaves_nothing_to_read(
     site: Site, store: StreamAttachments, tmp_path: Path
 ) -> None:
-    kept: list[str] = []
+    begun, ended, kept = asyncio.Event(), asyncio.Event(), []
     put = store.put
 
     async def watched(*args: Any, **kwargs: Any) -> Attachment:
-        kept.append("begun")
-        attachment = await put(*args, **kwargs)
-        kept.append(attachment.key)
+        begun.set()
+        try:
+            attachment = await put(*args, **kwargs)
+        finally:
+            ended.set()
+        kept.append(attachment)
         return attachment
 
     store.put = watched  # type: ignore[method-assign]
@@ -304,11 +307,10 @@ async def test_an_upload_that_is_cut_leaves_nothing_to_read(
         f"PUT {ticket} HTTP/1.1\r\nhost: hub\r\ncontent-length: {LIMIT}\r\n\r\n".encode() + PNG + bytes(1 << 20)
     )
     await writer.drain()
-    while not kept:
-        await asyncio.sleep(0.01)
+    await begun.wait()
     writer.transport.abort()
-    await asyncio.sleep(0.2)
-    assert kept == ["begun"]
+    await ended.wait()
+    assert kept == []
     assert without_names(tmp_path / "uploads") == []
     assert (await site.upload(PNG)).size == len(PNG)
 

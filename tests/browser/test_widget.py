@@ -27,7 +27,7 @@ def own(page: Page) -> list[str]:
 
 def wait_for(true: Callable[[], bool], page: Page) -> None:
     """Polls, with the page alive; the assertion that follows says what is wrong."""
-    for _ in range(150):
+    for _ in range(300):
         if true():
             return
         page.wait_for_timeout(100)
@@ -281,11 +281,12 @@ def test_older_messages_are_loaded_by_scrolling_up(chat: Page, hub: ProtocolServ
     chat.reload()
     expect(chat.get_by_text("第 119 句")).to_be_visible()
     assert own(chat) == []
-    for _ in range(20):
-        if own(chat):
-            break
+
+    def is_at_the_first() -> bool:
         chat.locator(".scroller").evaluate("node => node.scrollTo(0, -node.scrollHeight)")
-        chat.wait_for_timeout(150)
+        return own(chat) != []
+
+    wait_for(is_at_the_first, chat)
     assert own(chat) == ["最早的一条"]
     assert chat.locator(".row.other").count() == 121, "120 answers and the greeting"
 

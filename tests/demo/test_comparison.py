@@ -10,6 +10,7 @@ from hub.demo.comparison import compare, percentile, reasons
 from hub.demo.ledgers import AgentLedger, Given, Sent, Typed, VisitorLedger
 from hub.demo.routes import Frame
 from hub.demo.serials import serial
+from hub.domain.attempts import INTERRUPTED
 
 ZEROS = {"lost": 0, "duplicated": 0, "reordered": 0, "misrouted": 0, "wrong_visitor": 0}
 
@@ -229,6 +230,15 @@ def test_an_answer_that_was_written_before_the_last_message_was_read_is_none(sho
     assert judged(shop)[1] == ["answered 1 of 2 visitors"]
 
 
+def test_who_answers_what_the_log_has_behind_the_last_message_has_read_that_one(shop: Shop) -> None:
+    shop.agents[0].typed[1] = Typed(serial(102), serial(2), by_number=False)
+    assert judged(shop)[1] == ["overlooked is 1 and must be 0"]
+    second, third = (next(n for n, one in enumerate(shop.log) if serial(k) in one.get("text", "")) for k in (2, 3))
+    shop.log[second], shop.log[third] = shop.log[third], shop.log[second]
+    shop.agents[0].texts[1] = "\n".join(reversed(shop.agents[0].texts[1].split("\n")))
+    assert judged(shop)[1] == ["reordered is 1 and must be 0"]
+
+
 def leave_it_in_the_line(shop: Shop) -> str:
     shop.log.append({"c": "c1", "kind": "returned", "by": "a1-chenjing", "text": "not accepted within 12 s"})
     return "1 conversations are neither with somebody nor closed"
@@ -292,12 +302,9 @@ def test_an_answer_that_the_platform_gave_up_need_not_arrive(shop: Shop) -> None
     assert judged(shop)[0]["wrong_visitor"] == 1
 
 
-STOPPED = "the worker stopped before the platform's answer was stored"
-
-
 def tell(shop: Shop, quoted: str) -> None:
     """The second agent's phone says that nobody knows of a text that begins so."""
-    shop.agents[1].texts.append(f"未送达 #8：{STOPPED}\n「{quoted}」")
+    shop.agents[1].texts.append(f"未送达 #8：{INTERRUPTED}\n「{quoted}」")
 
 
 def doubts(shop: Shop) -> tuple[int, int, int]:
@@ -310,13 +317,13 @@ def test_an_answer_in_doubt_is_neither_lost_nor_hidden(shop: Shop) -> None:
     assert doubts(shop) == (1, 1, 0)
     del shop.visitors[1].shown[-1]
     assert doubts(shop) == (1, 0, 0)
-    assert reasons(shop.agents) == {STOPPED: 1}
+    assert reasons(shop.agents) == {INTERRUPTED: 1}
 
 
 def test_of_an_answer_in_doubt_that_no_phone_tells_of_the_log_does(shop: Shop) -> None:
     del shop.visitors[1].shown[-1]
     assert doubts(shop) == (0, 0, 1)
-    shop.log.append({"c": "c2", "kind": "undelivered", "refs": [104], "text": STOPPED})
+    shop.log.append({"c": "c2", "kind": "undelivered", "refs": [104], "text": INTERRUPTED})
     assert doubts(shop) == (1, 0, 0)
 
 

@@ -1,7 +1,6 @@
 """Parrot, an invented platform: it calls a webhook or is asked with a cursor, and takes texts under a key."""
 
 import asyncio
-import dataclasses
 import hashlib
 import hmac
 import itertools
@@ -16,7 +15,7 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.params import FromQuery
 
 from hub.domain.text import SIZES
-from hub.kit.far_side import Reply
+from hub.kit.far_side import Reply, Shown
 from hub.kit.serving import serving
 
 MOST = 300
@@ -27,13 +26,6 @@ GONE = 9
 """Of what is to be changed, and is not there (any more)."""
 HALF_A_NAME = "Polly \ud83e"
 """Some platforms cut names in the middle of a character."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Said:
-    who: str
-    text: str
-    fresh: bool
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -55,7 +47,7 @@ class Parrot:
 
     def __init__(self) -> None:
         self.secret, self.account = "marked-secret-of-the-parrot", "polly"
-        self.said: list[Said] = []
+        self.said: list[Shown] = []
         self.heard: dict[str, tuple[str, str]] = {}
         """Who has which text in their ear, by the id that /say gave."""
         self.items: list[dict[str, Any]] = []
@@ -111,7 +103,7 @@ class Parrot:
     def step(self, seconds: float) -> None:
         self._offset_s += seconds
 
-    def shown(self) -> Sequence[Said]:
+    def shown(self) -> Sequence[Shown]:
         return self.said
 
     def screen(self, who: str) -> Sequence[str]:
@@ -159,7 +151,7 @@ class Parrot:
             key = request.headers.get("idempotency-key", "")
             fresh = not key or key not in self._keys
             self._keys.add(key)
-            self.said.append(Said(body["to"], body["text"], fresh))
+            self.said.append(Shown(body["to"], body["text"], fresh))
             name = key or str(len(self.said))
             if fresh:
                 self.heard[name] = body["to"], body["text"]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from hub.kit.far_side import Shown
 from hub.kit.wire import HOST
-from tests.kit.parrot import AGAIN_S, MOST, Parrot, Said
+from tests.kit.parrot import AGAIN_S, MOST, Parrot
 
 PAGE = 50
 
@@ -57,7 +58,7 @@ class TalkingParrot(Parrot):
             case "HELLO", [self.secret, _]:
                 return b"ok"
             case "SAY", [to, text] if to in self.people and len(json.loads(text)) <= MOST:
-                self.said.append(Said(to, json.loads(text), fresh=True))
+                self.said.append(Shown(to, json.loads(text), fresh=True))
                 return b"ok"
             case "HEARD", [after, wait]:
                 return await self._heard(int(after), float(wait))
