@@ -269,7 +269,10 @@ class Owner:
         except NotFound as refusal:
             answer = as_denied(refusal)
         self.entities.drop_unused(slot)
-        self._commits.after(lambda: done(answer), done)
+        if slot.logged == slot.state.seq:
+            done(answer)
+        else:
+            self._commits.after(lambda: done(answer), done)
 
     def _readable(self, entity: str, again: Callable[[], None], done: Callable[[Denied], None]) -> Slot | None:
         """Whom a reader asks. None: `done` was told why not, or `again` is called once the entity has been made."""
@@ -336,6 +339,8 @@ class Owner:
                 if item.after is not None:
                     item.after()
                     continue
+                if item.slot is not None and item.records:
+                    item.slot.logged = item.records[-1].seq
                 if item.done is not None:
                     item.done(Outcome(item.records))
                 if item.slot is not None and item.slot.watchers:

@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 class Slot:
     """One entity of a partition. Only its owner touches it."""
 
-    __slots__ = ("entity", "kind", "recent", "saved", "spoilt", "state", "stopped", "watchers", "were")
+    __slots__ = ("entity", "kind", "logged", "recent", "saved", "spoilt", "state", "stopped", "watchers", "were")
 
     def __init__(self, entity: str, kind: Kind) -> None:
         self.entity = entity
@@ -39,6 +39,8 @@ class Slot:
         """Why it takes nothing more; empty: it does."""
         self.spoilt = False
         """The state is not what the log says: no image may be made of it."""
+        self.logged = 0
+        """The last seq that is known to be in the log: the state may run ahead of it."""
         self.saved = 0
         """The last seq that is in its stored image."""
         self.were = 0
@@ -51,7 +53,7 @@ class Slot:
             raise ValueError(f"it is the image of {image.entity}")
         self.state = msgspec.json.decode(image.state, type=self.kind.state)
         self.recent.load([bytes(entry) for entry in image.recent])
-        self.saved = self.state.seq
+        self.logged = self.saved = self.state.seq
 
     def image(self) -> Iterator[bytes]:
         """The state and the last events as they are now, encoded, in parts. The state may run ahead of the log."""
@@ -73,6 +75,7 @@ class Slot:
                 raise ValueError(f"after its event {seq} comes {entry.record.seq}")
         self.kind.evolve(self.state, entry.record, entry.origin)
         self.recent.append(encoded)
+        self.logged = self.state.seq
 
     def last_seq(self, audience: Audience) -> int:
         """The last event that `audience` may see."""

@@ -56,3 +56,19 @@ async def test_what_is_not_there_is_not_found(nats: EmbeddedServer) -> None:
     assert rig.partitions.state(C) is None, "a question makes nothing"
     assert await look(rig, "a1-wang", AskPresence()) == {"on_duty": False, "because": "removed"}
     await rig.stop()
+
+
+async def test_only_who_has_something_on_its_way_to_the_log_is_waited_for(nats: EmbeddedServer) -> None:
+    rig, other = await Rig.start(nats, [0, 3]), conversation(3, "other")
+    await rig.post(C, "t", 1)
+    await rig.post(other, "t", 1)
+    await until(lambda: not any(owned.relay.lag for owned in rig.partitions._owned.values()))
+    posting = asyncio.ensure_future(rig.post(other, "t", 2))
+    await asyncio.sleep(0)
+    answers: list[str] = []
+    rig.router.look(other, AskStanding(), lambda _: answers.append("other, whose message is on its way"))
+    rig.router.look(C, AskStanding(), lambda _: answers.append("the one that stands still"))
+    assert answers == ["the one that stands still"]
+    await posting
+    await until(lambda: len(answers) == 2)
+    await rig.stop()
