@@ -133,6 +133,7 @@ def test_a_mail_of_notes_only_is_known_when_it_is_quoted() -> None:
     quoted = "\n".join(f"¦ {line}" for line in mail.text.splitlines())
     (returned,) = notes(rig.answer(12, f"您好\n\n某种邮箱的引用\n{quoted}"))
     assert returned.startswith("未发送：引用的邮件没能分开")
+    rig.mail()
     rig.stop(12)
     ended = rig.mail()
     assert ended
