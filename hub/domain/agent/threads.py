@@ -106,7 +106,7 @@ def compose(state: Agent, settings: AgentSettings) -> e.Attempted:
             if not (fits(piece) if isinstance(piece, str) else _fit(files, piece, limits)):
                 break
             carries.append(place)
-    if carries and size(notes.THREAD_HELP) + 2 <= room:
+    if thread[0] in state.serving and size(notes.THREAD_HELP) + 2 <= room:  # by it `astray` knows what was quoted
         lines += ["", notes.THREAD_HELP]
     message = Outgoing((), files=tuple(files), thread=thread[0], title=thread[1] or notes.NO_THREAD)
     return e.Attempted(

@@ -107,7 +107,7 @@ def tell(draft: Draft) -> None:
             place = state.places[conversation]
             if 2 * at > place.told or shown_line(state, place) != team:
                 continue
-            if at == 1 or place.told_ms + PAUSE_MS <= draft.now_ms:
+            if at == 1 or not 0 <= draft.now_ms - place.told_ms < PAUSE_MS:  # the clock may have been set back
                 _tell(draft, outlook, conversation)
 
 

@@ -123,6 +123,23 @@ def test_what_still_holds_our_own_mail_is_given_back_to_be_shortened(quoted: str
     assert returned.startswith("未发送：引用的邮件没能分开")
 
 
+def test_a_mail_of_notes_only_is_known_when_it_is_quoted() -> None:
+    """What a colleague has left is for no visitor's eyes."""
+    rig = MailRig()
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", note="王芳: 难缠"))
+    mail = rig.mail()
+    assert mail
+    assert "难缠" in mail.text
+    quoted = "\n".join(f"¦ {line}" for line in mail.text.splitlines())
+    (returned,) = notes(rig.answer(12, f"您好\n\n某种邮箱的引用\n{quoted}"))
+    assert returned.startswith("未发送：引用的邮件没能分开")
+    rig.mail()
+    rig.stop(12)
+    ended = rig.mail()
+    assert ended
+    assert "就是答复顾客" not in ended.text
+
+
 def test_an_answer_in_a_conversation_that_has_gone_comes_back() -> None:
     rig = MailRig(12, 15)
     rig.stop(12)
