@@ -197,7 +197,7 @@ class Judge:
     def _judge_repeat(self, one: Open, event: e.Told, now_ms: int) -> None:
         if one.told and event.on_duty == one.told[-1].on_duty:
             assert 2 * event.position <= one.told[-1].position, "told again for nothing"
-            assert event.position == 1 or one.told_ms + PAUSE_MS <= now_ms, "told again too soon"
+            assert event.position == 1 or not 0 <= now_ms - one.told_ms < PAUSE_MS, "told again too soon"
 
     def _judge_told(self, event: e.Told) -> None:
         one = self.open[event.conversation]
