@@ -94,6 +94,11 @@ def has_answered(presence: Presence, at_ms: int) -> Presence:
     return msgspec.structs.replace(presence, answered_ms=at_ms, misses=0)
 
 
+def is_in_front(presence: Presence, at_ms: int) -> Presence:
+    """While a desk of theirs is in front."""
+    return msgspec.structs.replace(presence, front_ms=at_ms)
+
+
 def has_missed(presence: Presence) -> Presence:
     """After a conversation that they did not accept, or not answer, in time."""
     return msgspec.structs.replace(presence, misses=presence.misses + 1)

@@ -56,16 +56,18 @@ def configure(state: Agent, command: c.ConfigureAgent, now_ms: int) -> list[AnyE
 
 def answered(state: Agent, now_ms: int) -> list[AnyEvent]:
     """The agent is answering a visitor just now: who has no shift, and has not said otherwise, is on duty by that."""
-    after = presence.has_answered(state.presence, now_ms)
-    if state.on_duty or not presence.duty(after, state.shift, now_ms).on:
-        return []
-    return _settle(state, after, now_ms)
+    return _begin(state, presence.has_answered(state.presence, now_ms), now_ms)
 
 
 def active(state: Agent, command: c.NoteActive, now_ms: int) -> list[AnyEvent]:
     """The agent answers at a desk, or has it in front of them."""
-    noted = e.ActiveNoted(command.answered)
-    return [noted, *answered(state, now_ms)] if command.answered else [noted]
+    follows = answered(state, now_ms) if command.answered else in_front(state, now_ms)
+    return [e.ActiveNoted(command.answered), *follows]
+
+
+def in_front(state: Agent, now_ms: int) -> list[AnyEvent]:
+    """The agent has a desk in front of them: again, perhaps, and not long after their last answer."""
+    return _begin(state, presence.is_in_front(state.presence, now_ms), now_ms)
 
 
 def missed(state: Agent, conversation: str, now_ms: int) -> list[AnyEvent]:
@@ -98,6 +100,13 @@ def keep(state: Agent) -> list[AnyEvent]:
     if not state.handover_ms:
         return note(state, "没有要交回小组的会话")
     return [e.HandoverAsked(0), *note(state, "会话仍由您继续")]
+
+
+def _begin(state: Agent, known: Presence, now_ms: int) -> list[AnyEvent]:
+    """They are on duty by what is known now, if they are not yet."""
+    if state.on_duty or not presence.duty(known, state.shift, now_ms).on:
+        return []
+    return _settle(state, known, now_ms)
 
 
 def _settle(state: Agent, known: Presence, now_ms: int) -> list[AnyEvent]:

@@ -88,8 +88,9 @@ def _decide(state: Agent, command: AnyCommand, now_ms: int) -> list[AnyEvent]:
             return [e.DeliveryDropped(number, by)]
         case c.SetDuty(on=on):
             return duty.say(state, now_ms, on=on)
-        case c.SetDesk():
-            return ways.set_desk(state, command, now_ms)
+        case c.SetDesk(until_ms=until_ms):
+            back = duty.in_front(state, now_ms) if until_ms > now_ms else []
+            return [*ways.set_desk(state, command, now_ms), *back]
         case c.MarkRead():
             return _mark_read(state, command)
         case c.TellAway(display=display, because=because, conversations=count):

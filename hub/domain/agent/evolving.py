@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from itertools import chain
 
-import msgspec
-
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent import reading, ways
@@ -32,7 +30,7 @@ from hub.domain.events import Record
 from hub.domain.messages import Block, Outgoing
 from hub.domain.origins import note
 from hub.domain.pace import HOUR_MS
-from hub.domain.presence import Presence, has_answered, has_missed, has_said
+from hub.domain.presence import Presence, has_answered, has_missed, has_said, is_in_front
 from hub.domain.teams import DESK
 
 DESK_EVERY_MS = 300_000
@@ -117,7 +115,7 @@ def _evolve_duty(
 def _evolve_presence(state: Agent, event: e.ActiveNoted | e.ServingMissed | e.LeadReminded, at_ms: int) -> None:
     match event:
         case e.ActiveNoted(answered=answered):
-            state.presence = msgspec.structs.replace(state.presence, front_ms=at_ms)
+            state.presence = is_in_front(state.presence, at_ms)
             if answered:
                 _answered(state, at_ms, DESK_EVERY_MS)
         case e.ServingMissed():

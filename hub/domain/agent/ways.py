@@ -14,6 +14,7 @@ from hub.domain.agent.phone import BLOCK_MARGIN, pages
 from hub.domain.agent.state import MISSING, Agent
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Limits
+from hub.domain.presence import is_in_front
 from hub.domain.teams import DESK, AgentSettings, Way
 
 FAILING_MS = 3_600_000
@@ -170,7 +171,7 @@ def evolve(state: Agent, event: e.WayChosen | e.WayFailed | e.DeskSet, at_ms: in
             desks = {other: ms for other, ms in state.desks.items() if other != desk and ms > at_ms}
             state.desks = dict([*desks.items(), (desk, until_ms)][-MOST_DESKS:]) if until_ms else desks
             if until_ms:
-                state.presence = msgspec.structs.replace(state.presence, front_ms=at_ms)
+                state.presence = is_in_front(state.presence, at_ms)
         case e.WayFailed(channel=channel, until_ms=until_ms):
             state.failing[channel] = until_ms
         case e.WayChosen(way=way):

@@ -34,7 +34,7 @@ def not_yours(state: Conversation, refused: e.AnswerRefused) -> NotYours:
 
 def assign(state: Conversation, command: c.Assign) -> list[AnyEvent]:
     """The queue has chosen. A choice that has crossed with a new question gets no answer: the queue chooses again."""
-    if state.stage == "closed":
+    if state.stage in ("new", "closed"):  # it has been opened again, perhaps, with nothing for anybody to read
         return [e.AssignRefused(command.agent, command.no)]
     if command.asked not in (0, state.asked):
         return []

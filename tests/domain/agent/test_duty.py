@@ -149,6 +149,20 @@ def test_an_answer_at_a_desk_counts_and_an_open_desk_alone_does_not() -> None:
     assert tick(rig) == [e.DutyProlonged(NOON + 24 * MINUTE)], "while a desk is in front it counts for longer"
 
 
+@pytest.mark.parametrize("look", [c.SetDesk("d", NOON + 2 * HOUR), c.NoteActive(answered=False)])
+def test_who_comes_back_to_their_desk_within_the_hour_is_on_duty_again(look: c.AnyCommand) -> None:
+    """They had answered, and went out for a coffee."""
+    rig = Rig(DESK_ONLY, on=False)
+    rig.do(c.NoteActive())
+    rig.wait(15 * MINUTE)
+    assert tick(rig) == [e.DutyChanged(False, "silent")]
+    rig.wait(10 * MINUTE)
+    assert rig.do(look)[1:] == [e.DutyChanged(True, "answered", NOON + 35 * MINUTE)]
+    rig.wait(50 * MINUTE)
+    assert tick(rig) == [e.DutyChanged(False, "silent")]
+    assert rig.do(look)[1:] == [], "more than an hour after the answer"
+
+
 # --- by what was missed --------------------------------------------------------------------------------------------
 
 

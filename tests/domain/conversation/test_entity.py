@@ -385,6 +385,16 @@ def test_an_assignment_of_a_closed_conversation_is_refused(thread: Thread) -> No
     assert conversation.reactions(thread.records[-1]) == [(QUEUE_ID, c.Leave(ID))]
 
 
+def test_a_choice_that_comes_after_nothing_but_a_blocked_message_has_opened_it_again_is_refused(thread: Thread) -> None:
+    """The queue has been told to forget it, and nobody has asked it anew."""
+    thread.post("t1", 1)
+    asked = thread.state.asked
+    thread.do(c.CloseConversation("admin"))
+    assert kinds(thread.post("t1", 2, status="blocked")) == ["Reopened", "MessagePosted"]
+    late = c.Assign("a3-wang", "小王", 12, "sales", True, asked=asked)
+    assert kinds(thread.do(late, Origin(3, 1, 9, 0))) == ["AssignRefused"]
+
+
 def test_a_visitor_whose_agent_is_no_more_is_told_that_they_wait(thread: Thread) -> None:
     thread.post("t1", 1)
     thread.assign("a3-wang")
