@@ -265,9 +265,6 @@ class Worker:
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
-        if self.config.index == STANDBY:
-            # The files may be newer than what it waited with.
-            self._reloading = asyncio.create_task(self.rule_files.reload())
         gc.set_threshold(*GC_THRESHOLDS)
 
     async def _upkeep(self) -> None:

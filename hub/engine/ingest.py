@@ -66,7 +66,7 @@ class Ingest:
         self,
         connectors: Mapping[str, Connector],
         roster: Roster,
-        spool: Callable[[str, str, AnyCommand], Awaitable[None]],
+        spool: Callable[[str, str, AnyCommand, float | None], Awaitable[None]],
         files: Files,
         knew: Callable[[str, str], Awaitable[bool]],
         partitions: int,
@@ -93,12 +93,12 @@ class Ingest:
         """The channel's connector has raised where it may not."""
         self.stumbled[channel] += 1
 
-    async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
-        """The second half of `take`; commands for one entity keep their order."""
+    async def commit(self, channel: str, commands: Sequence[Addressed], give_up_s: float | None = None) -> None:
+        """The second half of `take`; commands for one entity keep their order. `give_up_s`: as the spool's."""
         if len(commands) == 1:  # most have one, which needs no task of its own
-            await self._spool(channel, *commands[0])
+            await self._spool(channel, *commands[0], give_up_s)
             return
-        taking = (self._spool(channel, entity, command) for entity, command in commands)
+        taking = (self._spool(channel, entity, command, give_up_s) for entity, command in commands)
         for failure in await asyncio.gather(*taking, return_exceptions=True):
             if failure is not None:
                 raise failure

@@ -22,6 +22,9 @@ BUCKET = "CURSORS"
 PULL_S = 90.0
 """A pull that has not answered by then is broken off."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+PATIENT_S = 60.0
+"""So long what was pulled waits for the log and not for the disk: nobody waits for an answer, and whoever pulls next
+would overtake what lies on the disk of a worker that has died. An entity that has stopped holds up no pull for ever."""
 MOST_AT_ONCE = 1_000
 """So many items of one pull are made commands at a time."""
 
@@ -107,7 +110,7 @@ class Pulls:
                     raise TypeError(f"pull brought {type(item).__name__} instead of Item, or its body is no bytes")
                 raw = Raw(PULL, {}, item.headers, item.body, int(time.time() * 1000))
                 commands += await self._ingest.prepare(channel, await self._read(channel, connector, raw), raw)
-            await self._ingest.commit(channel, commands)
+            await self._ingest.commit(channel, commands, PATIENT_S)
 
     async def _read(self, channel: str, connector: Connector, raw: Raw) -> Parsed:
         """What nobody can read must not hold up what came behind it."""

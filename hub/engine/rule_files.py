@@ -88,11 +88,13 @@ class RuleFiles:
         self.current, self.findings = load_or_last_good(folder, self._kept)
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Put each new version in force as it is saved, until `stop`."""
+        """Put each new version in force as it is saved, until `stop`; and what was saved since they were read."""
+        missed = asyncio.create_task(self.reload())  # its turn comes when the folder is watched already
         async for _ in watchfiles.awatch(
             self._folder, stop_event=stop, debounce=200, step=50, ignore_permission_denied=True
         ):
             await self.reload()
+        await missed
 
     async def reload(self) -> None:
         """Read the files again; broken ones are refused and the last good set stays in force.

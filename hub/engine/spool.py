@@ -123,10 +123,11 @@ class Spool:
             else:
                 file.remove()
 
-    async def take(self, channel: str, entity: str, command: AnyCommand) -> None:
+    async def take(self, channel: str, entity: str, command: AnyCommand, give_up_s: float | None = None) -> None:
         """Return when the command is committed, known, kept for a person, or safe on this disk: in its lane's order.
 
-        Raises SpoolFull when it is none of these; the platform must send it again.
+        The disk is used after `give_up_s`, None: after the spool's own. Raises SpoolFull when it is none of these; the
+        platform must send it again.
         """
         assert isinstance(command, Kept)
         spooled = Spooled(SCHEMA, channel, entity, command)
@@ -137,7 +138,7 @@ class Spool:
         self._begin(entity, lane, command)
         try:
             if not any((one.keeping or one.file) and not one.abandoned for one in lane):
-                await asyncio.wait((item.safe,), timeout=self._give_up_s)
+                await asyncio.wait((item.safe,), timeout=self._give_up_s if give_up_s is None else give_up_s)
             if not item.safe.done():
                 self._run_lane(entity, lane)
                 self._spill(lane)

@@ -264,11 +264,11 @@ class SteppedIngest(Ingest):
         super().__init__(connectors, roster, spool.take, files, NoHistory().knows, PARTITIONS)
         self._steps = steps
 
-    async def commit(self, channel: str, commands: Sequence[Addressed]) -> None:
+    async def commit(self, channel: str, commands: Sequence[Addressed], give_up_s: float | None = None) -> None:
         """As the engine's."""
         if commands:
             await self._steps.at("before the commit")
-        await super().commit(channel, commands)
+        await super().commit(channel, commands, give_up_s)
         if commands:
             await self._steps.at("after the commit")
 

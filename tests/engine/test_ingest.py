@@ -51,7 +51,7 @@ class Rig:
         connectors: dict[str, Connector] = {"parrot": Parrot(None), "phone": Phone(None), "both": Both(None)}  # type: ignore[arg-type]
         self.ingest = Ingest(connectors, Roster(), self.spool, self, self.knew, 32)  # type: ignore[arg-type]
 
-    async def spool(self, channel: str, entity: str, command: AnyCommand) -> None:
+    async def spool(self, channel: str, entity: str, command: AnyCommand, give_up_s: float | None) -> None:
         self.taken.append((entity, command))
 
     async def keep(self, entity: str, file: File) -> Attachment:

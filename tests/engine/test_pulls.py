@@ -66,7 +66,8 @@ class Committed:
             self.unparsed.append((parsed.unparsed, raw))
         return [Addressed(inbound.identity, inbound) for inbound in parsed.inbounds]  # type: ignore[arg-type]
 
-    async def commit(self, channel: str, commands: list[Addressed]) -> None:
+    async def commit(self, channel: str, commands: list[Addressed], give_up_s: float) -> None:
+        assert give_up_s == module.PATIENT_S
         if self.full:
             raise SpoolFull("full: send it again later")
         self.texts += [command.text for _, command in commands]  # type: ignore[union-attr]

@@ -63,7 +63,7 @@ class Rig:
         ingest = Ingest(connectors, Roster(), self.spool, self, self.knew, 32)  # type: ignore[arg-type]
         self.run = Replay(connectors, ingest.prepare, self, self.calls, self.knew).run  # type: ignore[arg-type]
 
-    async def spool(self, channel: str, entity: str, command: AnyCommand) -> None:
+    async def spool(self, channel: str, entity: str, command: AnyCommand, give_up_s: float | None) -> None:
         raise AssertionError("whoever asks wants to hear what became of it")
 
     async def keep(self, entity: str, file: File) -> Attachment:

@@ -44,6 +44,21 @@ async def test_a_saved_file_is_in_force(folder: Path, tmp_path: Path) -> None:
     assert files.current.judge("一匹斑马", False).status == "blocked"
 
 
+async def test_what_was_saved_while_a_worker_started_is_in_force(folder: Path, tmp_path: Path) -> None:
+    heard: list[RuleSet] = []
+    files = RuleFiles(folder, tmp_path, lambda rules: partial(heard.append, rules))
+    add_to_filters(folder, BLOCK)  # it waits for NATS, say, before it has its files watched
+    await asyncio.sleep(0.3)
+    stop = asyncio.Event()
+    watching = asyncio.create_task(files.watch(stop))
+    async with asyncio.timeout(10):
+        while not heard:
+            await asyncio.sleep(0.02)
+    stop.set()
+    await watching
+    assert files.current.judge("一匹斑马", False).status == "blocked"
+
+
 async def test_a_broken_file_is_refused_and_the_last_good_rules_stay(folder: Path, tmp_path: Path) -> None:
     heard: list[RuleSet] = []
     files = RuleFiles(folder, tmp_path, lambda rules: partial(heard.append, rules))

@@ -133,6 +133,25 @@ async def test_while_the_owner_is_away_the_platform_is_answered_from_the_disk(tm
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_who_needs_no_answer_soon_waits_for_the_log_and_leaves_nothing_on_a_dead_worker_s_disk(
+    tmp_path: Path,
+) -> None:
+    owners = Owners()
+    owners.away = {WANG}
+    dead = spool_on(tmp_path, owners)
+    pulled = asyncio.create_task(dead.take("phone", WANG, text(1), 60))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(pulled), 5 * GIVE_UP_S)
+    assert (pulled.done(), list(tmp_path.iterdir())) == (False, [])
+    pulled.cancel()
+    kill(dead)
+    owners.away = set()
+    next_one = spool_on(tmp_path, owners)
+    for n in (1, 2):  # it pulls from where the cursor was
+        await next_one.take("phone", WANG, text(n), 60)
+    assert owners.kept == {WANG: ["text 1", "text 2"]}
+
+
 async def test_a_later_one_waits_behind_what_is_spooled_although_the_owner_is_back(tmp_path: Path) -> None:
     owners = Owners()
     owners.silent = True
