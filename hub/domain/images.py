@@ -1,16 +1,20 @@
 """What is kept beside the log so that it need not be replayed from its beginning: entity images and checkpoints.
 
 JSON, like the log's batches (batch.py): an image holds an entity's state and its last events as they stand in the log.
+A large state is written and read in parts, each a line of its own: the event loop has its turn in between.
 """
 
+import io
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
-AT_ONCE = 16
+AT_ONCE = 8
 """So many values are encoded in one go: each may be a list of some hundred."""
+TURN_BYTES = 32 * 1024
+"""So much of an image is made, or read, in one turn of the loop."""
 
 SCHEMA = 1
 """Of images and checkpoints; raised once every live worker can read the next one."""
@@ -45,9 +49,18 @@ _decode_image = msgspec.json.Decoder(Image).decode
 _decode_checkpoint = msgspec.json.Decoder(Checkpoint).decode
 
 
-def decode_image(data: bytes) -> Image:
-    """The image. Raises ValueError for one that this version cannot read."""
-    return _known(_decode_image(data))
+def decode_image(data: bytes) -> tuple[Image, Iterator[bytes]]:
+    """The image, and what `out_of_parts` makes its state of.
+
+    Raises ValueError for one that this version cannot read.
+    """
+    begin, end = data.find(b"\n"), data.rfind(b"\n")
+    if begin < 0:  # an older version's
+        image = _known(_decode_image(data))
+        return image, iter((bytes(image.state),))
+    lines = io.BytesIO(data)
+    lines.seek(begin + 1)
+    return _known(_decode_image(b"%bnull%b" % (data[:begin], data[end:]))), lines
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:
@@ -72,35 +85,76 @@ def begins(checkpoint: Checkpoint) -> int:
 
 def encode_image(entity: str, state: Iterable[bytes], recent: Iterable[bytes]) -> Iterator[bytes]:
     """The parts of an Image, whose `state` comes in parts, and whose `recent` entries are encoded."""
-    yield b'{"schema":%d,"entity":%b,"state":' % (SCHEMA, encode(entity))
+    yield b'{"schema":%d,"entity":%b,"state":\n' % (SCHEMA, encode(entity))
     yield from state
-    yield b',"recent":[%b]}' % b",".join(recent)
+    yield b'\n,"recent":[%b]}' % b",".join(recent)
 
 
 def in_parts(value: Any) -> Iterator[bytes]:
-    """What `encode` makes of it, in parts of a tenth of a millisecond or two; nothing of it may change meanwhile.
+    """What `encode` makes of it, in lines that take a tenth of a millisecond or two; nothing of it may change
+    meanwhile.
 
     Structs that can be changed are opened, and have no tag and no defaults that are left out; frozen ones are small.
     """
     match value:
         case msgspec.Struct() if not value.__struct_config__.frozen:
             for number, field in enumerate(msgspec.structs.fields(value)):
-                yield b"%b%b:" % (b"," if number else b"{", encode(field.encode_name))
+                yield b"%b%b:\n" % (b"," if number else b"{", encode(field.encode_name))
                 yield from in_parts(getattr(value, field.name))
-            yield b"}"
-        case dict() if len(value) > AT_ONCE:
-            yield from _joined(value, dict, b"{", b"}")
-        case list() if len(value) > AT_ONCE:
-            yield from _joined(value, list, b"[", b"]")
+            yield b"}\n"
+        case dict():
+            yield from _joined(value, dict, b"{\n", b"}\n")
+        case list():
+            yield from _joined(value, list, b"[\n", b"]\n")
         case _:
-            yield encode(value)
+            yield encode(value) + b"\n"
 
 
 def _joined(
     values: Collection[Any], kind: type[dict[Any, Any] | list[Any]], begin: bytes, end: bytes
 ) -> Iterator[bytes]:
-    items = iter(values.items() if isinstance(values, dict) else values)
+    yield begin
+    items, comma = iter(values.items() if isinstance(values, dict) else values), b""
     while some := kind(itertools.islice(items, AT_ONCE)):
-        yield begin + encode(some)[1:-1]
-        begin = b","
+        yield comma + encode(some)[1:-1] + b"\n"
+        comma = b","
     yield end
+
+
+def out_of_parts(kind: Any, lines: Iterator[bytes]) -> Generator[None, None, Any]:
+    """The `kind` of which `in_parts` has made these lines, step by step; takes no more of them than that.
+
+    Raises ValueError for what is none.
+    """
+    first = next(lines, b"")
+    yield
+    match first:
+        case b"{\n" | b"[\n":
+            return (yield from _gathered(kind, first[:1], b"}" if first == b"{\n" else b"]", lines))
+        case _ if first.endswith(b":\n"):
+            return (yield from _opened(kind, first, lines))
+        case _:
+            return msgspec.json.decode(first, type=kind)
+
+
+def _gathered(kind: Any, begin: bytes, end: bytes, lines: Iterator[bytes]) -> Generator[None, None, Any]:
+    decode = msgspec.json.Decoder(kind).decode
+    whole = decode(begin + end)
+    add = whole.update if begin == b"{" else whole.extend
+    while not (line := next(lines, end)).startswith(end):
+        add(decode(begin + line.removeprefix(b",") + end))
+        yield
+    return whole
+
+
+def _opened(kind: Any, name: bytes, lines: Iterator[bytes]) -> Generator[None, None, Any]:
+    """A struct; what it no longer has is passed over."""
+    fields = {} if kind is Any else {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    values = {}
+    while not name.startswith(b"}"):
+        field = fields.get(msgspec.json.decode(name[1:-2]))
+        value = yield from out_of_parts(field.type if field else Any, lines)
+        if field is not None:
+            values[field.name] = value
+        name = next(lines, b"}")
+    return None if kind is Any else kind(**values)

@@ -12,7 +12,7 @@ import structlog
 from hub.bus.log import PartitionLog
 from hub.bus.snapshots import Snapshots
 from hub.domain import images
-from hub.domain.images import Checkpoint, begins
+from hub.domain.images import TURN_BYTES, Checkpoint, begins
 from hub.engine.owner import Owner
 from hub.engine.slots import Slot
 from hub.errors import BusError, Fenced, LogError
@@ -22,8 +22,6 @@ INTERVAL_S = 600.0
 """A checkpoint is due after so many events, or so much time."""
 LOOK_S = 1.0
 CHUNK, CHUNK_BYTES = 8, 64 * 1024
-TURN_BYTES = 64 * 1024
-"""So much of an image is made in one turn of the loop."""
 PAUSE_S = 0.02
 """Between two writes of images: they share the disk with the log, which waits for each of them."""
 

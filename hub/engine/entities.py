@@ -5,7 +5,8 @@ needed in the same moment are fetched together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import structlog
@@ -18,7 +19,9 @@ from hub.engine.slots import Slot
 from hub.errors import BusError, SnapshotDamaged
 
 AT_ONCE = 64
-"""So many entities are fetched in one go: to decode more would hold up the loop."""
+"""So many entities are fetched in one go, and so many events played of one that nobody has fetched."""
+TURN_S = 0.0005
+"""So long one turn of the loop takes in which fetched entities are made."""
 
 logger = structlog.get_logger("entities")
 
@@ -62,8 +65,10 @@ class Entities:
     def at_hand(self, entity: str) -> Slot | None:
         """The slot if it is in memory, or can be made without asking anybody; else None, and it must be fetched."""
         slot = self.slots.get(entity)
-        if slot is None and not self.begun:
-            slot = self._make(entity, None)
+        if slot is None and not self.begun and len(self._tail.get(entity, ())) <= AT_ONCE:
+            for _ in self._make(entity, None):
+                pass
+            slot = self.slots[entity]
         return slot
 
     def fetch(self, entity: str, then: Callable[[], None]) -> None:
@@ -122,8 +127,12 @@ class Entities:
                 images = await self._images.load(entities)
             except (BusError, SnapshotDamaged) as error:
                 images = {entity: SnapshotDamaged(str(error)) for entity in entities}
+            until_s = time.perf_counter() + TURN_S
             for entity in entities:
-                self._make(entity, images.get(entity))
+                for _ in self._make(entity, images.get(entity)):
+                    if time.perf_counter() >= until_s:
+                        await asyncio.sleep(0)
+                        until_s = time.perf_counter() + TURN_S
                 for call in self._wanted.pop(entity):
                     try:
                         call()
@@ -132,18 +141,20 @@ class Entities:
             await asyncio.sleep(0)
         self._fetching = None
 
-    def _make(self, entity: str, image: bytes | SnapshotDamaged | None) -> Slot:
-        slot = self.slots[entity] = Slot(entity, self._kinds[kind_of(entity)])
+    def _make(self, entity: str, image: bytes | SnapshotDamaged | None) -> Iterator[None]:
+        """Make the slot, step by step; nobody sees it before it is whole."""
+        slot = Slot(entity, self._kinds[kind_of(entity)])
         try:
             if isinstance(image, SnapshotDamaged):
                 raise image
             if image is not None:
-                slot.restore(image)
+                yield from slot.restore(image)
             for encoded in self._tail.get(entity, ()):
                 slot.replay(decode_entry(encoded), encoded, self.mended)
+                yield
         except (SnapshotDamaged, ValueError) as error:
             slot.stopped, slot.spoilt = f"its state cannot be made: {error}", True
             logger.critical("entity stopped", entity=entity, because=slot.stopped)
         else:
             self._tail.pop(entity, None)
-        return slot
+        self.slots[entity] = slot

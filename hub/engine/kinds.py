@@ -33,6 +33,8 @@ class Kind(NamedTuple):
     prev: Callable[[Any], int] = attrgetter("seq")
     copied: Callable[[Any], Any] | None = None
     """Of a kind whose states may be large: a copy that later events leave as it is, to be encoded bit by bit."""
+    laid_out: Callable[[Any], None] | None = None
+    """Brings the state of an older version's image to where this one keeps it."""
     look: Callable[[Any, Question, int], bytes] = looks.at_nothing
     """The JSON of the answer to a question about the state, at a moment (Unix ms). Raises NotFound for a question that
     this kind does not know."""
@@ -83,6 +85,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             queue.reactions,
             queue.next_due,
             copied=queue.copied,
+            laid_out=queue.laid_out,
             look=looks.at_queue,
         ),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),

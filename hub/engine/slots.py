@@ -46,12 +46,14 @@ class Slot:
         self.were = 0
         """The last seq when it was last looked at whether anybody still uses it."""
 
-    def restore(self, data: bytes) -> None:
-        """Become what an image says. Raises ValueError when it cannot be read, or is another entity's."""
-        image = images.decode_image(data)
+    def restore(self, data: bytes) -> Iterator[None]:
+        """Become what an image says, step by step. Raises ValueError when it cannot be read, or is another entity's."""
+        image, lines = images.decode_image(data)
         if image.entity != self.entity:
             raise ValueError(f"it is the image of {image.entity}")
-        self.state = msgspec.json.decode(image.state, type=self.kind.state)
+        self.state = yield from images.out_of_parts(self.kind.state, lines)
+        if self.kind.laid_out is not None:
+            self.kind.laid_out(self.state)
         self.recent.load([bytes(entry) for entry in image.recent])
         self.logged = self.saved = self.state.seq
 

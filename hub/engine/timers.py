@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 LONGEST_S = 1.0
 """So long the alarm sleeps at most: the clock that it goes by may be set meanwhile."""
-GAP_MS = 50
+GAP_MS = 10
 """An entity that is due again at once after its tick is ticked no more often than this."""
 
 

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from hub.domain import commands as c
-from hub.domain import images, queue
+from hub.domain import ids, images, queue
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
+from hub.domain.images import TURN_BYTES
 from hub.domain.queue import Queue
 from hub.domain.teams import AgentSettings, Hours, Overflow, Span, Team, Teams
-from hub.engine.checkpoints import TURN_BYTES
+from hub.engine.entities import TURN_S
+from hub.engine.kinds import kinds
+from hub.engine.slots import Slot
 from tests.bench.figures import Figures, Plan, note, quantiles_ms
 
 KINDS = {
@@ -32,8 +35,11 @@ KINDS = {
     "on": "an agent comes on duty and takes five",
     "take": "an agent takes somebody",
     "list": "an agent asks who waits",
-    "reload": "new teams, and what they lead to, in parts: each part",
-    "weigh": "the same when mail weighs more, so that everybody is counted anew",
+    "reload": "20 agents have more room in a new file: each part of what that leads to",
+    "weigh": "mail weighs more, so that everybody is counted anew: each part",
+    "lose": "20 agents are gone, and whom they had wait again: each part",
+    "go_on": "a line overflows into another",
+    "close": "a team is gone, the 200 in its line wait elsewhere",
 }
 WORDS = {f"queue_{kind}_p50_ms": f"queue, ms: {words}, p50" for kind, words in KINDS.items()}
 WORDS |= {f"queue_{kind}_p99_ms": f"  {kind}, p99" for kind in KINDS}
@@ -43,6 +49,8 @@ WORDS |= {
     "queue_image_mb": "its image, MB",
     "queue_image_ms": "  to make it in one go, ms",
     "queue_image_turn_ms": "  the longest turn of the loop while a worker makes it, ms",
+    "queue_image_read_ms": "  to read it in one go, ms",
+    "queue_image_read_turn_ms": "  the longest turn of the loop while a worker reads it, ms",
 }
 CAPACITY = 5
 
@@ -56,9 +64,7 @@ class Rig:
         self.now_ms = 0
         self._names = (f"c{number % 32}-{number:013}" for number in itertools.count())
         self.file = _teams(plan)
-        while self.decide(c.ChangeTeams(self.file)):
-            pass
-        self.settle()
+        list(self.load(self.file))
         for agent in self.file.agents:
             self.decide(c.SetDuty(agent.id, True))
         for _ in range(CAPACITY * plan.staff + plan.waiting):
@@ -75,12 +81,12 @@ class Rig:
         took = time.thread_time() - begun
         return took if events else 0
 
-    def settle(self) -> Iterator[float]:
-        """Tick until nothing is due at once; seconds of each."""
-        took = []
+    def load(self, file: Teams) -> Iterator[float]:
+        """Put a file in force, and tick until nothing is due at once; seconds of each decision."""
+        while took := self.decide(c.ChangeTeams(file)):
+            yield took
         while self.state.unsettled:
-            took.append(self.decide(c.Tick()))
-        return iter(took)
+            yield self.decide(c.Tick())
 
     def newcomer(self) -> c.Enqueue:
         """Somebody who writes for the first time."""
@@ -130,8 +136,8 @@ def run(plan: Plan) -> Figures:
         for kind, measure in _MEASURES.items():
             took = [one for _ in range(plan.decisions) if (one := measure(rig))]
             _note(figures, kind, took)
-        _note(figures, "reload", _reloads(rig))
-        _note(figures, "weigh", _weighings(rig))
+        for kind, change in _CHANGES.items():
+            _note(figures, kind, _reloads(rig, change))
         note(figures, _sizes(rig.state))
         gc.unfreeze()
     return figures
@@ -202,21 +208,31 @@ _MEASURES: dict[str, Callable[[Rig], float]] = {
 }  # fmt: skip
 
 
-def _reloads(rig: Rig) -> list[float]:
-    """Every second time an agent more has room; every part counts."""
-    took = []
-    for number in range(10):
-        agents = [msgspec.structs.replace(one, capacity=CAPACITY + number % 2) for one in rig.file.agents[:20]]
-        file = msgspec.structs.replace(rig.file, version=str(number), agents=(*agents, *rig.file.agents[20:]))
-        took += [rig.decide(c.ChangeTeams(file)), *rig.settle()]
-    return took
+def _roomier(file: Teams) -> Teams:
+    agents = [msgspec.structs.replace(one, capacity=CAPACITY + 1) for one in file.agents[:20]]
+    return msgspec.structs.replace(file, agents=(*agents, *file.agents[20:]))
 
 
-def _weighings(rig: Rig) -> list[float]:
-    took = []
+def _goes_on(file: Teams) -> Teams:
+    first = msgspec.structs.replace(file.teams[0], overflow=Overflow(file.teams[-1].name, 300))
+    return msgspec.structs.replace(file, teams=(first, *file.teams[1:]))
+
+
+_CHANGES: dict[str, Callable[[Teams], Teams]] = {
+    "reload": _roomier,
+    "weigh": lambda file: msgspec.structs.replace(file, weights={"email": 1}),
+    "lose": lambda file: msgspec.structs.replace(file, agents=file.agents[20:]),
+    "go_on": _goes_on,
+    "close": lambda file: msgspec.structs.replace(file, teams=file.teams[:-1]),
+}
+
+
+def _reloads(rig: Rig, change: Callable[[Teams], Teams]) -> list[float]:
+    """There and back, five times; every part counts."""
+    took: list[float] = []
     for number in range(10):
-        file = msgspec.structs.replace(rig.file, version=f"w{number}", weights={"email": 1 + number % 2})
-        took += [rig.decide(c.ChangeTeams(file)), *rig.settle()]
+        file = rig.file if number % 2 else change(rig.file)
+        took += rig.load(msgspec.structs.replace(file, version=str(number)))
     return took
 
 
@@ -224,23 +240,45 @@ def _sizes(state: Queue) -> dict[str, float]:
     begun = time.thread_time()
     image = msgspec.json.encode(state)
     took = time.thread_time() - begun
+    turns = {
+        "queue_image_turn_ms": max(_turns(state)) * 1e3,
+        "queue_image_read_turn_ms": max(_turns_of_reading(state)) * 1e3,
+    }
+    begun = time.thread_time()
+    msgspec.json.decode(image, type=Queue)
+    read = time.thread_time() - begun
     tracemalloc.start()
     kept = msgspec.json.decode(image, type=Queue)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del kept
-    return {
-        "queue_state_mb": size / 1e6, "queue_image_mb": len(image) / 1e6, "queue_image_ms": took * 1e3,
-        "queue_image_turn_ms": max(_turns(state)) * 1e3,
+    return turns | {
+        "queue_state_mb": size / 1e6, "queue_image_mb": len(image) / 1e6,
+        "queue_image_ms": took * 1e3, "queue_image_read_ms": read * 1e3,
     }  # fmt: skip
 
 
 def _turns(state: Queue) -> Iterator[float]:
     """Seconds of each turn in which a part of the image is made, the first with the copy."""
+    gc.collect()
     begun, size = time.thread_time(), 0
     for part in images.in_parts(queue.copied(state)):
         size += len(part)
         if size > TURN_BYTES:
             yield time.thread_time() - begun
             begun, size = time.thread_time(), 0
+    yield time.thread_time() - begun
+
+
+def _turns_of_reading(state: Queue) -> Iterator[float]:
+    """Seconds of each turn in which a part of the image is read."""
+    slot = Slot(QUEUE_ID, kinds()[ids.QUEUE])
+    slot.state = state
+    image = b"".join(slot.image())
+    gc.collect()
+    begun = time.thread_time()
+    for _ in slot.restore(image):
+        if time.thread_time() - begun >= TURN_S:
+            yield time.thread_time() - begun
+            begun = time.thread_time()
     yield time.thread_time() - begun

@@ -146,7 +146,7 @@ async def test_no_image_runs_ahead_of_the_log(nats: EmbeddedServer, monkeypatch:
     written.set()
     await asyncio.gather(posting, making)
     slot = Slot(ONE, kinds()["c"])
-    slot.restore((await owner_in(rig)._snapshots.load([ONE]))[ONE])  # type: ignore[arg-type]
+    list(slot.restore((await owner_in(rig)._snapshots.load([ONE]))[ONE]))  # type: ignore[arg-type]
     assert slot.state.tabs["t1"].n == 2
     await rig.stop()
 

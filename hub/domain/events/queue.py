@@ -10,8 +10,8 @@ from hub.domain.teams import AgentSettings, Patience, Teams
 class TeamsChanged(Event, frozen=True):
     """A new version of rules/teams.yaml is in force, as far as this event goes (relayed to the agents it names).
 
-    One message of the log holds 1 MB: of thousands of agents only those stand here who have changed, and of many
-    changed ones a part; another TeamsChanged brings the next.
+    Of thousands of agents only those stand here who have changed, and of many changed ones a part, which takes no
+    longer than any decision; another TeamsChanged brings the next.
     """
 
     teams: Teams
@@ -28,6 +28,8 @@ class Settling(Event, frozen=True):
     """`more`: not all that follows could be decided at once, the rest comes with the next Tick; else it is done."""
 
     more: bool
+    teams: tuple[str, ...] = ()
+    """For which there is more to decide; none are named: for all."""
 
 
 class Enqueued(Event, frozen=True):

@@ -1,5 +1,7 @@
 """One decision of the queue, thought through: the events so far, and the state as it will be after them."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from hub.domain import events as e
@@ -11,8 +13,9 @@ from hub.domain.queue.numbers import Numbers
 from hub.domain.queue.state import Lane, Queue, lines_of, team_of
 from hub.domain.teams import Team
 
-AT_ONCE = 100
-"""So many events one decision leads to, and a few more; the others follow with the next Tick."""
+AT_ONCE = 12
+"""So many events one decision leads to, and a few more; the others follow with the next Tick: the worker does nothing
+else meanwhile, and an event takes up to a twentieth of a millisecond."""
 
 
 class Draft:
@@ -26,8 +29,10 @@ class Draft:
         self.turned: dict[str, None] = {}
         """Teams of which somebody is on duty now where nobody was, or the other way round."""
         self.overflowed: list[str] = []
+        self.unsettled = dict.fromkeys(state.unsettled)
+        """Teams for which there is more to decide."""
         self.more = False
-        """Something was left for the next Tick."""
+        """Something had to be left."""
 
     def happen(self, event: AnyEvent) -> None:
         """This event too."""
@@ -57,13 +62,20 @@ class Draft:
         ))  # fmt: skip
 
     def fill(self, agent: str, but: str = "") -> None:
-        """The agent has room: the first in their lines get it, without `but`. While unsettled, _settle sees to it."""
-        while agent in self.state.on_duty and agent in self.state.loads and not self.state.unsettled:
+        """The agent has room: the first in their lines get it, without `but`; later, where others wait for that too."""
+        while agent in self.state.on_duty and agent in self.state.loads:
             load = self.state.loads[agent]
             spot, line = next_for(self.state, load, self.now_ms, but=but)
-            if spot is None or line is None or self.full():
+            if spot is None or line is None:
+                return
+            if self.unsettled or self.full():
+                self.leave(load.settings.teams)
                 return
             self.choose(spot.conversation, agent, why_next(self.state, load, line))
+
+    def leave(self, teams: Iterable[str]) -> None:
+        """There is more to decide for these teams: later."""
+        self.unsettled.update(dict.fromkeys(teams))
 
 
 def _fork(state: Queue) -> Queue:

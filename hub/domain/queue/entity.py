@@ -4,7 +4,8 @@ A conversation keeps its number, and the place in line that its first Enqueue ga
 transferred, or loses their agent, waits from where they were. Within a priority an agent who has room gets who came
 first of those whom they are fit for. What makes one decision cheap is one promise, kept after every event: **nobody
 waits while an agent is fit for them** (fit.py; but for teams that choose themselves). So a newcomer only has to
-look at the agents, a freed agent only at the lines. New teams break it: `unsettled` until all have been looked at.
+look at the agents, a freed agent only at the lines. A new teams.yaml breaks it: its teams are `unsettled` until they
+have been looked at, a few at a time.
 
 Visitors who wait are told so when they join, when their way has become half as long, and when somebody comes on duty or
 nobody is any more (tell.py).
@@ -12,35 +13,32 @@ nobody is any more (tell.py).
 
 import heapq
 import itertools
-from collections.abc import Callable
-
-import msgspec
 
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
-from hub.domain.messages import Limits
 from hub.domain.origins import seen
+from hub.domain.queue.arranging import LAYOUT, changes
 from hub.domain.queue.draft import Draft
 from hub.domain.queue.fit import agent_for, chooses, display_of, has_room, may_have, next_for
 from hub.domain.queue.numbers import REST_MS
-from hub.domain.queue.state import Place, Queue, Spot, lines_of, next_line, spot_of, weight_of
+from hub.domain.queue.state import Place, Queue, Spot, lines_of, next_line, spot_of
 from hub.domain.queue.tell import tell
 from hub.domain.refusals import NotFound, Repeated, Taken
-from hub.domain.teams import AgentSettings, Teams, limits_by_channel, with_limits
+from hub.domain.teams import with_limits
 
 AGAIN_MS = 60_000
 """So long a conversation is not given to the agent who has missed it."""
 LISTED = 10
 """So many of those who wait an agent is told of."""
-TEAMS_BYTES = 256 * 1024
-"""So much of changed agents one event brings: a message of the log holds four times as much."""
+LOOKED_AT = 6
+"""So many teams one decision settles."""
 
 
 def new(entity_id: str) -> Queue:
     """A queue without teams: whoever comes waits."""
-    return Queue(entity_id)
+    return Queue(entity_id, layout=LAYOUT)
 
 
 def next_due(state: Queue) -> int | None:
@@ -110,7 +108,7 @@ def decide(state: Queue, command: AnyCommand, origin: Origin | None, now_ms: int
         case c.SetDuty(agent=agent, on=on, because=because):
             _set_duty(draft, agent, on, because)
         case c.ChangeTeams(teams=teams):
-            return _change_teams(state, teams)
+            return changes(state, teams)
         case c.Tick():
             _overflow_due_now(draft, [team for team in state.teams if team in state.patient])
         case _:
@@ -136,8 +134,7 @@ def _enqueue(draft: Draft, command: c.Enqueue, no: int) -> None:
     if refused is None:
         return
     _overflow(draft, name)
-    if not state.unsettled:
-        _match(draft, name, refused)
+    _match(draft, name, refused)
 
 
 def _ask(draft: Draft, conversation: str, place: Place, agent: str) -> str | None:
@@ -150,19 +147,20 @@ def _ask(draft: Draft, conversation: str, place: Place, agent: str) -> str | Non
     display = load.settings.display
     if agent not in draft.state.on_duty:
         return f"{display} is off duty; "
-    if not has_room(load, weight_of(draft.state, place)):
+    if not has_room(load, place.channel):
         return f"{display} was asked for and is at capacity; "
     draft.choose(conversation, agent, f"{display} was asked for")
     return None
 
 
-def _match(draft: Draft, conversation: str, refused: str = "") -> bool:
-    """Whether somebody is fit for it: they get it then."""
-    place = draft.state.places[conversation]
-    choice = agent_for(draft.state, place, draft.now_ms)
-    if choice is not None:
+def _match(draft: Draft, conversation: str, refused: str = "") -> None:
+    """Who is fit for it gets it; later, where others may wait for them too."""
+    state = draft.state
+    choice = agent_for(state, state.places[conversation], draft.now_ms)
+    if choice is not None and draft.unsettled:
+        draft.leave(lines_of(state, state.places[conversation]))
+    elif choice is not None:
         draft.choose(conversation, choice.agent, refused + choice.because)
-    return choice is not None
 
 
 def _leave(draft: Draft, conversation: str) -> None:
@@ -186,41 +184,6 @@ def _set_duty(draft: Draft, agent: str, on: bool, because: str) -> None:
         draft.fill(agent)
     else:
         _overflow_due_now(draft, list(draft.turned))
-
-
-def _change_teams(state: Queue, teams: Teams) -> list[AnyEvent]:
-    """What has changed, as far as one event takes it."""
-    limits = {name: limits for agent in teams.agents for name, limits in limits_by_channel(agent).items()}
-    is_changed = _changes(state, teams, limits)
-    changed = [agent for agent in (with_limits(agent, {}) for agent in teams.agents) if is_changed(agent)]
-    named = {agent.id for agent in teams.agents}
-    removed = [agent for agent in state.loads if agent not in named]
-    bare = msgspec.structs.replace(teams, agents=())
-    if not changed and not removed and bare == state.rules:
-        return []
-    sizes = itertools.accumulate(len(msgspec.json.encode(agent)) for agent in changed)
-    count = 1 + sum(size <= TEAMS_BYTES for size in sizes)
-    return [e.TeamsChanged(bare, tuple(changed[:count]), limits, tuple(removed))]
-
-
-def _changes(state: Queue, teams: Teams, limits: dict[str, Limits]) -> Callable[[AgentSettings], bool]:
-    """Tells whether anything of an agent has changed."""
-    before = state.rules
-    handover = before.handover_s != teams.handover_s
-    shifts = {name for name in before.hours.keys() | teams.hours if before.hours.get(name) != teams.hours.get(name)}
-    channels = {name for name, of in limits.items() if state.limits.get(name) != of}
-
-    def is_changed(agent: AgentSettings) -> bool:
-        load = state.loads.get(agent.id)
-        return (
-            load is None
-            or load.settings != agent
-            or handover
-            or agent.shift in shifts
-            or bool(channels and not channels.isdisjoint(limits_by_channel(agent)))
-        )
-
-    return is_changed
 
 
 # --- taking ----------------------------------------------------------------------------------------------------------
@@ -276,7 +239,7 @@ def _rest(draft: Draft) -> None:
     """Who may be given again to the agent who has missed them gets that agent, before anybody who has come since."""
     state = draft.state
     rested = [conversation for conversation, until_ms in state.resting.items() if until_ms <= draft.now_ms]
-    if rested and not state.unsettled:
+    if rested and not draft.unsettled:
         for spot in sorted(spot_of(conversation, state.places[conversation]) for conversation in rested):
             place = state.places[spot.conversation]
             if may_have(state, place.avoid, place) and not draft.full():
@@ -297,9 +260,8 @@ def _overflow_due_now(draft: Draft, teams: list[str]) -> None:
             conversation = state.patient[team][0].conversation
             _overflow(draft, conversation)
             spots.append(spot_of(conversation, state.places[conversation]))
-    if not state.unsettled:
-        for spot in sorted(spots):
-            _match(draft, spot.conversation)
+    for spot in sorted(spots):
+        _match(draft, spot.conversation)
 
 
 def _overflow(draft: Draft, conversation: str) -> None:
@@ -317,36 +279,49 @@ def _overflow(draft: Draft, conversation: str) -> None:
 
 
 def _finish(draft: Draft) -> None:
-    """Match whom new teams have brought together, tell who has to be told, and say whether that was all."""
-    if draft.state.unsettled:
-        _settle(draft)
+    """Look at some of the teams for which there is more to decide, and tell those who wait how they stand now."""
+    for team in list(draft.unsettled)[:LOOKED_AT]:
+        if not _settle(draft, team):
+            break
+        del draft.unsettled[team]
+        draft.turned[team] = draft.moved[team] = None
+    draft.more = False
     tell(draft)
-    if draft.state.unsettled != draft.more:
-        draft.happen(e.Settling(draft.more))
+    if draft.more:
+        untold = itertools.islice(draft.state.untold, 1)  # whichever line it is, all of them are told first
+        places = [draft.state.places[conversation] for conversation in (*draft.overflowed, *untold)]
+        draft.leave([*draft.turned, *draft.moved, *(team for place in places for team in lines_of(draft.state, place))])
+    left = list(draft.unsettled)
+    if left != draft.state.unsettled:
+        draft.happen(e.Settling(bool(left), tuple(left)))
 
 
-def _settle(draft: Draft) -> None:
-    """Look at all who wait, the first first. Agents only have less room then: for whom nobody is fit, nobody will be,
-    nor for those behind them in their lane.
+def _settle(draft: Draft, team: str) -> bool:
+    """Look at the team's line, the first first; whether that could be done to the end. Agents only have less room then:
+    for whom nobody is fit, nobody will be, nor for those behind them in their lane.
     """
     state = draft.state
-    lanes = [lane for team in state.teams if chooses(state, team) for lane in state.lanes[team]]
-    heap = [(lane.spots[0], number, 0) for number, lane in enumerate(lanes)]
-    heapq.heapify(heap)
-    while heap:
-        spot, number, at = heap[0]
-        spots = lanes[number].spots
-        if at >= len(spots):
-            heapq.heappop(heap)
-            continue
-        if spots[at] != spot:  # it has been given away through another lane
-            heapq.heapreplace(heap, (spots[at], number, at))
-            continue
-        if draft.full():
-            return
-        if _match(draft, spot.conversation):
-            continue
-        if not state.places[spot.conversation].avoid or at + 1 >= len(spots):
-            heapq.heappop(heap)
-        else:
-            heapq.heapreplace(heap, (spots[at + 1], number, at + 1))
+    for lane in list(state.lanes[team]) if chooses(state, team) else ():
+        at = 0
+        while at < len(lane.spots):
+            if draft.full():
+                return False
+            spot = lane.spots[at]
+            if _serve(draft, spot):
+                continue
+            if not state.places[spot.conversation].avoid:
+                break
+            at += 1
+    return True
+
+
+def _serve(draft: Draft, spot: Spot) -> bool:
+    """Whether somebody is fit for it: they get it, or who came before it in any line if they are fit for them too."""
+    state = draft.state
+    while choice := agent_for(state, state.places[spot.conversation], draft.now_ms):
+        first, _ = next_for(state, state.loads[choice.agent], draft.now_ms)
+        if first is None or first == spot:
+            draft.choose(spot.conversation, choice.agent, choice.because)
+            return True
+        spot = first
+    return False

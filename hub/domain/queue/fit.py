@@ -7,7 +7,7 @@ and speak its language; who has missed it, is not fit for it until a while later
 from bisect import bisect_left
 from typing import NamedTuple
 
-from hub.domain.queue.state import Load, Place, Queue, Slot, Spot, charge, lines_of, spot_of, team_of, weight_of
+from hub.domain.queue.state import Load, Place, Queue, Slot, Spot, charge, lines_of, spot_of, team_of
 from hub.domain.teams import AgentSettings
 
 DAY_MS = 24 * 3600 * 1000
@@ -32,9 +32,9 @@ def spoken(state: Queue, team: str, place: Place) -> str:
     return place.language if place.language in state.languages.get(team, ()) else ""
 
 
-def has_room(load: Load, weight: int) -> bool:
-    """Whether the agent can have another conversation of that weight."""
-    return load.load + charge(load.settings, weight) <= load.settings.capacity
+def has_room(load: Load, channel: str) -> bool:
+    """Whether the agent can have another conversation from there."""
+    return load.load + charge(load, channel) <= load.settings.capacity
 
 
 def rests(place: Place, agent: str, now_ms: int) -> bool:
@@ -50,7 +50,7 @@ def chooses(state: Queue, team: str) -> bool:
 def may_have(state: Queue, agent: str, place: Place) -> bool:
     """Whether the agent is on duty and fit for it, leaving aside what they have missed."""
     load = state.loads.get(agent)
-    if load is None or agent not in state.on_duty or not has_room(load, weight_of(state, place)):
+    if load is None or agent not in state.on_duty or not has_room(load, place.channel):
         return False
     return any(
         team in load.settings.teams and chooses(state, team) and speaks(load.settings, spoken(state, team, place))
@@ -69,12 +69,14 @@ def agent_for(state: Queue, place: Place, now_ms: int) -> Choice | None:
     for team in lines_of(state, place):
         if not chooses(state, team):
             continue
-        language, weight = spoken(state, team, place), weight_of(state, place)
+        language = spoken(state, team, place)
         for slot in state.slots[team]:
             if slot.full:
                 break
             load = state.loads[slot.agent]
-            if not speaks(load.settings, language) or not has_room(load, weight) or rests(place, slot.agent, now_ms):
+            if not (speaks(load.settings, language) and has_room(load, place.channel)):
+                continue
+            if rests(place, slot.agent, now_ms):
                 continue
             if slot.agent != place.avoid:
                 return Choice(slot.agent, _reason(state, place, team, slot))
@@ -105,7 +107,9 @@ def next_for(
         if team not in state.teams or not (asked or chooses(state, team)):
             continue
         for lane in state.lanes[team]:
-            if not speaks(load.settings, lane.language) or not (asked or has_room(load, lane.weight)):
+            if found is not None and found <= lane.spots[0]:
+                continue
+            if not speaks(load.settings, lane.language) or not (asked or has_room(load, lane.channel)):
                 continue
             for spot in lane.spots:
                 if found is not None and found <= spot:
@@ -182,7 +186,7 @@ def _skip(state: Queue, place: Place, team: str, slot: Slot) -> str:
     load, language = state.loads[slot.agent], spoken(state, team, place)
     if not speaks(load.settings, language):
         return f"{load.settings.display} does not speak {language}"
-    if not has_room(load, weight_of(state, place)):
+    if not has_room(load, place.channel):
         return f"{_has(load)}, too little room"
     return f"{load.settings.display} {'has missed it' if place.avoid_until_ms else 'gave it away'}"
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from hub.domain.messages import Limits
 from hub.domain.origins import Origins
 from hub.domain.queue.numbers import Numbers
 from hub.domain.queue.waits import Service
@@ -59,28 +58,39 @@ class Spot(NamedTuple):
 
 
 class Lane(msgspec.Struct):
-    """Those in a team's line for whom the same agents are fit: one language (empty: any), one weight."""
+    """Those in a team's line for whom the same agents are fit: one language (empty: any), one channel."""
 
     language: str
-    weight: int
+    channel: str = ""
     spots: list[Spot] = []
 
     def copied(self) -> "Lane":
         """One of its own, with the same spots."""
-        return Lane(self.language, self.weight, self.spots.copy())
+        return Lane(self.language, self.channel, self.spots.copy())
 
 
 class Load(msgspec.Struct, frozen=True, gc=False):
-    """An agent of teams.yaml, without the limits of their channel: how many conversations they have and what these
-    weigh. `latest` is the queue's seq of the last conversation that they got.
+    """An agent of teams.yaml: which conversations they have, in the order in which they got them, and what these weigh.
+    `latest` is the queue's seq of the last one.
+
+    `weights` and `terms` are those by which this agent goes: new ones come to one after the other.
     """
 
     settings: AgentSettings
     load: int = 0
-    open: int = 0
+    held: tuple[str, ...] = ()
     latest: int = 0
     full_ms: int = 0
     """Since when they have been at capacity and nobody has been done; 0: they are not."""
+    weights: dict[str, int] = {}
+    """How much of their capacity a conversation takes, by channel; 1 for those that are not named."""
+    terms: int = 0
+    """Stands for the hours and the time to hand over that they know of."""
+
+    @property
+    def open(self) -> int:
+        """How many they have."""
+        return len(self.held)
 
 
 class Slot(NamedTuple):
@@ -110,8 +120,6 @@ class Queue(msgspec.Struct):
     """What is in force, without agents."""
     teams: dict[str, Team] = {}
     """The same teams, by name."""
-    limits: dict[str, Limits] = {}
-    """Of agents' channels."""
     members: dict[str, int] = {}
     """How many agents each team has, on duty or not,"""
     languages: dict[str, set[str]] = {}
@@ -136,18 +144,21 @@ class Queue(msgspec.Struct):
     """Who waits, and until when (Unix ms) not for the agent who has missed them."""
     untold: dict[str, int] = {}
     """Who waits and has not been told yet: their number, by conversation."""
-    unsettled: bool = False
-    """There is more to decide at once than one decision takes."""
+    unsettled: list[str] = msgspec.field(default_factory=list, name="unsettled_teams")
+    """Teams for which there is more to decide at once than one decision takes: somebody may wait there although an
+    agent is fit for them, or not know yet how they stand."""
     service: dict[str, Service] = {}
     """How long conversations take, by team."""
     busy: dict[str, Service] = {}
     """The same of agents at capacity (who may be slower): the time until one is done, times as many as they have."""
     numbers: Numbers = msgspec.field(default_factory=Numbers)
     origins: Origins = {}
+    layout: int = 0
+    """Of this class, when the image was made."""
 
 
 def copied(state: Queue) -> Queue:
-    """A copy that what happens next leaves as it is; of 10,000 who wait it takes less than a millisecond."""
+    """A copy that what happens next leaves as it is; of 10,000 who wait it takes about a millisecond."""
     numbers = state.numbers
     return msgspec.structs.replace(
         state,
@@ -195,11 +206,6 @@ def spot_of(conversation: str, place: Place) -> Spot:
     return Spot(-place.priority, place.since, conversation)
 
 
-def weight_of(state: Queue, place: Place) -> int:
-    """How much of an agent's capacity it takes."""
-    return state.rules.weights.get(place.channel, 1)
-
-
-def charge(settings: AgentSettings, weight: int) -> int:
-    """What a conversation of this weight takes of the agent: the whole of one whose capacity is less."""
-    return max(1, min(weight, settings.capacity))
+def charge(load: Load, channel: str) -> int:
+    """What a conversation from there takes of the agent: the whole of one whose capacity is less than its weight."""
+    return max(1, min(load.weights.get(channel, 1), load.settings.capacity))

@@ -93,21 +93,22 @@ def tell(draft: Draft) -> None:
         if draft.full():
             break
         _tell(draft, outlook, conversation)
-    teams = state.teams if state.unsettled else draft.turned
-    turned = [conversation for team in teams for conversation in _turned(state, team)]
+    turned = [conversation for team in draft.turned for conversation in _turned(state, team)]
     for conversation in dict.fromkeys([*draft.overflowed, *turned]):
         place = state.places[conversation]
         if not place.agent and place.told and place.told_on_duty != is_served(state, place):
             if draft.full():
                 break
             _tell(draft, outlook, conversation)
-    for team in state.teams if state.unsettled else draft.moved:
+    for team in draft.moved:
         for at in _powers_of_two(len(state.lines.get(team, ()))):
             conversation = state.lines[team][at - 1].conversation
             place = state.places[conversation]
             if 2 * at > place.told or shown_line(state, place) != team:
                 continue
             if at == 1 or not 0 <= draft.now_ms - place.told_ms < PAUSE_MS:  # the clock may have been set back
+                if draft.full():
+                    return
                 _tell(draft, outlook, conversation)
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from hub.domain.queue import arranging
 from hub.domain.queue import draft as queue_draft
+from hub.domain.queue import entity as queue_entity
 from tests.domain.queue.world import Walk
 
 STEPS = 250
@@ -15,6 +17,9 @@ def test_queue_keeps_its_promises(first: int, at_once: int, monkeypatch: pytest.
     The checks are the world's own; what stands below says that it was worth looking.
     """
     monkeypatch.setattr(queue_draft, "AT_ONCE", at_once)
+    if at_once < 100:
+        monkeypatch.setattr(arranging, "AGENTS", 2)
+        monkeypatch.setattr(queue_entity, "LOOKED_AT", 1)
     counts: dict[str, int] = {}
     restarts = refused = 0
     for seed in range(first, first + 10):

@@ -44,9 +44,13 @@ class Desk:
         events = queue.decide(self.state, command, origin, self.now_ms)
         assert msgspec.json.encode(self.state) == before, "deciding must not change the state"
         self.apply(events, origin)
-        if isinstance(command, c.ChangeTeams):
-            while self.state.unsettled:
-                events += self.do(c.Tick())
+        return events + self.settle() if isinstance(command, c.ChangeTeams) else events
+
+    def settle(self) -> list[AnyEvent]:
+        """What the ticks bring that are due at once."""
+        events: list[AnyEvent] = []
+        while self.state.unsettled:
+            events += self.do(c.Tick())
         return events
 
     def apply(self, events: Iterable[AnyEvent], origin: Origin | None = None) -> None:
@@ -89,6 +93,8 @@ class Judge:
         self.rules = Teams("", "", (), ())
         self.teams: dict[str, Team] = {}
         self.agents: dict[str, AgentSettings] = {}
+        self.weights: dict[str, dict[str, int]] = {}
+        """As the last event that named the agent has them."""
         self.on_duty: set[str] = set()
         self.open: dict[str, Open] = {}
         self.latest: dict[str, int] = {}
@@ -180,6 +186,7 @@ class Judge:
             del self.agents[agent]
             self.latest.pop(agent, None)
         self.agents |= {agent.id: agent for agent in event.agents}
+        self.weights |= {agent.id: event.teams.weights for agent in event.agents}
         for one in self.open.values():
             own = self.team_of(one.enqueued.team)
             one.lines = (own, *(team for team in one.lines[1:] if team in self.teams and team != own))
@@ -271,7 +278,7 @@ class Judge:
         return next((line for line in one.lines if line in self.teams and self.staff(line)), one.lines[0])
 
     def charge(self, agent: str, one: Open) -> int:
-        weight = self.rules.weights.get(one.enqueued.channel, 1)
+        weight = self.weights[agent].get(one.enqueued.channel, 1)
         return max(1, min(weight, self.agents[agent].capacity))
 
     def load(self, agent: str) -> int:
@@ -311,6 +318,8 @@ class Walk:
         self.desk, self.judge = Desk(keeps=False), Judge()
         self.sent = dict.fromkeys(range(3), 0)
         self.refused = self.restarts = self.repeats = 0
+        self.more = False
+        """There may be more parts of the file."""
         self.change_teams()
         for name in NAMES:
             self.set_duty(name, self.draw.random() < 0.7)
@@ -318,6 +327,9 @@ class Walk:
     def step(self) -> None:
         """Something happens."""
         draw = self.draw
+        if self.more and draw.random() < 0.5:
+            self.announce()
+            return
         what = draw.choices(
             (self.enqueue, self.leave, self.duty, self.take, self.list, self.tick, self.change_teams, self.restart,
              self.repeat),
@@ -408,9 +420,18 @@ class Walk:
             ) for name in draw.sample(NAMES, draw.randint(2, len(NAMES)))
         )  # fmt: skip
         weights = draw.choice([{}, {"email": 2}, {"email": 2, "wechat": 3}])
-        self.do(c.ChangeTeams(Teams(str(draw.random()), names[0], teams, agents, weights=weights)), relayed=False)
+        self.file = Teams(str(draw.random()), names[0], teams, agents, weights=weights)
+        self.announce()
         if draw.random() < 0.7:
+            while self.more:
+                self.announce()
             self.settle()
+
+    def announce(self) -> None:
+        """Bring the next part of the file, as its worker does until there is none."""
+        before = self.desk.state.seq
+        self.do(c.ChangeTeams(self.file), relayed=False)
+        self.more = self.desk.state.seq > before
 
     def restart(self) -> None:
         """Another owner goes on from an image."""
