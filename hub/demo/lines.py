@@ -141,17 +141,15 @@ class Phone(Line):
         return await self._type(f"挂起 #{no}")
 
     async def _choose(self, no: int) -> bool:
-        """Type `#12` until the phone shows that texts without a number go there.
+        """Type `#12` unless the phone shows that texts without a number go there; whether it does then.
 
-        False: it is not theirs any more, or would get the texts of which the phone asks whom they are for.
+        Not where it is not theirs any more, or would get the texts of which the phone asks whom they are for.
         """
-        while not self._aimed == self._switched == no:
-            if self._asks or no not in self._open:
-                return False
-            if await self._type(f"#{no}"):
-                self._aimed = no
-                await self._read_switch(no)
-        return True
+        is_before_them = self._aimed == self._switched == no
+        if not is_before_them and not self._asks and no in self._open and await self._type(f"#{no}"):
+            self._aimed = no
+            await self._read_switch(no)
+        return self._aimed == self._switched == no
 
     async def _read_switch(self, no: int) -> None:
         try:

@@ -145,6 +145,9 @@ class Ledger:
                     self.files[decided.entity, seq] = files
                 case e.Attempted(attempt=attempt, carries=carries):
                     self.carries[decided.entity, attempt] = carries
+                case e.AnswerPosted(seen=seen, heard=heard) if failed := self.untold.get(decided.entity):
+                    if seen is None or max(seen, heard) >= failed[2]:  # their page has shown it
+                        del self.untold[decided.entity]
                 case e.AttemptRefused(agent=agent, no=no, changes=False) if agent:
                     self.untold[decided.entity] = (agent, no, seq)
                 case e.AttemptRefused(attempt=attempt):

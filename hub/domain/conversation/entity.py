@@ -277,7 +277,8 @@ def sets_clock(event: AnyEvent) -> bool:
 
 def _tick(state: Conversation, now_ms: int) -> list[AnyEvent]:
     outcome = None if state.outbox is None else outbox.attempt(state.outbox, now_ms)
-    return [*_sending(state, outcome), *serving.ring(state, now_ms)]
+    sent = _sending(state, outcome)
+    return sent if outcome is not None and _has_failed(state, outcome) else [*sent, *serving.ring(state, now_ms)]
 
 
 # --- what leaves for a visitor on a platform -------------------------------------------------------------------------
@@ -308,15 +309,19 @@ def deliver(state: Conversation, command: AnyCommand, now_ms: int) -> list[AnyEv
     return [*_sending(state, outcome), *([] if outcome is None else changes.done(state, outcome))]
 
 
+def _has_failed(state: Conversation, outcome: AnyEvent) -> bool:
+    return state.outbox is not None and outbox.has_failed(state.outbox, outcome)
+
+
 def _sending(state: Conversation, outcome: AnyEvent | None) -> list[AnyEvent]:
     """What became of something that leaves, if anything did, and what a failure leads to.
 
     The agent who has the conversation, or had it last, is told of it. One that was closed with an answer that has not
     arrived opens again: whoever wrote that answer believes the visitor to be answered, and nobody else would see it.
     """
-    if outcome is None or state.outbox is None:
+    if outcome is None:
         return []
-    if not outbox.has_failed(state.outbox, outcome):
+    if not _has_failed(state, outcome):
         return [outcome]
     agent = state.last if state.stage == "closed" else state.agent if state.phone else ""
     told = msgspec.structs.replace(outcome, agent=agent, no=state.no) if agent else outcome

@@ -311,12 +311,19 @@ def _evolve_outbox(state: Conversation, box: Outbox, record: Record) -> None:
                 box.waiting.append(Waiting(seq, at_ms, notes.said(event, at_ms, language), automatic=True))
         case e.AttemptRefused(because=because, text=text, changes=changes):
             if not changes and outbox.has_failed(box, event):
-                state.failed = Failed(seq, f"未送达：{because}" + (f"「{beginning(text)}」" if text else ""))
+                _note_failure(state, seq, because, text, at_ms)
             outbox.evolve(box, event, at_ms)
         case e.ReceiptHad(because=because) if outbox.has_failed(box, event):
-            state.failed = Failed(seq, f"未送达：{because}")
+            _note_failure(state, seq, because, "", at_ms)
         case _:
             outbox.evolve(box, event, at_ms)
+
+
+def _note_failure(state: Conversation, seq: int, because: str, text: str, at_ms: int) -> None:
+    """Whoever has it has to know; and nobody waits for the visitor to answer what they have not got."""
+    state.failed = Failed(seq, f"未送达：{because}" + (f"「{beginning(text)}」" if text else ""))
+    if state.clocks is not None:
+        clocks.wrote(state.clocks, at_ms)
 
 
 def _note_message(state: Conversation, seq: int, event: e.MessagePosted, at_ms: int) -> None:
