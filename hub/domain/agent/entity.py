@@ -141,7 +141,7 @@ def reactions(record: Record) -> list[tuple[str, AnyCommand]]:
         case e.DutyChanged(on=on, because=because):
             return [(QUEUE_ID, c.SetDuty(me, on, because))]
         case e.AgentConfigured(settings=settings, serving=serving):
-            return [(one, c.SetPhone(me, _has_phone(settings))) for one in serving]
+            return [(one, c.SetPhone(me, _has_phone(settings), assigned)) for one, assigned in serving]
         case e.Unreachable(because=because, serving=serving):
             back: list[tuple[str, AnyCommand]] = [(one, c.ReturnConversation(me, because, at)) for one, at in serving]
             told = [(lead, c.TellAway(record.event.display, because, len(serving))) for lead in record.event.leads]
@@ -183,12 +183,12 @@ def _welcome(state: Agent, settings: AgentSettings | None) -> list[AnyEvent]:
     return [] if known else [e.NoteWaiting(notes.WELCOME)]
 
 
-def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[str, ...]:
+def _must_know(state: Agent, settings: AgentSettings | None) -> tuple[tuple[str, int], ...]:
     """The conversations that have to learn of a phone that was got or lost; they relay messages only to a phone."""
     had, has = _has_phone(state.settings) and not state.at_desk, _has_phone(settings)
     if state.at_desk and settings is not None and any(way.channel == DESK for way in settings.ways):
         return ()
-    return tuple(state.serving) if had != has else ()
+    return ways.serving(state) if had != has else ()
 
 
 def _is_pushed(state: Agent, block: Block) -> bool:
@@ -229,7 +229,11 @@ def _serve(state: Agent, command: c.Serve, now_ms: int) -> list[AnyEvent]:
     if is_new and not command.taken:
         events += duty.unexpected(state, now_ms)
     if command.phone not in (None, _has_phone(state.settings)):  # chosen before the queue knew
-        events.append(e.AgentConfigured(state.settings, (command.conversation,), state.shift, state.handover_s))
+        events.append(
+            e.AgentConfigured(
+                state.settings, ((command.conversation, command.assigned),), state.shift, state.handover_s
+            )
+        )
     backlog = tuple(block for block in command.backlog if known is None or block.seq > max(known.last, known.read))
     return [*events, e.BlocksWaiting(backlog)] if backlog else events
 

@@ -10,8 +10,9 @@ class AgentConfigured(Event, frozen=True):
     """The agent's settings in force. `settings` is None when teams.yaml names them no more."""
 
     settings: AgentSettings | None
-    serving: tuple[str, ...] = ()
-    """Where the agent has got a phone, or lost it: their conversations, which must know (relayed)."""
+    serving: tuple[tuple[str, int], ...] = ()
+    """Where the agent has got a phone, or lost it: their conversations, which must know (relayed); each with the seq of
+    the assignment there that they knew of."""
     shift: Hours | None = None
     handover_s: int = 300
 

@@ -671,10 +671,18 @@ def test_a_text_before_the_first_settings_is_to_be_sent_again() -> None:
         agent.decide(agent.new(ME), c.ReceiveText("m1", "上班", NOON), None, NOON)
 
 
+def test_who_loses_their_phone_says_so_of_the_assignment_that_they_know() -> None:
+    """One that came since knows better: they may have a phone again."""
+    rig = Rig()
+    rig.do(c.Serve("c12-x", 12, "张三", "售前", assigned=7))
+    configured = rig.do(c.ConfigureAgent(None))[0]
+    assert agent.reactions(Record(ME, 1, 0, 0, configured)) == [("c12-x", c.SetPhone(ME, on=False, assigned=7))]
+
+
 def test_who_is_no_longer_named_goes_off_duty() -> None:
     rig = shown(12)
     assert rig.do(c.ConfigureAgent(None)) == [
-        e.AgentConfigured(None, serving=("c12-x",)),
+        e.AgentConfigured(None, serving=(("c12-x", 0),)),
         e.DutyChanged(False, "removed"),
     ]
     rig.do(c.ConfigureAgent(WANG))
