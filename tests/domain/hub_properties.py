@@ -207,10 +207,14 @@ class Ledger:
 
 
 def capacity_is_never_exceeded_except_by_an_explicit_take(hub: Hub, ledger: Ledger, decided: Decision) -> None:
-    """Whoever is given a conversation has room for it."""
-    for event in decided.events:
-        if isinstance(event, e.Chosen) and not event.taken:
-            load, capacity = hub.judge.load(event.agent), hub.judge.agents[event.agent].capacity
+    """Whoever is given a conversation has room for it, before they take another one perhaps."""
+    chosen = [event for event in decided.events if isinstance(event, e.Chosen)]
+    taken = {(event.agent, event.conversation) for event in chosen if event.taken}
+    for event in chosen:
+        if not event.taken:
+            extra = (hub.judge.open[one] for agent, one in taken if agent == event.agent)
+            load = hub.judge.load(event.agent) - sum(hub.judge.charge(event.agent, one) for one in extra)
+            capacity = hub.judge.agents[event.agent].capacity
             assert load <= capacity, f"{event.agent} has {load} of {capacity}"
 
 
