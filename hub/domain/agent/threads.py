@@ -101,7 +101,8 @@ def compose(state: Agent, settings: AgentSettings) -> e.Attempted:
     if state.ask and not state.notes:
         asks = state.held[-1].number
         fits(cut(notes.question(state.held, state.serving.values()), room)[0])
-    if taken == len(together) and not asks and thread[0]:
+    is_said = all(one.thread[0] != thread[0] for one in state.notes[taken:])
+    if taken == len(together) and is_said and not asks and thread[0]:
         for place, piece in _pieces(state, thread[0], limits):
             if not (fits(piece) if isinstance(piece, str) else _fit(files, piece, limits)):
                 break
@@ -126,8 +127,8 @@ def _first_thread(state: Agent) -> tuple[str, str]:
 
 
 def _together(waiting: list[Note], thread: tuple[str, str]) -> list[Note]:
-    """The first notes, as far as they are about one conversation."""
-    end = next((i for i, one in enumerate(waiting) if one.thread[0] != thread[0]), len(waiting))
+    """The first notes, as far as they are about one conversation, under the number that it has."""
+    end = next((i for i, one in enumerate(waiting) if one.thread != thread), len(waiting))
     return waiting[:end]
 
 

@@ -140,6 +140,21 @@ def test_a_mail_of_notes_only_is_known_when_it_is_quoted() -> None:
     assert "就是答复顾客" not in ended.text
 
 
+def test_a_conversation_that_has_another_number_has_another_title_and_its_words_come_under_that() -> None:
+    """It was closed, and opens again: an answer had not arrived."""
+    rig = MailRig(12)
+    rig.sent.clear()
+    rig.stop(12)
+    rig.do(c.TellUndelivered("c12-x", 12, "您好", "no", seq=7))
+    block = Block("c12-x", 15, 9, "张三", "在吗？")
+    rig.do(c.Serve("c12-x", 15, "张三", "售前", (block,), note="未送达：no「您好」"))
+    while agent.next_due(rig.state) is not None and rig.mail():
+        pass
+    told = [(one.message.title, one.text.partition("\n\n——")[0]) for one in rig.sent if one.message]
+    assert told[-1] == ("[#15] 张三 · 售前", "新会话 #15 张三（售前）\n留言：未送达：no「您好」\n【#15·9 张三】在吗？")
+    assert all("#15" not in text for _, text in told[:-1])
+
+
 def test_an_answer_in_a_conversation_that_has_gone_comes_back() -> None:
     rig = MailRig(12, 15)
     rig.stop(12)
