@@ -38,6 +38,10 @@ def _least(limit: float) -> Callable[..., bool]:
     return lambda value: value >= limit
 
 
+def _each(limit: float) -> Callable[..., bool]:
+    return lambda *values: max(values) <= limit
+
+
 def _twice(p50: float, p99: float, fsync_p50: float, fsync_p99: float) -> bool:
     return p50 <= 2 * fsync_p50 and p99 <= 2 * fsync_p99
 
@@ -79,6 +83,12 @@ BUDGET = [
         tuple(growth.sockets_figure(count) for count in PLAN.sockets), "µs", _flat),
     Row("– with 1,000, 100,000 conversations in the store", "within 1.5 ×",
         tuple(growth.stored_figure(count) for count in PLAN.grown), "µs", _flat),
+    Row("assignments/s, end to end, 10,000 waiting for 1,000 agents in 50 teams", "≥ 500", ("assignments_per_s",), "",
+        _least(500)),
+    Row("– p99 of a decision: an agent goes, comes, is freed", "≤ 1 ms",
+        ("queue_off_p99_ms", "queue_on_p99_ms", "queue_leave_p99_ms"), "ms", _each(1)),
+    Row("– of a part of new teams: more room, other weights, agents gone, a team gone", "≤ 1 ms",
+        ("queue_reload_p99_ms", "queue_weigh_p99_ms", "queue_lose_p99_ms", "queue_close_p99_ms"), "ms", _each(1)),
 ]  # fmt: skip
 
 
@@ -123,11 +133,11 @@ def nodes(found: Results) -> str:
 
 def made(found: Results) -> str:
     """Which machine and which code the figures are of."""
-    lines = []
+    parts: dict[str, list[str]] = {}
     for part, (machine, commit) in found["made"].items():
         words = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, Linux {machine['kernel']}"
-        lines.append(f"* `{part}`: commit `{commit}` on {words}")
-    return "\n".join(lines)
+        parts.setdefault(f"commit `{commit}` on {words}", []).append(f"`{part}`")
+    return "\n".join(f"* {', '.join(names)}: {words}" for words, names in parts.items())
 
 
 def _cores(us: float) -> str:
