@@ -14,7 +14,7 @@ from hub.domain.teams import AgentSettings, Team, Teams, limits_by_channel, with
 
 T = TypeVar("T")
 
-AGENTS = 30
+AGENTS = 24
 """So many changed agents one event brings, or fewer whom much is known of or who have many conversations."""
 TEAMS_BYTES = 256 * 1024
 """A message of the log holds four times as much."""
