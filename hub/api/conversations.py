@@ -208,7 +208,7 @@ class ConversationController(Controller):
     ) -> Decided:
         """End it; the visitor's next message opens it again. One that is closed stays closed.
 
-        409 with `code` unread, where the visitor has written more than was `seen`.
+        409 with `code` unread, where the visitor has written more than was `seen`, or an answer has failed since.
         """
         standing = await standing_for(request.auth, id, needs)
         closing = data or Closing()

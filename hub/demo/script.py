@@ -113,13 +113,16 @@ class _Run:
         """The phones whose owners stay all day.
 
         What they are not shown must not come to a colleague instead, as it does in teams that do not wait for long, nor
-        by mail.
+        by mail; and what comes to the wrong one must not be for their team as well.
         """
         phones = [who for who in self._stage.agents if who.user]
         steady = [n for n, who in enumerate(phones) if self._stage.role_of(who.id) == "steady"]
-        if self._plan.sabotage != "drop":
-            return steady
-        return [n for n in steady if not phones[n].mail and not phones[n].teams & cast.IMPATIENT]
+        match self._plan.sabotage:
+            case "drop":
+                return [n for n in steady if not phones[n].mail and not phones[n].teams & cast.IMPATIENT]
+            case "misroute":
+                return list({phones[n].teams: n for n in steady}.values())
+        return steady
 
     def _make_agent(self, who: DemoAgent) -> Agent:
         agent = Agent(who, self._stage.role_of(who.id), self._stage.serials, self._others(who), self._said)

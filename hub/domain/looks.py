@@ -104,7 +104,8 @@ def at_conversation(state: Conversation, question: Question, now_ms: int) -> byt
     return msgspec.json.encode(
         Standing(
             "waiting" if state.leaving else state.stage, profile.name, profile.channel, state.team, state.priority,
-            state.agent, state.display, state.no, state.opened_at_ms, state.seq, state.assigned, state.assigned_ms,
+            state.agent, state.display, state.no, state.opened_at_ms, state.seq,
+            state.assigned if state.agent else 0, state.assigned_ms,
             bool(state.on_hold_ms), state.last if state.stage == "closed" else "",
         )
     )  # fmt: skip

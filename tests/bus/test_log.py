@@ -127,10 +127,13 @@ async def test_fifty_kills_under_the_writes_of_three_partitions_leave_exactly_wh
     seed = int.from_bytes(os.urandom(4))
     print(f"seed {seed}")
     writers = [Writer(connection, partition, random.Random(seed + partition)) for partition in range(3)]
-    killing = asyncio.create_task(kill_often(nats, random.Random(seed), times=50))
-    async with asyncio.TaskGroup() as tasks:
-        for writer in writers:
-            tasks.create_task(writer.write_while(killing))
+    for round_ in range(4):  # seldom does none of fifty kills come between the disk and the answer
+        killing = asyncio.create_task(kill_often(nats, random.Random(seed - round_), times=50))
+        async with asyncio.TaskGroup() as tasks:
+            for writer in writers:
+                tasks.create_task(writer.write_while(killing))
+        if any(writer.found_stored for writer in writers):
+            break
     assert sum(writer.found_stored for writer in writers), "no kill came between the disk and the answer"
     for writer in writers:
         with pytest.raises(Fenced):

@@ -178,10 +178,10 @@ def test_what_was_written_for_somebody_elses_visitor_is_given_back(
         answer(page, "这句不该发出")
         api.call("POST", f"/agents/{LI}/duty", on=True)
         api.call("POST", f"/conversations/{conversation}/transfer", agent=LI)
-        li.locator(".item", has_text="张三").wait_for()
+        li.locator("button.item", has_text="张三").wait_for()
         line.mend()
         expect(page.get_by_text("没有发出：会话已不在您这里")).to_be_visible()
-    li.locator(".item", has_text="张三").click()
+    li.locator("button.item", has_text="张三").click()
     answer(li, "我来处理")
     expect_heard(customer, ["我来处理"])
 
@@ -229,6 +229,7 @@ def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_comes_b
 
     hub.call(write())
     page = agent()
+    page.get_by_role("button", name="上班").click()
     take(page, "访客")
     with channel.mail.faulty(drop_after_data=1, slow_s=4.0):
         page.get_by_label("输入消息").fill("马上重开")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from hub.domain import commands as c
-from hub.domain import conversation
+from hub.domain import conversation, looks
 from hub.domain import events as e
 from hub.domain.batch import Entry, decode_entry, encode_entry
 from hub.domain.commands import Origin
@@ -15,6 +15,7 @@ from hub.domain.conversation.backlog import LIMIT
 from hub.domain.conversation.state import FORGOTTEN_TABS, HELD_PLACEHOLDER, TABS, WINDOW, Conversation
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
+from hub.domain.looks import AskStanding, Standing
 from hub.domain.messages import Attachment, Block, Judgement, Profile
 from hub.domain.refusals import Jumped, NotFound, NotHeld, NotYours, Refusal, Repeated, UnknownTab
 from hub.domain.teams import Patience
@@ -376,6 +377,16 @@ def test_a_choice_that_crossed_with_a_new_question_does_not_count(thread: Thread
     assert thread.state.stage == "waiting", "the queue will choose again, for refunds"
     anew = c.Assign("a1-li", "小李", 12, "refunds", False, asked=joined[1].asked)  # type: ignore[union-attr]
     assert kinds(thread.do(anew)) == ["Assigned"]
+
+
+def test_who_ends_what_has_gone_back_to_the_queue_names_no_assignment(thread: Thread) -> None:
+    """The one that was is over: nobody decides on it any more."""
+    thread.post("t1", 1)
+    thread.assign()
+    thread.do(c.ReturnConversation("a3-wang", "no phone"))
+    standing = msgspec.json.decode(looks.at_conversation(thread.state, AskStanding(), 0), type=Standing)
+    assert (standing.stage, standing.assigned) == ("waiting", 0)
+    assert kinds(thread.do(c.CloseConversation("admin", assigned=standing.assigned))) == ["Closed"]
 
 
 def test_an_assignment_of_a_closed_conversation_is_refused(thread: Thread) -> None:
