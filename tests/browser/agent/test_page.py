@@ -230,7 +230,7 @@ def test_a_chat_that_was_closed_with_an_answer_that_may_not_have_arrived_comes_b
     hub.call(write())
     page = agent()
     page.get_by_role("button", name="上班").click()
-    take(page, "访客")
+    page.locator("button.item", has_text="访客").click()
     with channel.mail.faulty(drop_after_data=1, slow_s=4.0):
         page.get_by_label("输入消息").fill("马上重开")
         page.get_by_role("button", name="发送").click()
