@@ -84,6 +84,8 @@ class Held(msgspec.Struct):
     text: str
     until_ms: int
     asked_ms: int = 0
+    at_ms: int = 0
+    """Since when."""
 
 
 class Note(msgspec.Struct):
@@ -95,6 +97,10 @@ class Note(msgspec.Struct):
     returns: bool = False
     thread: tuple[str, str] = ("", "")
     failed: tuple[str, int] = ("", 0)
+    seq: int = 0
+    """The event by which it waits,"""
+    at_ms: int = 0
+    """and when that was."""
 
 
 class Carried(msgspec.Struct):
