@@ -3,7 +3,9 @@
 import asyncio
 import heapq
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+
+import msgspec
 
 from hub.domain.attempts import Queued
 from hub.domain.looks import MOST
@@ -22,24 +24,30 @@ async def newest(entities: Entities, entity: str, wanted: Wanted, now_ms: int) -
 
     Whatever has something waiting is in memory (Kind.awake). It goes on meanwhile: each is as of its turn.
     """
-    limit, found, cut = min(wanted.limit, MOST), list[Queued](), False
-    names = [entity] if entity in entities.awake else [] if entity else list(entities.awake)
-    until_s = time.perf_counter() + TURN_S
-    for name in names:
-        slot = entities.slots.get(name)
-        if slot is None or slot.spoilt or slot.kind.queued is None:
-            continue
-        for one in slot.kind.queued(slot.state, now_ms):
-            if is_wanted(one, wanted):
-                if len(found) < limit:
-                    heapq.heappush(found, one)
-                else:
-                    heapq.heappushpop(found, one)
-                    cut = True
-            if time.perf_counter() >= until_s:
-                await asyncio.sleep(0)
-                until_s = time.perf_counter() + TURN_S
+    found, cut, until_s = list[Queued](), False, time.perf_counter() + TURN_S
+    for one in _waiting(entities, entity, now_ms):
+        if one is not None and is_wanted(one, wanted):
+            heapq.heappush(found, one)
+            if len(found) > min(wanted.limit, MOST):
+                heapq.heappop(found)
+                cut = True
+        if time.perf_counter() >= until_s:
+            await asyncio.sleep(0)
+            until_s = time.perf_counter() + TURN_S
     return Listed(tuple(sorted(found, reverse=True)), cut)
+
+
+def _waiting(entities: Entities, entity: str, now_ms: int) -> Iterator[Queued | None]:
+    """None after each entity, for most that are awake have nothing that waits: a turn may end there too.
+
+    Their names are taken in one step, which 20,000 of them make as long as a turn.
+    """
+    for name in [entity] if entity else list(entities.awake):
+        slot = entities.slots.get(name)
+        if slot is not None and slot.kind.queued is not None and not slot.spoilt:
+            for one in slot.kind.queued(slot.state, now_ms):
+                yield msgspec.structs.replace(one, because=slot.stopped) if slot.stopped else one
+        yield None
 
 
 def joined(lists: Collection[Listed], limit: int) -> Listed:

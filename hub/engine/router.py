@@ -191,9 +191,10 @@ class Router:
 
     async def _list(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
         """Owners elsewhere are asked side by side, those here one by one: all of them have their turns of one loop."""
-        partitions = [partition_of(entity)] if entity else range(self._partitions)
-        far = [self._listed(partition, entity, wanted) for partition in partitions if partition not in self._owners]
-        near = [await self._listed(partition, entity, wanted) for partition in partitions if partition in self._owners]
+        partitions = {partition_of(entity)} if entity else set(range(self._partitions))
+        here = partitions & self._owners.keys()  # as of now: until it is asked it may be another worker's
+        far = [self._listed(partition, entity, wanted) for partition in partitions - here]
+        near = [await self._listed(partition, entity, wanted) for partition in here]
         answers = [*near, *await asyncio.gather(*far)]
         denied = next((answer for answer in answers if isinstance(answer, Denied)), None)
         done(denied or joined([answer for answer in answers if isinstance(answer, Listed)], wanted.limit))

@@ -3,28 +3,29 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
 
 from hub.bus.server import EmbeddedServer
-from hub.contract import Capabilities, Connector, Delivery, Refused, Retry, Verdict
+from hub.contract import Capabilities, Connector, Delivery, Refused, Retry, Sent, Verdict
 from hub.domain import commands as c
 from hub.domain.agent.state import Agent, Note
 from hub.domain.attempts import Queued
 from hub.domain.ids import partition_of, platform_conversation_id
-from hub.domain.messages import Block
+from hub.domain.messages import Block, Judgement, Limits, Profile, Reach
 from hub.engine import listing, peers, wire
 from hub.engine.calls import UNAVAILABLE, Denied, Listed, Wanted
 from hub.engine.entities import TURN_S, Entities
 from hub.engine.kinds import kinds
 from hub.engine.listing import joined, newest
 from hub.engine.owner import Owner
+from hub.engine.router import Router
 from hub.engine.slots import Slot
 from hub.engine.wire import PAYLOAD_BYTES
 from tests.domain.agent.test_entity import PHONE, WANG
-from tests.engine.rig import Rig
+from tests.engine.rig import EmptyHistory, Rig
 from tests.engine.test_entities import Stored
 from tests.engine.test_visitors_on_platforms import CHAT, OTHER, PARTITIONS, Parrot, Talk, until
 
@@ -132,6 +133,18 @@ async def test_a_turn_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch) 
     assert slept >= 200 / 11
 
 
+async def test_those_with_nothing_but_an_attempt_on_its_way_take_turns_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "TURN_S", 0)
+    entities, turns = crowd(100), 0
+    for name in entities.awake:
+        entities.slots[name].state.notes = []
+    finding = asyncio.ensure_future(newest(entities, "", ALL, 0))
+    while not finding.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert (turns >= 100, finding.result()) == (True, Listed(()))
+
+
 async def test_what_is_gone_meanwhile_is_not_told_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "TURN_S", 0)
     entities = crowd(50)
@@ -147,6 +160,12 @@ async def test_one_whose_state_is_not_what_the_log_says_tells_of_nothing() -> No
     assert [one.entity for one in (await newest(entities, "", ALL, 0)).queued] == ["a0-1", "a0-1"]
     assert (await newest(entities, "a0-0", ALL, 0)).queued == ()
     assert len((await newest(entities, "a0-1", ALL, 0)).queued) == 2
+
+
+async def test_what_waits_at_one_that_takes_nothing_more_says_why() -> None:
+    entities = crowd(1)
+    entities.slots["a0-0"].stopped = "Tick failed: by accident"
+    assert {one.because for one in (await newest(entities, "", ALL, 0)).queued} == {"Tick failed: by accident"}
 
 
 async def test_only_what_is_wanted_is_told() -> None:
@@ -170,6 +189,9 @@ ELSEWHERE = next(
 OFF = msgspec.structs.replace(WANG, id=f"a{HERE}-wang", channel="off", limits=msgspec.structs.replace(PHONE, fold_ms=0))
 
 
+AWAY = Retry("away", 3600)
+
+
 class Off(Connector):
     """The phones of agents whom nobody reaches."""
 
@@ -179,9 +201,9 @@ class Off(Connector):
         return Refused("the phone is off", unreachable=True)
 
 
-async def start(nats: EmbeddedServer, *partitions: int) -> Talk:
+async def start(nats: EmbeddedServer, *partitions: int, says: Verdict = AWAY) -> Talk:
     parrot = Parrot()
-    parrot.says = lambda _: Retry("away", 3600)
+    parrot.says = lambda _: says
     rig = await Talk.start(nats, partitions, {"parrot": parrot, "off": Off(None)})  # type: ignore[arg-type]
     assert isinstance(rig, Talk)
     rig.router._partitions = PARTITIONS
@@ -236,6 +258,39 @@ async def test_without_one_of_the_owners_nothing_is_told_but_of_those_that_are_t
     assert isinstance(denied, Denied)
     assert (denied.code, denied.message) == (UNAVAILABLE, "the lease on the partition has run out")
     await near.stop()
+
+
+class Leaving:
+    """An owner here; when it is asked, those of all partitions leave this worker."""
+
+    def __init__(self, partition: int, router: Router) -> None:
+        self.partition, self._router = partition, router
+
+    def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed], None]) -> None:
+        for partition in range(PARTITIONS):
+            self._router.remove_owner(partition)
+        done(Listed((queued(self.partition),)))
+
+
+async def test_a_partition_that_leaves_while_others_are_asked_is_asked_where_it_is_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    router = Router("w0", None, EmptyHistory(), partitions=PARTITIONS, epoch=1)  # type: ignore[arg-type]
+    asked: list[int] = []
+
+    def ask_elsewhere(partition: int, ask: wire.Ask, done: Callable[[Listed], None]) -> None:
+        asked.append(partition)
+        done(Listed((queued(partition),)))
+
+    monkeypatch.setattr(router, "_ask", ask_elsewhere)
+    for partition in range(PARTITIONS - 1):
+        router.add_owner(Leaving(partition, router))  # type: ignore[arg-type]
+    answered: asyncio.Future[Listed | Denied] = asyncio.get_running_loop().create_future()
+    router.queued("", ALL, answered.set_result)
+    listed = await asyncio.wait_for(answered, 20)
+    assert isinstance(listed, Listed)
+    assert [one.at_ms for one in listed.queued] == list(reversed(range(PARTITIONS)))
+    assert len(asked) == PARTITIONS - 1
 
 
 async def test_a_partition_that_there_is_not_is_not_found(nats: EmbeddedServer) -> None:
@@ -296,4 +351,19 @@ async def test_what_waits_for_nothing_that_will_happen_by_itself_is_known_after_
     await rig.kill()
     rig = await start(nats, *range(PARTITIONS))
     assert await ask(rig) == before
+    await rig.stop()
+
+
+async def test_what_waits_for_the_pace_alone_is_known_before_its_time_comes(nats: EmbeddedServer) -> None:
+    rig = await start(nats, *range(PARTITIONS), says=Sent())
+    reach = Reach("parrot", "zhang", Limits(per_hour=1))
+    await rig.submit(CHAT, c.ReceiveMessage("m1", "在吗", 0, Profile("parrot"), reach, judgement=Judgement("在吗")))
+    await rig.assign(CHAT)
+    await rig.answer(CHAT, "sent")
+    await until(lambda: rig.partitions.state(CHAT).outbox.answered == 1)
+    await rig.answer(CHAT, "one")
+    await rig.partitions._owned[HERE].checkpoints.make()
+    await rig.kill()
+    rig = await start(nats, *range(PARTITIONS))
+    assert await texts(rig) == ["one"]
     await rig.stop()
