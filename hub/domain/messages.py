@@ -180,4 +180,6 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     files: tuple[Attachment, ...] = ()
     at_ms: int = 0
-    """Since when it waits there; of one that does not wait it says nothing."""
+    """Since when it waits for that phone,"""
+    place: int = 0
+    """and its number among all that ever did. Of one that does not wait they say nothing."""

@@ -141,7 +141,7 @@ def with_answers(world: World, *texts: str) -> None:
 
 def with_notes(world: World, *moments: int) -> list[Note]:
     """An agent whom nobody reaches, with a note that waits since each of these moments."""
-    notes = [Note(f"note {n}", seq=n, at_ms=at_ms) for n, at_ms in enumerate(moments, 1)]
+    notes = [Note(f"note {n}", at_ms=at_ms, place=n) for n, at_ms in enumerate(moments, 1)]
     world.calls.agents["a9-away"] = Agent("a9-away", notes=notes)
     return notes
 
@@ -184,7 +184,7 @@ async def test_an_answer_is_queued_behind_one_that_is_delayed_until_it_is_its_tu
 async def test_what_waits_for_a_phone_is_queued_there(world: World) -> None:
     world.calls.agents[ME] = Rig().serve(12).state
     found = [(one["entity"], one.get("refs"), one["text"]) for one in await listed(world, state="queued", entity=ME)]
-    assert found == [(ME, None, "新会话 #12 张三（售前）"), (ME, ["c12-x/1"], "【#12·1 张三】在吗")]
+    assert found == [(ME, ["c12-x/1"], "【#12·1 张三】在吗"), (ME, None, "新会话 #12 张三（售前）")]
 
 
 async def test_it_stands_among_the_others_wherever_it_is_not_filtered_out(world: World) -> None:

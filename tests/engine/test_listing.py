@@ -93,7 +93,7 @@ def crowd(count: int) -> Entities:
         for entity in (f"c0-{n}", f"a0-{n}"):
             slot = Slot(entity, kinds()[entity[0]])
             if isinstance(slot.state, Agent):
-                slot.state.notes = [Note(f"{n}.{i}", seq=i, at_ms=n * 10 + i) for i in (1, 2)]
+                slot.state.notes = [Note(f"{n}.{i}", at_ms=n * 10 + i, place=i) for i in (1, 2)]
             entities.slots[entity] = slot
             entities.note_awake(slot)
     return entities

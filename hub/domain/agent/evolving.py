@@ -22,6 +22,7 @@ from hub.domain.agent.state import (
     PhoneAttempt,
     Served,
     Shown,
+    next_place,
     sticky_no,
 )
 from hub.domain.agent.threads import grouped
@@ -59,7 +60,7 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
             _evolve_presence(state, event, at_ms)
         case e.DeliveryRetried(attempt=number):
             again = state.letters.pop(number)
-            state.notes.append(msgspec.structs.replace(again, seq=record.seq, at_ms=at_ms))
+            state.notes.append(msgspec.structs.replace(again, at_ms=at_ms, place=next_place(state)))
         case e.DeliveryDropped(attempt=number):
             state.letters.pop(number)
         case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting() | e.ReadMarked():
@@ -146,8 +147,8 @@ def _evolve_served(
             if _has_phone(state):
                 state.notes.append(
                     Note(
-                        event.text, event.begins, event.ends, event.returns, event.thread, event.failed,
-                        state.seq, at_ms,
+                        event.text, event.begins, event.ends, event.returns, event.thread, event.failed, at_ms,
+                        next_place(state),
                     )
                 )  # fmt: skip
         case e.BlocksWaiting(blocks=blocks):
@@ -174,7 +175,7 @@ def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
     if not _is_pushed_to(state):
         return
     assert state.settings is not None
-    state.blocks.extend(msgspec.structs.replace(block, at_ms=at_ms) for block in blocks)
+    state.blocks.extend(msgspec.structs.replace(one, at_ms=at_ms, place=next_place(state)) for one in blocks)
     state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
     for block in blocks:
         served = state.serving[block.conversation]

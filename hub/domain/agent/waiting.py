@@ -1,6 +1,5 @@
 """What waits to leave for an agent's phone, as lists show it."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from hub.domain.agent import notes
@@ -9,9 +8,6 @@ from hub.domain.agent.phone import pieces
 from hub.domain.agent.state import Agent, Note
 from hub.domain.attempts import SHOWN, Queued, not_yet
 from hub.domain.messages import Block, Limits
-
-TWINS = 256
-"""A place is the number of the message or event times so many: two conversations may each have a message 7."""
 
 
 def leaves(state: Agent) -> bool:
@@ -27,17 +23,14 @@ def queued(state: Agent, now_ms: int) -> Iterator[Queued]:
     """
     settings = state.settings
     channel, address, limits = (settings.channel, settings.address, settings.limits) if settings else ("", "", Limits())
-    because, twins = _because(state, now_ms), Counter[tuple[int, int]]()
-    first, left = state.blocks[0] if state.blocks else None, state.part
+    because, first, left = _because(state, now_ms), state.blocks[0] if state.blocks else None, state.part
     waiting: list[Note | Block] = [*state.notes, *_question(state), *_blocks(state)]
     for one in reversed(waiting):
-        place = one.seq * TWINS + twins[one.at_ms, one.seq]
-        twins[one.at_ms, one.seq] += 1
         text, refs, part, parts = one.text, tuple[str, ...](), 1, 1
         if isinstance(one, Block):
             text, parts = _as_shown(one, limits)
             refs, part = (f"{one.conversation}/{one.seq}",), 1 + (left if one is first else 0)
-        yield Queued(one.at_ms, state.id, place, channel, address, text[:SHOWN], refs, part, parts, because)
+        yield Queued(one.at_ms, state.id, one.place, channel, address, text[:SHOWN], refs, part, parts, because)
 
 
 def _because(state: Agent, now_ms: int) -> str:
@@ -49,11 +42,10 @@ def _because(state: Agent, now_ms: int) -> str:
 
 
 def _question(state: Agent) -> list[Note]:
-    """What asks whom held texts are for, in the words that it would have now."""
+    """What asks whom held texts are for, in the words that it would have now; its place is before all others."""
     if not state.ask:
         return []
-    last = state.held[-1]
-    return [Note(notes.question(state.held, state.serving.values()), seq=last.number, at_ms=last.at_ms)]
+    return [Note(notes.question(state.held, state.serving.values()), at_ms=state.held[-1].at_ms)]
 
 
 def _blocks(state: Agent) -> list[Block]:

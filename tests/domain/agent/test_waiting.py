@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from hub.domain import commands as c
-from hub.domain.agent.state import Agent, Note
-from hub.domain.agent.waiting import TWINS, leaves, queued
+from hub.domain import events as e
+from hub.domain.agent.state import Agent
+from hub.domain.agent.waiting import leaves, queued
 from hub.domain.attempts import Queued
 from hub.domain.messages import Attachment, Block, FileLimit
 from tests.domain.agent.test_entity import HOUR, ME, MINUTE, NOON, PHONE, SECOND, WANG, Rig
@@ -40,7 +41,7 @@ def test_a_visitors_message_waits_as_the_phone_will_show_it_and_a_note_brings_no
     rig = Rig().serve(12)
     block, note = waiting(rig)
     assert block == Queued(
-        NOON, ME, 1 * TWINS, "wecom", "WangFang", "【#12·1 张三】在吗", ("c12-x/1",), because=""
+        NOON, ME, 2, "wecom", "WangFang", "【#12·1 张三】在吗", ("c12-x/1",), because=""
     )  # fmt: skip
     assert (note.text, note.refs, note.at_ms) == ("新会话 #12 张三（售前）", (), NOON)
     assert leaves(rig.state)
@@ -136,16 +137,17 @@ def test_a_dead_letter_that_goes_again_waits_since_then_also_for_who_has_no_chan
     assert (again.channel, again.because) == ("", "no channel reaches the agent")
 
 
-def test_two_that_came_in_the_same_moment_under_the_same_number_have_places_of_their_own() -> None:
-    rig = Rig(SMALL).serve(12, 15, 18)
-    rig.state.notes = [Note(text, seq=5, at_ms=NOON) for text in ("一" * 40, "二" * 40, "三" * 40)]
+def test_what_came_in_the_same_moment_has_places_of_its_own_also_where_it_is_cut_anew() -> None:
+    rig = Rig().serve(12, 15, 18)
+    rig.append([e.NoteWaiting("\n".join(char * 100 for char in "一二三"))])
+    assert [one.text[0] for one in waiting(rig)] == list("【【【一新新新")
     before = waiting(rig)
-    assert len({(one.at_ms, one.place) for one in before}) == len(before) == 6
-    rig.attempt()
-    rig.verdict("sent")
-    after = {one.text: (one.at_ms, one.place) for one in waiting(rig)}
-    assert 0 < len(after) < 6
-    assert after.items() <= {one.text: (one.at_ms, one.place) for one in before}.items()
+    rig.do(c.ConfigureAgent(SMALL))
+    assert [one.text[0] for one in waiting(rig)] == list("【【【三三三二二二一一一新新新")
+    after = waiting(rig)
+    assert len({one.place for one in after}) == len(after)
+    assert {one.place for one in before} <= {one.place for one in after}
+    assert {one.at_ms for one in after} == {NOON}
 
 
 @pytest.mark.parametrize("no", [12, 15])
