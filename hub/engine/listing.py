@@ -40,7 +40,7 @@ async def newest(entities: Entities, entity: str, wanted: Wanted, now_ms: int) -
 def _waiting(entities: Entities, entity: str, now_ms: int) -> Iterator[Queued | None]:
     """None after each entity, for most that are awake have nothing that waits: a turn may end there too.
 
-    Their names are taken in one step, which 20,000 of them make as long as a turn.
+    Their names are taken in one step, which 10,000 of them make as long as a turn.
     """
     for name in [entity] if entity else list(entities.awake):
         slot = entities.slots.get(name)
