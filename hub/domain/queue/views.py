@@ -4,7 +4,7 @@ import msgspec
 
 from hub.domain.messages import Wait
 from hub.domain.queue.fit import display_of, position
-from hub.domain.queue.state import Place, Queue, lines_of, team_of
+from hub.domain.queue.state import Place, Queue, team_of
 from hub.domain.queue.tell import Outlook, shown_line
 from hub.domain.queue.waits import LEAST, Service
 
@@ -119,17 +119,17 @@ def teams(state: Queue) -> list[TeamLoad]:
 
 def _waiting(state: Queue, outlook: Outlook, conversation: str) -> Waiting:
     place = state.places[conversation]
-    line = shown_line(state, place)
+    team, line = team_of(state, place.team), shown_line(state, place)
     at = position(state, conversation, place, line)
     return Waiting(
-        conversation, place.no, place.name, team_of(state, place), place.channel, place.language, place.priority, at,
-        place.since, place.at_ms, outlook.wait(place, line, at), lines_of(state, place)[1:],
+        conversation, place.no, place.name, team, place.channel, place.language, place.priority, at, place.since,
+        place.at_ms, outlook.wait(place, line, at), place.further,
     )  # fmt: skip
 
 
 def _served(state: Queue, conversation: str, place: Place) -> Served:
     display = state.loads[place.agent].settings.display
-    team = team_of(state, place)
+    team = team_of(state, place.team)
     return Served(conversation, place.no, place.name, team, place.channel, place.agent, display, place.at_ms)
 
 

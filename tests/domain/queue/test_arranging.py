@@ -1,15 +1,11 @@
-"""New teams come a part at a time, and an older version's image is brought to where this version keeps things."""
-
-from typing import Any
+"""New teams come a part at a time, and whom they concern follows by and by."""
 
 import msgspec
 import pytest
 
 from hub.domain import commands as c
 from hub.domain import events as e
-from hub.domain import queue
-from hub.domain.queue import Queue
-from hub.domain.queue.arranging import AGENTS
+from hub.domain.queue.arranging import PART
 from hub.domain.teams import AgentSettings, Hours, Team, Teams
 from tests.domain.queue.world import Desk
 
@@ -47,7 +43,7 @@ def test_what_concerns_all_agents_comes_to_each_of_them_once(after: Teams) -> No
     parts(desk, file(*agents(120)))
     brought = parts(desk, after)
     assert [agent.id for part in brought for agent in part.agents] == [agent.id for agent in after.agents]
-    assert max(len(part.agents) for part in brought) <= AGENTS
+    assert max(len(part.agents) for part in brought) <= PART
 
 
 def test_agents_with_many_conversations_are_fewer_at_a_time() -> None:
@@ -69,35 +65,6 @@ def test_weights_that_have_changed_count_for_what_agents_have() -> None:
     assert desk.state.loads["a1-0"].load == 4
     desk.do(c.Leave("c0-a"))
     assert desk.state.loads["a1-0"].load == 1
-
-
-def as_before(state: Queue) -> dict[str, Any]:
-    """What version 0 made of it: lanes by weight, the sums only of what agents have."""
-    image: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(state))
-    for load in image["loads"].values():
-        load["open"] = len(load.pop("held"))
-        del load["weights"], load["terms"]
-    for team, line in image["lines"].items():
-        image["lanes"][team] = [{"language": "", "weight": 1, "spots": line}] if line else []
-    del image["unsettled_teams"], image["layout"]
-    return image | {"unsettled": False, "limits": {}}
-
-
-def test_image_of_an_older_version_is_laid_out_anew() -> None:
-    teams = file(*agents(2))
-    desk = Desk(c.ChangeTeams(teams), c.SetDuty("a1-0", True))
-    for n, channel in enumerate(["h5", "email", "h5", "email", "h5"]):
-        desk.do(c.Enqueue(f"c0-{n}", "sales", 0, channel=channel))
-    before = desk.state
-    desk.state = msgspec.json.decode(msgspec.json.encode(as_before(before)), type=Queue)
-    queue.laid_out(desk.state)
-    assert desk.state.lanes == before.lanes
-    assert [load.held for load in desk.state.loads.values()] == [("c0-0", "c0-1"), ()]
-    assert desk.settle() == [e.Settling(False)]
-    assert len(parts(desk, teams)) == 1, "everybody is told once more what they go by"
-    assert desk.state == msgspec.structs.replace(before, seq=desk.state.seq)
-    desk.do(c.Leave("c0-0"))
-    assert desk.state.places["c0-2"].agent == "a1-0"
 
 
 def two_teams(*staff: AgentSettings) -> c.ChangeTeams:
