@@ -327,12 +327,17 @@ def _reroute(draft: Draft, line: str) -> bool:
             continue
         if draft.full():
             return False
-        gone = place.line if team != place.line else line
-        because = f"{gone} is no team any more" if gone not in state.teams else f"there is {team} now"
-        draft.happen(e.Rerouted(spot.conversation, place.no, team, because))
+        draft.happen(e.Rerouted(spot.conversation, place.no, team, _why_there(state, place, line, team)))
         draft.leave([team])
     del draft.astray[line]
     return True
+
+
+def _why_there(state: Queue, place: Place, line: str, team: str) -> str:
+    """Why who stands in the line belongs in that of `team`."""
+    if line and line not in state.teams:
+        return f"{line} is no team any more"
+    return f"{display_of(state, team)} is {'there' if place.team == team else 'the default team'} now"
 
 
 def _serve(draft: Draft, spot: Spot) -> bool:

@@ -107,12 +107,15 @@ class Judge:
         self.open: dict[str, Open] = {}
         self.latest: dict[str, int] = {}
         self.closed_at: dict[int, int] = {}
+        self.latest_ms = 0
+        """What the clock has shown at most."""
         self.unsettled = False
         self.heard = 0
         self.counts: dict[str, int] = {}
 
     def hear(self, command: AnyCommand, events: list[AnyEvent], now_ms: int) -> None:
         """Judge each event as of its own moment, and what is true after all of them."""
+        self.latest_ms = max(self.latest_ms, now_ms)
         for one in self.open.values():
             one.gave = one.agent
         for event in events:
@@ -213,7 +216,9 @@ class Judge:
     def _judge_number(self, no: int, now_ms: int) -> None:
         taken = {one.enqueued.no for one in self.open.values()}
         rested = {n for n, at_ms in self.closed_at.items() if n not in taken and at_ms + REST_MS <= now_ms}
-        assert no == min(rested, default=max([*taken, *self.closed_at], default=0) + 1)
+        first = min(rested, default=max([*taken, *self.closed_at], default=0) + 1)
+        before_it_was_set_back = no not in taken and self.closed_at.get(no, now_ms) + REST_MS <= self.latest_ms
+        assert no == first or (no < first and before_it_was_set_back)
 
     def _judge_repeat(self, one: Open, event: e.Told, now_ms: int) -> None:
         if one.told and event.on_duty == one.told[-1].on_duty:
