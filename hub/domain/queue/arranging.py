@@ -116,7 +116,7 @@ def arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
     if staffed:
         count(state, [team for team in staffed if team in state.teams])
     # One at least, so that it is said when all is as the new teams want it.
-    settle = dict.fromkeys((*state.astray, *state.unsettled, *concerned, *staffed))
+    settle = dict.fromkeys((*state.unsettled, *state.astray, *concerned, *staffed))
     state.unsettled = [team for team in settle if team in state.lines] or [event.teams.default]
 
 

@@ -279,9 +279,16 @@ def _overflow(draft: Draft, conversation: str) -> None:
 
 
 def _finish(draft: Draft) -> None:
-    """Look at some of the teams for which there is more to decide, and tell those who wait how they stand now."""
+    """Look at some of the teams for which there is more to decide, and tell those who wait how they stand now.
+
+    Nobody is served before all stand where they belong: who has come first may still stand elsewhere.
+    """
+    for line in list(draft.astray):
+        if not _reroute(draft, line):
+            break
+        del draft.astray[line]
     for team in list(draft.unsettled)[:LOOKED_AT]:
-        if not _settle(draft, team):
+        if draft.astray or not _settle(draft, team):
             break
         del draft.unsettled[team]
         draft.turned[team] = draft.moved[team] = None
@@ -301,8 +308,6 @@ def _settle(draft: Draft, team: str) -> bool:
     for whom nobody is fit, nobody will be, nor for those behind them in their lane.
     """
     state = draft.state
-    if team in draft.astray and not _reroute(draft, team):
-        return False
     for spots in list(state.lanes[team].values()) if chooses(state, team) else ():
         at = 0
         while at < len(spots):
@@ -329,7 +334,6 @@ def _reroute(draft: Draft, line: str) -> bool:
             return False
         draft.happen(e.Rerouted(spot.conversation, place.no, team, _why_there(state, place, line, team)))
         draft.leave([team])
-    del draft.astray[line]
     return True
 
 

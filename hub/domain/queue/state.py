@@ -122,7 +122,7 @@ class Kept(msgspec.Struct):
     agent is fit for them, or not know yet how they stand."""
     astray: list[str] = []
     """Lines, maybe of no team any more, in which some may stand who belong in another since teams have changed; they
-    are `unsettled` too, before all others."""
+    are `unsettled` too."""
     service: dict[str, Service] = {}
     """How long conversations take, by team."""
     busy: dict[str, Service] = {}

@@ -199,3 +199,15 @@ def test_many_teams_come_in_parts_the_new_ones_first_and_the_old_ones_go_last() 
     assert overflows[-1] == 40
     assert desk.state.rules == file
     assert desk.state == desk.replayed()
+
+
+def test_nobody_is_chosen_while_some_line_has_not_been_left_though_their_own_has() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service", staff=(ANN,))))
+    desk.do(c.Enqueue("c0-first", "service", 0))
+    desk.do(c.Enqueue("c0-second", "sales", 0))
+    decide(desk, c.ChangeTeams(named("sales", "service", "night", staff=(ANN,))))
+    decide(desk, c.ChangeTeams(named("sales", "night", staff=(ANN,))))
+    assert desk.state.astray == ["sales", "service"]
+    decide(desk, c.SetDuty(ANN.id, True))
+    desk.settle()
+    assert [name for name, place in desk.state.places.items() if place.agent] == ["c0-first"]
