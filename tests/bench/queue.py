@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from hub.domain import commands as c
-from hub.domain import ids, queue
+from hub.domain import ids, looks, queue
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
@@ -38,6 +38,7 @@ KINDS = {
     "on": "an agent comes on duty and takes five",
     "take": "an agent takes somebody",
     "list": "an agent asks who waits",
+    "look": "the API asks how all lines stand",
     "reload": "20 agents have more room in a new file: each part of what that leads to",
     "weigh": "mail weighs more, so that everybody is counted anew: each part",
     "lose": "20 agents are gone, and whom they had wait again: each part",
@@ -211,9 +212,15 @@ def _list(rig: Rig) -> float:
     return rig.decide(c.ListWaiting(rig.draw.choice(rig.file.agents).id))
 
 
+def _look(rig: Rig) -> float:
+    begun = time.thread_time()
+    looks.at_queue(rig.state, looks.AskLines(), rig.now_ms)
+    return time.thread_time() - begun
+
+
 _MEASURES: dict[str, Callable[[Rig], float]] = {
     "enqueue": _enqueue, "leave": _leave, "give_up": _give_up, "transfer": _transfer, "off": _off, "on": _on,
-    "take": _take, "list": _list,
+    "take": _take, "list": _list, "look": _look,
 }  # fmt: skip
 
 
