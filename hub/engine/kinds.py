@@ -1,6 +1,6 @@
 """The kinds of entity, for an engine that does not know which one it runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -11,6 +11,16 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.looks import Question
 
 Decide = Callable[[Any, AnyCommand, Origin | None, int], list[AnyEvent]]
+
+
+class Large(NamedTuple):
+    """How an image is made of a state that takes more than a turn of the loop: it is encoded, and read, bit by bit."""
+
+    type: type
+    kept: Callable[[Any], Any]
+    """What the image holds, of that type: a copy that later events leave as it is."""
+    rebuilt: Callable[[Any], Generator[None, None, Any]]
+    """The state of which that was kept, step by step."""
 
 
 class Kind(NamedTuple):
@@ -36,10 +46,8 @@ class Kind(NamedTuple):
     """What waits for its first attempt, at a moment (Unix ms), of a kind that may be awake; the iterator is in no hurry
     and tells of what there was when it began."""
     prev: Callable[[Any], int] = attrgetter("seq")
-    copied: Callable[[Any], Any] | None = None
-    """Of a kind whose states may be large: a copy that later events leave as it is, to be encoded bit by bit."""
-    laid_out: Callable[[Any], None] | None = None
-    """Brings the state of an older version's image to where this one keeps it."""
+    large: Large | None = None
+    """Of a kind whose states may be large."""
     look: Callable[[Any, Question, int], bytes] = looks.at_nothing
     """The JSON of the answer to a question about the state, at a moment (Unix ms). Raises NotFound for a question that
     this kind does not know."""
@@ -91,8 +99,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             queue.evolve,
             queue.reactions,
             queue.next_due,
-            copied=queue.copied,
-            laid_out=queue.laid_out,
+            large=Large(queue.Kept, queue.kept, queue.rebuilt),
             look=looks.at_queue,
         ),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),
