@@ -164,7 +164,8 @@ class Ledger:
                 self.reads[entity, seq] = serials(text, files)
                 self.posted |= dict.fromkeys(serials(text, files), entity)
             case e.ChangeBegun(ref=ref, piece=piece):
-                self.replaced |= self.changing.pop((entity, ref), set())
+                unsent = self.reads[entity, ref] - self.had.get(entity, set())  # nor will be, whatever the platform says
+                self.replaced |= self.changing.pop((entity, ref), set()) | unsent
                 self.changing[entity, ref] = serials(piece.message.instead)
                 self.posted |= dict.fromkeys(self.changing[entity, ref], entity)
             case e.MessageCorrected(ref=ref, text=text, files=files):
