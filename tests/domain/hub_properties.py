@@ -164,7 +164,7 @@ class Ledger:
                 self.reads[entity, seq] = serials(text, files)
                 self.posted |= dict.fromkeys(serials(text, files), entity)
             case e.ChangeBegun(ref=ref, piece=piece):
-                unsent = self.reads[entity, ref] - self.had.get(entity, set())  # nor will be, whatever the platform says
+                unsent = self.reads[entity, ref] - self.had.get(entity, set())  # nor will be, refused or not
                 self.replaced |= self.changing.pop((entity, ref), set()) | unsent
                 self.changing[entity, ref] = serials(piece.message.instead)
                 self.posted |= dict.fromkeys(self.changing[entity, ref], entity)
