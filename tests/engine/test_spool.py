@@ -224,7 +224,7 @@ async def test_two_living_workers_leave_each_other_s_files_alone(tmp_path: Path)
     assert third.waiting == 1
     await second.close()
     await third.close()
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.spool"))) == 1
 
 
 @pytest.mark.parametrize("lost", [1, 7, 30])
@@ -235,7 +235,7 @@ async def test_a_torn_end_is_left_out_and_said(tmp_path: Path, lost: int) -> Non
     await first.take("phone", WANG, text(1))
     await first.take("phone", WANG, text(2))
     kill(first)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.spool")
     os.truncate(file, file.stat().st_size - lost)
     with capture_logs() as lines:
         second = spool_on(tmp_path, owners)
@@ -254,7 +254,7 @@ async def test_damage_in_the_middle_is_an_error_and_the_file_is_kept(tmp_path: P
     for n in range(3):
         await first.take("phone", WANG, text(n))
     kill(first)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.spool")
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
@@ -275,7 +275,7 @@ async def test_a_disk_that_fails_gets_no_yes_and_leaves_no_half_record(
     owners.away = {WANG}
     spool = spool_on(tmp_path, owners)
     await spool.take("phone", WANG, text(1))
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.spool")
     sound = file.read_bytes()
 
     def fail(*arguments: object) -> int:
@@ -302,7 +302,7 @@ async def test_what_waits_is_bounded(tmp_path: Path) -> None:
             await spool.take("phone", WANG, text(taken))
             taken += 1
     assert 3 < taken < 20
-    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 1000 + 20 * taken
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.spool")) <= 1000 + 20 * taken
     owners.away = set()
     await until(lambda: spool.waiting == 0)
     await spool.take("phone", WANG, text(taken))
