@@ -261,7 +261,7 @@ class Worker:
         begun.cancel()
         if self.placing.done():
             await self.placing
-        self.spool.start()
+        await self.spool.start()
         self.pulls.start()
         self.stalls.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
@@ -281,7 +281,7 @@ class Worker:
                 logger.warning("upkeep failed", channel=channel, because=str(error))
 
     async def _adopt(self) -> None:
-        self.spool.adopt()
+        await self.spool.adopt()
 
     async def finish(self) -> None:
         """Let everything decided reach the disk, then close."""

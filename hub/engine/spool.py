@@ -70,10 +70,9 @@ class Item:
 
     __slots__ = ("abandoned", "answer", "keeping", "kept", "number", "record", "safe")
 
-    def __init__(self, record: bytes, number: int) -> None:
-        self.record, self.number = record, number
+    def __init__(self, record: bytes, number: int, safe: asyncio.Future[None]) -> None:
+        self.record, self.number, self.safe = record, number, safe
         self.answer: asyncio.Future[Outcome] | None = None
-        self.safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.kept = False
         self.keeping: asyncio.Task[None] | None = None
         self.abandoned = False
@@ -99,6 +98,13 @@ class Lane:
         last = next(item for item in reversed(self.items) if item.kept)
         return Turn(first.number, self.file.name, last.number)
 
+    def announce(self, turns: Turns) -> None:
+        """Tell the other workers what waits here. Raises OSError: then what they know of this lane is older."""
+        turn = self.turn
+        if turn != self.announced:
+            turns.change(self.entity, self.announced, turn)
+            self.announced = turn
+
 
 class Spool:
     """One worker's spool. `unparsed` gives the entity and command that keep what was refused, for a person.
@@ -123,7 +129,7 @@ class Spool:
         """Those of `_own`, by entity."""
         self._running: dict[Lane, asyncio.Task[None]] = {}
         self._own = SpoolFile(folder / f"{time.time_ns():020}-{os.getpid()}{SUFFIX}")
-        self._adopted: list[SpoolFile] = []
+        self._adopted = set[SpoolFile]()
         self._bytes = 0
 
     @property
@@ -131,25 +137,21 @@ class Spool:
         """Commands that wait on disk for their owner."""
         return sum(file.waiting for file in [*self._adopted, self._own])
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Before the first `take`: when it comes, all that lies on this machine's disk has been announced."""
-        self.adopt()
+        await self.adopt()
 
-    def adopt(self) -> None:
+    async def adopt(self) -> None:
         """Take over what workers of this machine have left behind, and begin to carry it out.
 
         Now and then, for a worker may die and have no successor. One that adopts at the same time is waited for.
         """
-        if not self._folder.exists():  # nothing has ever been on disk here
-            return
-        with alone(self._folder):
-            found = [SpoolFile.adopt(path) for path in self._folder.glob("*" + SUFFIX)]
-            files = [file for file in found if file is not None]
-            lanes = [lane for file in files for lane in self._read(file)]
-            if files:
-                self._announce_adopted(lanes)
-            for lane in lanes:
-                self._run_lane(lane)
+        safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        safe.set_result(None)
+        for lane in await asyncio.to_thread(_adopted, self._folder, self._turns, safe):
+            self._adopted.add(lane.file)
+            self._bytes += sum(len(item.record) for item in lane.items)
+            self._run_lane(lane)
 
     async def close(self) -> None:
         """Stop; what is on disk stays there for the next worker."""
@@ -201,10 +203,11 @@ class Spool:
         if lane.items:
             before.append(lane.items[-1].number)
         number = max(time.time_ns(), 1 + max(before, default=0))
-        item = Item(_encode(Spooled(SCHEMA, channel, lane.entity, command, number)), number)
-        if self._bytes + len(item.record) > self._max_bytes:
+        record = _encode(Spooled(SCHEMA, channel, lane.entity, command, number))
+        if self._bytes + len(record) > self._max_bytes:
             raise SpoolFull(f"{self._bytes} bytes of callbacks wait for the log: send it again later")
-        self._bytes += len(item.record)
+        self._bytes += len(record)
+        item = Item(record, number, asyncio.get_running_loop().create_future())
         lane.items.append(item)
         self._lanes[lane.entity] = lane
         return item
@@ -338,7 +341,7 @@ class Spool:
             try:
                 await file.append(item.record)
                 item.kept = not item.safe.done()  # else it was committed meanwhile
-                self._announce(lane)
+                lane.announce(self._turns)
             except OSError:
                 item.kept = False
                 self._drained(file)
@@ -353,17 +356,10 @@ class Spool:
         else:
             self._drained(file)
 
-    def _announce(self, lane: Lane) -> None:
-        """Tell the other workers what waits here. Raises OSError: then what they know of this lane is older."""
-        turn = lane.turn
-        if turn != lane.announced:
-            self._turns.change(lane.entity, lane.announced, turn)
-            lane.announced = turn
-
     def _announce_again(self, lane: Lane) -> None:
-        """The same, for a lane that will come here again before it ends: until then the others wait for it."""
+        """For a lane that will come here again before it ends: until the disk takes it, others wait for the lane."""
         try:
-            self._announce(lane)
+            lane.announce(self._turns)
         except OSError as error:
             logger.warning("others cannot be told whose turn it is", entity=lane.entity, because=str(error))
 
@@ -379,48 +375,52 @@ class Spool:
             self._adopted.remove(file)
             file.remove()
 
-    def _read(self, file: SpoolFile) -> list[Lane]:
-        """The lanes of a file that has been adopted; one that holds nothing is removed."""
-        try:
-            contents, found = file.read(), list[Spooled]()
-        except OSError as error:
-            logger.error("spool file cannot be read; what is in it is waited for", file=str(file.path),
-                         because=str(error))  # fmt: skip
-            file.close()
-            return []
-        for group in contents.groups:
-            try:
-                found += _decode_group(group)
-            except msgspec.ValidationError:
-                file.damaged = True
-        if file.damaged:
-            logger.error("spool file damaged or of a newer version: some callbacks in it cannot be carried out",
-                         file=str(file.path), cure="ask the agents what they wrote at that time")  # fmt: skip
-        elif contents.rest:
-            logger.warning("a torn end of a spool file is left out: no platform was told that it is safe",
-                           file=str(file.path), bytes=contents.rest)  # fmt: skip
-        if not found:
-            file.remove()
-            return []
-        self._adopted.append(file)
-        file.waiting = len(found)
-        lanes = dict[str, Lane]()
-        for spooled in found:
-            item = Item(_encode(spooled), spooled.number)
-            item.safe.set_result(None)
-            item.kept = True
-            self._bytes += len(item.record)
-            lanes.setdefault(spooled.entity, Lane(spooled.entity, file)).items.append(item)
-        return list(lanes.values())
 
-    def _announce_adopted(self, lanes: Sequence[Lane]) -> None:
-        """Whoever has died has announced it, and that stands; but a power cut may have undone any of it."""
+def _adopted(folder: Path, turns: Turns, safe: asyncio.Future[None]) -> list[Lane]:
+    """In a thread: the lanes of the files in the folder that nobody holds, announced. `safe`: as that of each item."""
+    if not folder.exists():  # nothing has ever been on disk here
+        return []
+    with alone(folder):
+        files = [file for path in folder.glob("*" + SUFFIX) if (file := SpoolFile.adopt(path)) is not None]
+        lanes = [lane for file in files for lane in _lanes(file, safe)]
         try:
             for lane in lanes:
-                self._announce(lane)
-            self._turns.settle([(lane.entity, lane.announced) for lane in lanes if lane.announced is not None])
+                lane.announce(turns)
+            if files:  # what a process has announced stands; a power cut may have undone any of it
+                turns.settle([(lane.entity, lane.announced) for lane in lanes if lane.announced is not None])
         except OSError as error:
             logger.warning("others cannot be told whose turn it is", because=str(error))
+    return lanes
+
+
+def _lanes(file: SpoolFile, safe: asyncio.Future[None]) -> list[Lane]:
+    """What it holds. One that holds nothing is removed."""
+    try:
+        contents, found = file.read(), list[Spooled]()
+    except OSError as error:
+        logger.error("spool file cannot be read: others wait for it", file=str(file.path), because=str(error))
+        file.close()
+        return []
+    for group in contents.groups:
+        try:
+            found += _decode_group(group)
+        except msgspec.ValidationError:
+            file.damaged = True
+    if file.damaged:
+        logger.error("spool file damaged or of a newer version: some callbacks in it cannot be carried out",
+                     file=str(file.path), cure="ask the agents what they wrote at that time")  # fmt: skip
+    elif contents.rest:
+        logger.warning("a torn end of a spool file is left out: no platform was told that it is safe",
+                       file=str(file.path), bytes=contents.rest)  # fmt: skip
+    if not found:
+        file.remove()
+    file.waiting = len(found)
+    lanes = dict[str, Lane]()
+    for spooled in found:
+        item = Item(_encode(spooled), spooled.number, safe)
+        item.kept = True
+        lanes.setdefault(spooled.entity, Lane(spooled.entity, file)).items.append(item)
+    return list(lanes.values())
 
 
 def _denied(outcome: Outcome) -> Denied | None:

@@ -114,7 +114,6 @@ def _listed(folder: Path) -> list[Turn]:
 def _create(file: Path) -> None:
     while True:
         with contextlib.suppress(FileNotFoundError):  # another worker may remove an empty folder at any moment
-            file.touch(0o600)
-            return
-        with contextlib.suppress(FileNotFoundError):
             file.parent.mkdir(0o700, parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            return

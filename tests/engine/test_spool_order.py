@@ -12,7 +12,7 @@ def said(*numbers: int) -> list[str]:
 
 async def test_who_comes_to_another_worker_does_not_overtake_what_one_has_on_its_disk(tmp_path: Path) -> None:
     owners = Owners()
-    a, b = spool_on(tmp_path, owners), spool_on(tmp_path, owners)
+    a, b = await spool_on(tmp_path, owners), await spool_on(tmp_path, owners)
     owners.away = {WANG}
     await a.take("phone", WANG, text(1))
     owners.away = set()
@@ -23,7 +23,7 @@ async def test_who_comes_to_another_worker_does_not_overtake_what_one_has_on_its
 
 async def test_what_three_workers_took_by_turns_goes_in_that_order(tmp_path: Path) -> None:
     owners = Owners()
-    a, b, c = (spool_on(tmp_path, owners) for _ in range(3))
+    a, b, c = [await spool_on(tmp_path, owners) for _ in range(3)]
     owners.away = {WANG}
     for n, spool in enumerate((a, b, c, b, a, b), 1):
         await spool.take("phone", WANG, text(n))
@@ -38,13 +38,13 @@ async def test_what_three_workers_took_by_turns_goes_in_that_order(tmp_path: Pat
 
 async def test_what_lies_on_a_dead_worker_s_disk_is_waited_for_until_somebody_adopts_it(tmp_path: Path) -> None:
     owners = Owners()
-    a, b = spool_on(tmp_path, owners), spool_on(tmp_path, owners)
+    a, b = await spool_on(tmp_path, owners), await spool_on(tmp_path, owners)
     owners.away = {WANG}
     await a.take("phone", WANG, text(1))
     kill(a)
     owners.away = set()
     await b.take("phone", WANG, text(2))
-    successor = spool_on(tmp_path, owners)
+    successor = await spool_on(tmp_path, owners)
     await successor.take("phone", WANG, text(3))
     await until(lambda: len(owners.kept.get(WANG, [])) == 3)
     assert owners.kept[WANG] == said(1, 2, 3)
@@ -52,14 +52,14 @@ async def test_what_lies_on_a_dead_worker_s_disk_is_waited_for_until_somebody_ad
 
 async def test_a_whole_machine_s_files_are_carried_out_in_one_order(tmp_path: Path) -> None:
     owners = Owners()
-    a, b = spool_on(tmp_path, owners), spool_on(tmp_path, owners)
+    a, b = await spool_on(tmp_path, owners), await spool_on(tmp_path, owners)
     owners.away = {WANG}
     for n, spool in enumerate((a, b, b, a), 1):
         await spool.take("phone", WANG, text(n))
     kill(a)
     kill(b)
     owners.away = set()
-    first, second = spool_on(tmp_path, owners), spool_on(tmp_path, owners)
+    first, second = await spool_on(tmp_path, owners), await spool_on(tmp_path, owners)
     await second.take("phone", WANG, text(5))
     await until(lambda: len(owners.kept.get(WANG, [])) == 5)
     assert owners.kept[WANG] == said(1, 2, 3, 4, 5)
