@@ -21,6 +21,8 @@ from hub.engine.spool_file import SUFFIX
 
 TURNS = "turns"
 """The folder, in that of the spool files."""
+TRIES = 100
+"""To make a file in a folder that another worker, having found it empty, may remove at any moment."""
 
 
 class Turn(NamedTuple):
@@ -112,8 +114,11 @@ def _listed(folder: Path) -> list[Turn]:
 
 
 def _create(file: Path) -> None:
-    while True:
-        with contextlib.suppress(FileNotFoundError):  # another worker may remove an empty folder at any moment
+    for more in reversed(range(TRIES)):
+        try:
             file.parent.mkdir(0o700, parents=True, exist_ok=True)
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
             return
+        except (FileNotFoundError, FileExistsError):
+            if not more:
+                raise

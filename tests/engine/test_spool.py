@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -361,6 +362,15 @@ async def test_a_file_whose_worker_lives_cannot_be_adopted(tmp_path: Path) -> No
     assert adopted is not None
     assert adopted.read().groups == [b"\x91\x01"]
     assert SpoolFile.adopt(tmp_path / "none.spool") is None
+
+
+async def test_a_file_that_its_worker_removes_just_now_is_not_adopted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "1.spool"
+    path.touch()
+    monkeypatch.setattr(fcntl, "flock", lambda fd, how: path.unlink())
+    assert SpoolFile.adopt(path) is None
 
 
 # --- files that have to be fetched -----------------------------------------------------------------------------------
