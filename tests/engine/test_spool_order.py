@@ -49,8 +49,8 @@ async def test_who_comes_to_another_worker_does_not_overtake_what_one_has_on_its
     a, b = await spool_on(tmp_path, owners), await spool_on(tmp_path, owners)
     owners.away = {WANG}
     await a.take("phone", WANG, text(1))
-    b._give_up_s = 60  # what has to wait in any case need not be waited for
-    await b.take("phone", WANG, text(2))
+    b._give_up_s = 3600  # what has to wait in any case need not be waited for
+    await asyncio.wait_for(b.take("phone", WANG, text(2)), 20)
     owners.away = set()
     await b.take("phone", WANG, text(3))
     await until(lambda: len(owners.kept.get(WANG, [])) == 3)
@@ -219,14 +219,17 @@ async def test_the_order_is_kept_when_the_machine_s_clock_is_set_back(
     owners = Owners()
     owners.away = {WANG}
     a, b = await spool_on(tmp_path, owners), await spool_on(tmp_path, owners)
-    for n, (spool, now) in enumerate(((a, 900), (a, 800), (b, 100), (a, 500), (b, 1)), 1):
-        monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+    clock = iter((900, 800, 850, 100, 500, 1))
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock))
+    await asyncio.gather(*(a.take("phone", WANG, text(n)) for n in (1, 2)))
+    for n, spool in enumerate((a, b, a, b), 3):
         await spool.take("phone", WANG, text(n))
+    monkeypatch.undo()
     await die(a)
     await die(b)
     owners.away = set()
     await spool_on(tmp_path, owners)
-    await until(lambda: owners.kept.get(WANG) == said(1, 2, 3, 4, 5))
+    await until(lambda: owners.kept.get(WANG) == said(1, 2, 3, 4, 5, 6))
 
 
 async def test_records_from_before_there_were_numbers_go_first(tmp_path: Path) -> None:
@@ -306,6 +309,20 @@ async def test_what_cannot_be_announced_is_not_taken_and_in_nobody_s_way(
     owners.away = set()
     await b.take("phone", WANG, text(3))
     await until(lambda: owners.kept.get(WANG) == said(1, 2, 3))
+    await until(lambda: (a.waiting, b.waiting) == (0, 0))
+
+
+async def test_a_worker_goes_on_alone_although_the_disk_does_not_let_it_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = Owners()
+    owners.away = {WANG}
+    a = await spool_on(tmp_path, owners)
+    for n in (1, 2):
+        await a.take("phone", WANG, text(n))
+    monkeypatch.setattr(Turns, "change", no_room)
+    owners.away = set()
+    await until(lambda: owners.kept.get(WANG) == said(1, 2))
 
 
 async def test_while_the_disk_lets_nobody_go_on_all_wait_and_then_go_on(
