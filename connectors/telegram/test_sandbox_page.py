@@ -1,17 +1,15 @@
 """The phone's page in a browser, as a person uses it."""
 
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import FilePayload, Page, async_playwright, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from connectors.telegram.conftest import ANNA, ZHANG, Bot
 from connectors.telegram.sandbox import TelegramSandbox
+from tests.chromium import page_at
 
-CHROMIUM = shutil.which("chromium")
-CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01"
 PIXEL = GIF + b"\x00\x01\x00\x00\x02\x02D\x01\x00;"
 
@@ -22,19 +20,9 @@ SMALL = """[...document.querySelectorAll("button, select, textarea")]
 
 @pytest.fixture(params=["zh-CN", "en-US"])
 async def page(request: pytest.FixtureRequest, telegram: TelegramSandbox) -> AsyncIterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        context = await browser.new_context(locale=request.param, viewport={"width": 390, "height": 700})
-        page = await context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        await page.goto(f"{telegram.url}/?user={ZHANG}")
+    url, size = f"{telegram.url}/?user={ZHANG}", {"width": 390, "height": 700}
+    async with page_at(url, locale=request.param, viewport=size) as page:
         yield page
-        await browser.close()
-    assert complaints == []
 
 
 async def test_a_person_talks_with_the_bot(telegram: TelegramSandbox, bot: Bot, page: Page) -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 import io
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import FilePayload, Page, async_playwright
+from playwright.async_api import FilePayload, Page
 
 from connectors.wecom.conftest import Clock
 from connectors.wecom.far_side import PER_MINUTE
 from connectors.wecom.sandbox import WeComSandbox
 from connectors.wecom.test_sandbox import client_of, png, show
+from tests.chromium import page_at
 
-CHROMIUM = shutil.which("chromium")
-CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PASTE = """bytes => {
   const data = new DataTransfer();
   data.items.add(new File([new Uint8Array(bytes)], "image.png", {type: "image/png"}));
@@ -42,18 +40,9 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 async def page(sandbox: WeComSandbox, complaints: list[str]) -> AsyncIterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        context = await browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 700})
-        page = await context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        await page.goto(f"{sandbox.url}/phone?user=wangfang")
+    url, size = f"{sandbox.url}/phone?user=wangfang", {"width": 390, "height": 700}
+    async with page_at(url, complaints, locale="zh-CN", viewport=size) as page:
         yield page
-        await browser.close()
-    assert complaints == []
 
 
 async def test_a_person_talks_with_the_app(sandbox: WeComSandbox, page: Page) -> None:

@@ -8,11 +8,13 @@ is kept for a reader: the next page is read when they have taken the one before.
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, WebSocket, get, websocket
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromQuery, QueryParameter
@@ -39,7 +41,9 @@ LOOK_S = 0.25
 QUIET_S = 20.0
 """A socket without news gets an empty page after so long: it knows that it is alive, and its token is looked at."""
 READERS = 200
-"""So many may follow one worker at a time."""
+"""So many may follow one worker at a time,"""
+EACH = 20
+"""and of these so many with one caller's tokens."""
 SEND_S = 30.0
 """Whoever has not taken a page for so long is sent away, and comes back with their cursor."""
 EXPIRED, SLOW, AWAY, BAD_CURSOR = 4401, 4008, 1013, 4500
@@ -59,7 +63,8 @@ class Tip:
     """Whether there is more: one look at the history a moment, for all who follow in this worker."""
 
     def __init__(self, history: History) -> None:
-        self.readers = 0
+        self._readers: Counter[str] = Counter()
+        """By subject of the caller."""
         self._history = history
         self._position = 0
         self._moved = asyncio.Event()
@@ -78,7 +83,7 @@ class Tip:
         return True
 
     async def _look(self) -> None:
-        while self.readers:
+        while self._readers:
             with contextlib.suppress(HistoryAway):  # who follows finds that out themself
                 position = await self._history.tip()
                 if position > self._position:
@@ -89,16 +94,20 @@ class Tip:
         self._looking = None
 
     @contextlib.contextmanager
-    def reader(self) -> Iterator[None]:
-        """Somebody follows. Raises 503 when too many do."""
-        if self.readers >= READERS:
+    def reader(self, subject: str) -> Iterator[None]:
+        """A caller follows. Raises 503 when too many do, 429 when they themselves do too often."""
+        if self._readers.total() >= READERS:
             detail = f"{READERS} follow this worker already: connect again, or later."
             raise problem(503, detail, "too_many", {"retry-after": "5"})
-        self.readers += 1
+        if self._readers[subject] >= EACH:
+            detail = f"You follow this worker {EACH} times already: end one of these first."
+            raise problem(429, detail, "too_many", {"retry-after": "5"})
+        self._readers[subject] += 1
         try:
             yield
         finally:
-            self.readers -= 1
+            self._readers[subject] -= 1
+            self._readers += Counter()  # forgets who follows no more
 
 
 @get(PATH, tags=["events"])
@@ -113,15 +122,16 @@ async def poll(
 
     Where there are none the answer waits up to `wait_s` for the first.
     """
-    cursor = await _begin(needs, after)
+    cursor, caller = await _begin(needs, after), request.auth
     until_s = time.monotonic() + wait_s
-    with tip.reader():
+    with tip.reader(caller.subject):
         while True:
-            found = await _page(needs.history, request.auth, cursor)
+            found = await _page(needs.history, caller, cursor)
             cursor, left_s = feed.parsed(found.cursor), until_s - time.monotonic()
             if found.events or left_s <= 0:
                 return found
             await tip.beyond(cursor.position, left_s)
+            caller = _still(request, needs)
 
 
 @websocket(PATH)
@@ -137,10 +147,10 @@ async def follow(
     await socket.accept()
     try:
         cursor = await _begin(needs, after)
-        with tip.reader():
+        with tip.reader(socket.auth.subject):
             code, reason = await _follow(socket, needs, tip, cursor)
     except ProblemDetailsException as refused:
-        code, reason = AWAY if refused.status_code == 503 else BAD_CURSOR, refused.detail
+        code, reason = BAD_CURSOR if refused.status_code == 400 else AWAY, refused.detail
     except HistoryAway:
         code, reason = AWAY, "the history cannot be read at this moment: come back with your cursor"
     if code:
@@ -162,11 +172,10 @@ async def _follow(socket: WebSocket[Any, Caller, Any], needs: Needs, tip: Tip, c
 
 async def _send_pages(socket: WebSocket[Any, Caller, Any], needs: Needs, tip: Tip, cursor: Cursor) -> tuple[int, str]:
     """Send pages until that ends; the code and reason with which the socket is closed. Raises HistoryAway."""
-    authorization, quiet = socket.headers.get("authorization", ""), True
+    quiet = True
     while True:
         try:
-            caller = auth.identify(needs, authorization)  # its token may have been revoked, its team be another's
-            auth.check(caller, RIGHTS[WEBSOCKET, PATH])
+            caller = _still(socket, needs)
         except ProblemDetailsException as refused:
             return EXPIRED, refused.detail
         page = await _page(needs.history, caller, cursor)
@@ -178,6 +187,13 @@ async def _send_pages(socket: WebSocket[Any, Caller, Any], needs: Needs, tip: Ti
             except TimeoutError:
                 return SLOW, "too slow: come back with your cursor"
         quiet = False if moved else not await tip.beyond(cursor.position, QUIET_S)
+
+
+def _still(connection: ASGIConnection[Any, Any, Any, Any], needs: Needs) -> Caller:
+    """Who follows, as of now: their token may have been revoked, their team be another's. Raises 401 and 403."""
+    caller = auth.identify(needs, connection.headers.get("authorization", ""))
+    auth.check(caller, RIGHTS[WEBSOCKET, PATH])
+    return caller
 
 
 async def _until_gone(socket: WebSocket[Any, Caller, Any]) -> None:

@@ -1,6 +1,6 @@
 """The kinds of entity, for an engine that does not know which one it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -10,6 +10,16 @@ from hub.domain.events import AnyEvent, Record
 from hub.domain.looks import Question
 
 Decide = Callable[[Any, AnyCommand, Origin | None, int], list[AnyEvent]]
+
+
+class Large(NamedTuple):
+    """How an image is made of a state that takes more than a turn of the loop: it is encoded, and read, bit by bit."""
+
+    type: type
+    kept: Callable[[Any], Any]
+    """What the image holds, of that type: a copy that later events leave as it is."""
+    rebuilt: Callable[[Any], Generator[None, None, Any]]
+    """The state of which that was kept, step by step."""
 
 
 class Kind(NamedTuple):
@@ -31,10 +41,8 @@ class Kind(NamedTuple):
     awake: Callable[[Any], bool] = lambda state: False
     """Whether something of it may be in the air: then it must not be forgotten, and is loaded at a take-over."""
     prev: Callable[[Any], int] = attrgetter("seq")
-    copied: Callable[[Any], Any] | None = None
-    """Of a kind whose states may be large: a copy that later events leave as it is, to be encoded bit by bit."""
-    laid_out: Callable[[Any], None] | None = None
-    """Brings the state of an older version's image to where this one keeps it."""
+    large: Large | None = None
+    """Of a kind whose states may be large."""
     look: Callable[[Any, Question, int], bytes] = looks.at_nothing
     """The JSON of the answer to a question about the state, at a moment (Unix ms). Raises NotFound for a question that
     this kind does not know."""
@@ -84,8 +92,7 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             queue.evolve,
             queue.reactions,
             queue.next_due,
-            copied=queue.copied,
-            laid_out=queue.laid_out,
+            large=Large(queue.Kept, queue.kept, queue.rebuilt),
             look=looks.at_queue,
         ),
         ids.INTAKE: Kind(intake.Intake, intake.new, intake.decide, intake.evolve, intake.reactions),

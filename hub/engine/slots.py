@@ -51,16 +51,16 @@ class Slot:
         image, lines = images.decode_image(data)
         if image.entity != self.entity:
             raise ValueError(f"it is the image of {image.entity}")
-        self.state = yield from images.out_of_parts(self.kind.state, lines)
-        if self.kind.laid_out is not None:
-            self.kind.laid_out(self.state)
+        large = self.kind.large
+        state = yield from images.out_of_parts(large.type if large else self.kind.state, lines)
+        self.state = (yield from large.rebuilt(state)) if large else state
         self.recent.load([bytes(entry) for entry in image.recent])
         self.logged = self.saved = self.state.seq
 
     def image(self) -> Iterator[bytes]:
         """The state and the last events as they are now, encoded, in parts. The state may run ahead of the log."""
-        copied = self.kind.copied
-        state = (_encode(self.state),) if copied is None else images.in_parts(copied(self.state))
+        large = self.kind.large
+        state = images.in_parts(large.kept(self.state)) if large else (_encode(self.state),)
         return images.encode_image(self.entity, state, self.recent.last(RECENT))
 
     def replay(self, entry: Entry, encoded: bytes, mended: bool = False) -> None:

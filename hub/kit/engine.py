@@ -130,6 +130,7 @@ class Engine:
         starting = self.loop.create_task(self._start())
         starting.add_done_callback(self._started)
         self.loop.run_forever()
+        self.loop.set_exception_handler(lambda loop, context: None)  # what a kill leaves open is no fault
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()
@@ -179,7 +180,9 @@ class Engine:
 
     async def _announce(self) -> None:
         """Everybody is on duty."""
-        await _submitted(self._router, ids.QUEUE_ID, ChangeTeams(self._place.teams))
+        teams = ChangeTeams(self._place.teams)
+        while (await _submitted(self._router, ids.QUEUE_ID, teams)).records:  # one event brings a part of them
+            pass
         for agent in self._place.teams.agents:
             await _submitted(self._router, agent.id, SetDuty(agent.id, on=True))
 

@@ -138,6 +138,29 @@ async def test_not_more_follow_than_a_worker_can_serve(story: Story, monkeypatch
     assert problem_of(answer)["code"] == "too_many"
 
 
+async def test_one_caller_leaves_places_for_the_others(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "EACH", 2)
+    cursor = (await poll(story, "agent", ""))["cursor"]
+    waiting = [asyncio.create_task(poll(story, "agent", cursor, wait_s=20)) for _ in range(2)]
+    await asyncio.sleep(0.3)
+    answer = await story.world.ask("GET", EVENTS, "agent")
+    assert (answer.status_code, problem_of(answer)["code"]) == (429, "too_many")
+    assert (await poll(story, "lead", cursor))["events"] == []
+    await story.says(C)
+    assert [kinds(page) for page in await asyncio.gather(*waiting)] == [[(C, "message")]] * 2
+    assert (await poll(story, "agent", ""))["events"] == []
+
+
+async def test_a_token_that_is_revoked_while_its_caller_waits_gets_nothing(story: Story) -> None:
+    cursor = (await poll(story, "read:events", ""))["cursor"]
+    waiting = asyncio.create_task(story.world.ask("GET", EVENTS, "read:events", params={"after": cursor, "wait_s": 20}))
+    await asyncio.sleep(0.3)
+    story.world.integrations.clear()
+    story.world.headers("read:queue")  # what is known changes
+    await story.says(C)
+    assert (await waiting).status_code == 401
+
+
 # --- over a WebSocket ------------------------------------------------------------------------------------------------
 
 

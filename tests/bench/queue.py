@@ -4,17 +4,19 @@ Each figure is of deciding and evolving one command. Agents are in two teams, ev
 weighs twice as much; every other team overflows into the next.
 """
 
+import collections
 import gc
 import itertools
 import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 
 from hub.domain import commands as c
-from hub.domain import ids, images, queue
+from hub.domain import ids, looks, queue
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
 from hub.domain.ids import QUEUE_ID
@@ -24,6 +26,7 @@ from hub.domain.teams import AgentSettings, Hours, Overflow, Span, Team, Teams
 from hub.engine.entities import TURN_S
 from hub.engine.kinds import kinds
 from hub.engine.slots import Slot
+from hub.worker import GC_THRESHOLDS
 from tests.bench.figures import Figures, Plan, note, quantiles_ms
 
 KINDS = {
@@ -35,11 +38,14 @@ KINDS = {
     "on": "an agent comes on duty and takes five",
     "take": "an agent takes somebody",
     "list": "an agent asks who waits",
+    "look": "the API asks how all lines stand",
     "reload": "20 agents have more room in a new file: each part of what that leads to",
     "weigh": "mail weighs more, so that everybody is counted anew: each part",
     "lose": "20 agents are gone, and whom they had wait again: each part",
     "go_on": "a line overflows into another",
-    "close": "a team is gone, the 200 in its line wait elsewhere",
+    "close": "a team is gone, the 200 in its line go to another: each part",
+    "pick": "all teams choose in another way, and overflow into others: each part",
+    "found": "the first file, with all teams and agents, for whom as many wait already: each part",
 }
 WORDS = {f"queue_{kind}_p50_ms": f"queue, ms: {words}, p50" for kind, words in KINDS.items()}
 WORDS |= {f"queue_{kind}_p99_ms": f"  {kind}, p99" for kind in KINDS}
@@ -47,12 +53,14 @@ WORDS |= {f"queue_{kind}_max_ms": f"  {kind}, at most" for kind in KINDS}
 WORDS |= {
     "queue_state_mb": "the queue's state in memory, MB",
     "queue_image_mb": "its image, MB",
-    "queue_image_ms": "  to make it in one go, ms",
+    "queue_image_ms": "  to make it, ms",
     "queue_image_turn_ms": "  the longest turn of the loop while a worker makes it, ms",
-    "queue_image_read_ms": "  to read it in one go, ms",
+    "queue_image_read_ms": "  to read it, ms",
     "queue_image_read_turn_ms": "  the longest turn of the loop while a worker reads it, ms",
 }
 CAPACITY = 5
+
+T = TypeVar("T")
 
 
 class Rig:
@@ -132,12 +140,14 @@ def run(plan: Plan) -> Figures:
     for repeat in range(plan.repeats):
         rig = Rig(plan, repeat)
         gc.collect()
-        gc.freeze()  # as a worker does after its start
+        gc.freeze()  # as a worker does now and then
+        gc.set_threshold(*GC_THRESHOLDS)
         for kind, measure in _MEASURES.items():
             took = [one for _ in range(plan.decisions) if (one := measure(rig))]
             _note(figures, kind, took)
         for kind, change in _CHANGES.items():
             _note(figures, kind, _reloads(rig, change))
+        _note(figures, "found", _found(rig))
         note(figures, _sizes(rig.state))
         gc.unfreeze()
     return figures
@@ -202,9 +212,15 @@ def _list(rig: Rig) -> float:
     return rig.decide(c.ListWaiting(rig.draw.choice(rig.file.agents).id))
 
 
+def _look(rig: Rig) -> float:
+    begun = time.thread_time()
+    looks.at_queue(rig.state, looks.AskLines(), rig.now_ms)
+    return time.thread_time() - begun
+
+
 _MEASURES: dict[str, Callable[[Rig], float]] = {
     "enqueue": _enqueue, "leave": _leave, "give_up": _give_up, "transfer": _transfer, "off": _off, "on": _on,
-    "take": _take, "list": _list,
+    "take": _take, "list": _list, "look": _look,
 }  # fmt: skip
 
 
@@ -218,12 +234,33 @@ def _goes_on(file: Teams) -> Teams:
     return msgspec.structs.replace(file, teams=(first, *file.teams[1:]))
 
 
+def _picks(file: Teams) -> Teams:
+    teams = tuple(
+        msgspec.structs.replace(team, pick="round_robin", overflow=Overflow(file.teams[at - 1].name, 60))
+        for at, team in enumerate(file.teams)
+    )
+    return msgspec.structs.replace(file, teams=teams)
+
+
+def _found(rig: Rig) -> list[float]:
+    """All who wait have come before there was a team."""
+    state, rig.state = rig.state, queue.new(QUEUE_ID)
+    for _ in range(rig.plan.waiting):
+        rig.decide(rig.newcomer())
+    for agent in rig.file.agents:
+        rig.decide(c.SetDuty(agent.id, True))
+    took = list(rig.load(rig.file))
+    rig.state = state
+    return took
+
+
 _CHANGES: dict[str, Callable[[Teams], Teams]] = {
     "reload": _roomier,
     "weigh": lambda file: msgspec.structs.replace(file, weights={"email": 1}),
     "lose": lambda file: msgspec.structs.replace(file, agents=file.agents[20:]),
     "go_on": _goes_on,
     "close": lambda file: msgspec.structs.replace(file, teams=file.teams[:-1]),
+    "pick": _picks,
 }
 
 
@@ -237,48 +274,34 @@ def _reloads(rig: Rig, change: Callable[[Teams], Teams]) -> list[float]:
 
 
 def _sizes(state: Queue) -> dict[str, float]:
-    begun = time.thread_time()
-    image = msgspec.json.encode(state)
-    took = time.thread_time() - begun
-    turns = {
-        "queue_image_turn_ms": max(_turns(state)) * 1e3,
-        "queue_image_read_turn_ms": max(_turns_of_reading(state)) * 1e3,
-    }
-    begun = time.thread_time()
-    msgspec.json.decode(image, type=Queue)
-    read = time.thread_time() - begun
+    slot = Slot(QUEUE_ID, kinds()[ids.QUEUE])
+    slot.state = state
+    making = list(_turns(slot.image(), lambda part: len(part) / TURN_BYTES))
+    image = b"".join(slot.image())
     tracemalloc.start()
-    kept = msgspec.json.decode(image, type=Queue)
+    other = Slot(QUEUE_ID, kinds()[ids.QUEUE])
+    collections.deque(other.restore(image), 0)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    del kept
-    return turns | {
+    other = Slot(QUEUE_ID, kinds()[ids.QUEUE])
+    reading = list(_turns(other.restore(image), lambda _: 0))
+    return {
         "queue_state_mb": size / 1e6, "queue_image_mb": len(image) / 1e6,
-        "queue_image_ms": took * 1e3, "queue_image_read_ms": read * 1e3,
+        "queue_image_ms": sum(making) * 1e3, "queue_image_turn_ms": max(making) * 1e3,
+        "queue_image_read_ms": sum(reading) * 1e3, "queue_image_read_turn_ms": max(reading) * 1e3,
     }  # fmt: skip
 
 
-def _turns(state: Queue) -> Iterator[float]:
-    """Seconds of each turn in which a part of the image is made, the first with the copy."""
-    gc.collect()
-    begun, size = time.thread_time(), 0
-    for part in images.in_parts(queue.copied(state)):
-        size += len(part)
-        if size > TURN_BYTES:
-            yield time.thread_time() - begun
-            begun, size = time.thread_time(), 0
-    yield time.thread_time() - begun
+def _turns(steps: Iterator[T], fills: Callable[[T], float]) -> Iterator[float]:
+    """Seconds of each turn of the loop in which a worker takes these steps.
 
-
-def _turns_of_reading(state: Queue) -> Iterator[float]:
-    """Seconds of each turn in which a part of the image is read."""
-    slot = Slot(QUEUE_ID, kinds()[ids.QUEUE])
-    slot.state = state
-    image = b"".join(slot.image())
+    It ends when it is full by what the steps `fill` of it, or at TURN_S.
+    """
     gc.collect()
-    begun = time.thread_time()
-    for _ in slot.restore(image):
-        if time.thread_time() - begun >= TURN_S:
+    begun, full = time.thread_time(), 0.0
+    for step in steps:
+        full += fills(step)
+        if full > 1 or time.thread_time() - begun >= TURN_S:
             yield time.thread_time() - begun
-            begun = time.thread_time()
+            begun, full = time.thread_time(), 0.0
     yield time.thread_time() - begun

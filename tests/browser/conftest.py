@@ -1,37 +1,27 @@
 """What browser tests share: Debian's Chromium, a phone, and a hub to talk to."""
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from tests import chromium
 from tests.browser.protocol_server import ProtocolServer
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-LAUNCH = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 expect.set_options(timeout=30_000)  # as everything else in Playwright; its 5 s are too few on a busy machine
 
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Playwright, where there is a Chromium for it; its own browsers are never downloaded."""
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"no Chromium at {CHROMIUM}: CI has to install it (apt-get install chromium)")
-        pytest.skip(f"no Chromium at {CHROMIUM}: apt-get install chromium, or name yours in the variable CHROMIUM")
+    """Playwright, where there is a Chromium for it."""
+    chromium.require()
     with sync_playwright() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+    browser = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=chromium.LAUNCH)
     yield browser
     browser.close()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.browser.conftest import CHROMIUM, LAUNCH
 from tests.browser.protocol_server import ProtocolServer
+from tests.chromium import CHROMIUM, LAUNCH
 
 Phone = Callable[..., BrowserContext]
 

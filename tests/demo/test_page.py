@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import FrameLocator, Page, async_playwright
+from playwright.async_api import FrameLocator, Page
 
-CHROMIUM = shutil.which("chromium")
+from tests.chromium import page_at
 
 
 def first_of_three_ports() -> int:
@@ -78,15 +77,7 @@ async def take_part_by_mail(page: Page, agent: FrameLocator, visitor: FrameLocat
 
 
 async def test_a_person_talks_to_themselves(demo: str) -> None:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = await (await browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 860})).new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        await page.goto(demo)
+    async with page_at(demo, locale="zh-CN", viewport={"width": 1280, "height": 860}) as page:
         visitor, agent = page.frame_locator("#visitor-h5"), page.frame_locator("#agent")
         await agent.locator(".row.app", has_text="已上班").wait_for()
         await visitor.locator("textarea").fill("我的电话是 13922334455")
@@ -109,5 +100,3 @@ async def test_a_person_talks_to_themselves(demo: str) -> None:
         for width in (320, 390, 800):
             await page.set_viewport_size({"width": width, "height": 800})
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        await browser.close()
-    assert complaints == []

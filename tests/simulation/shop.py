@@ -129,7 +129,8 @@ class Shop:
         self._serial = itertools.count()
         self._agenda: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._visitors = iter(visitors)
-        self._do(c.ChangeTeams(teams))
+        while self._do(c.ChangeTeams(teams)):
+            pass
         for turn in turns:
             self._at(turn.at_ms, self._turn, turn)
         self._expect()
@@ -178,15 +179,17 @@ class Shop:
         if next_ms is not None:
             self._at(next_ms, self._end, agent, self._hands[agent].version)
 
-    def _do(self, command: AnyCommand) -> None:
-        """As an owner would."""
-        for event in queue.decide(self.state, command, None, self.now_ms):
+    def _do(self, command: AnyCommand) -> bool:
+        """As an owner would; whether it led to anything."""
+        events = queue.decide(self.state, command, None, self.now_ms)
+        for event in events:
             queue.evolve(self.state, Record(QUEUE_ID, self.state.seq + 1, self.state.seq, self.now_ms, event))
             match event:
                 case e.Chosen(conversation=name, agent=agent):
                     self._begin(self.visits[name], agent)
                 case e.Told(conversation=name, position=position, wait=wait):
                     self.visits[name].promises.append(Promise(self.now_ms, position, wait.low_s, wait.high_s))
+        return bool(events)
 
     def _begin(self, visit: Visit, agent: str) -> None:
         visit.agent, visit.begun_ms = agent, self.now_ms

@@ -30,6 +30,8 @@ class Settling(Event, frozen=True):
     more: bool
     teams: tuple[str, ...] = ()
     """For which there is more to decide; none are named: for all."""
+    astray: tuple[str, ...] = ()
+    """Lines in which some may stand who belong in another."""
 
 
 class Enqueued(Event, frozen=True):
@@ -53,6 +55,15 @@ class Enqueued(Event, frozen=True):
 
 class Overflowed(Event, frozen=True):
     """The conversation stands in the line of `team` as well from now on."""
+
+    conversation: str
+    no: int
+    team: str
+    because: str
+
+
+class Rerouted(Event, frozen=True):
+    """Teams have changed: the conversation stands in the line of `team`, and in none that is no team's any more."""
 
     conversation: str
     no: int
@@ -125,5 +136,6 @@ class DutySet(Event, frozen=True):
 
 
 QueueEvent = (
-    TeamsChanged | Settling | Enqueued | Overflowed | Told | TakeRefused | WaitingListed | Chosen | Left | DutySet
+    TeamsChanged | Settling | Enqueued | Overflowed | Rerouted | Told | TakeRefused | WaitingListed | Chosen | Left
+    | DutySet
 )  # fmt: skip

@@ -1,53 +1,65 @@
 """What a new version of rules/teams.yaml changes: what it leaves alone is not looked at, for thousands wait."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
 
 from hub.domain import events as e
 from hub.domain.events import AnyEvent
-from hub.domain.queue.lines import line_off, line_up, man, note_patient, part_lines, stand
-from hub.domain.queue.state import Load, Queue, charge, lines_of, spot_of
+from hub.domain.queue.lines import close_line, count, line_off, line_up, man, note_patient, stand
+from hub.domain.queue.state import Load, Queue, charge, lines_of, team_of
 from hub.domain.teams import AgentSettings, Team, Teams, limits_by_channel, with_limits
 
 T = TypeVar("T")
 
-AGENTS = 24
-"""So many changed agents one event brings, or fewer whom much is known of or who have many conversations."""
+PART = 20
+"""So much one event changes: an agent is one, and more of whom much is known or who have many conversations."""
+MEMBERS, WAITING = 5, 6
+"""So many agents of a team who are put in another order, or people in its line who may go on elsewhere, are one too."""
 TEAMS_BYTES = 256 * 1024
 """A message of the log holds four times as much."""
-LAYOUT = 1
-"""Raised when `Queue` keeps something in another way; `laid_out` then knows how to get there."""
-
-
-def laid_out(state: Queue) -> None:
-    """Bring what an older version's image says to where this version keeps it."""
-    if state.layout >= LAYOUT:
-        return
-    held: dict[str, list[str]] = {agent: [] for agent in state.loads}
-    for conversation, place in state.places.items():
-        if place.agent:
-            held[place.agent].append(conversation)
-    for agent, load in state.loads.items():
-        state.loads[agent] = msgspec.structs.replace(load, held=tuple(held[agent]), weights=state.rules.weights)
-    part_lines(state, state.lines)
-    state.unsettled = list(state.teams)
-    state.layout = LAYOUT
 
 
 def changes(state: Queue, teams: Teams) -> list[AnyEvent]:
-    """What is not as the file has it, as far as one event takes it; none when all is."""
-    bare, named = msgspec.structs.replace(teams, agents=()), {agent.id for agent in teams.agents}
-    gone = [(agent, 1 + 2 * load.open) for agent, load in state.loads.items() if agent not in named]
-    removed = _first(gone, AGENTS)
-    changed = _first(_changed(state, teams), AGENTS - len(removed))
-    if not changed and not removed and bare == state.rules:
+    """What is not as the file has it, as far as one event takes it; none when all is. Teams come before agents."""
+    bare = msgspec.structs.replace(teams, agents=())
+    rules, left = (bare, PART) if bare == state.rules else _part(state, bare)
+    named = {agent.id for agent in teams.agents}
+    gone = ((agent, 1 + 2 * load.open) for agent, load in state.loads.items() if agent not in named)
+    removed = _first(gone, left)
+    changed = _first(_changed(state, teams), left - len(removed))
+    if not changed and not removed and rules == state.rules:
         return []
     changed = _first(((agent, len(msgspec.json.encode(agent))) for agent in changed), TEAMS_BYTES)
     limits = {name: limits for agent in changed for name, limits in limits_by_channel(agent).items()}
-    return [e.TeamsChanged(bare, tuple(with_limits(agent, {}) for agent in changed), limits, tuple(removed))]
+    return [e.TeamsChanged(rules, tuple(with_limits(agent, {}) for agent in changed), limits, tuple(removed))]
+
+
+def _part(state: Queue, rules: Teams) -> tuple[Teams, int]:
+    """The rules with the first of the teams that are new or changed, all others as they were, and what is left to do in
+    the same event: nothing unless these were all.
+
+    Teams that are new come before those that may overflow into them, and none goes before these have changed.
+    """
+    costs = {team.name: _cost(state, team) for team in rules.teams if state.teams.get(team.name) != team}
+    names = sorted(costs, key=lambda name: (name != rules.default, name in state.teams))
+    come = set(_first(((name, costs[name]) for name in names), PART))
+    if len(come) == len(costs):
+        return rules, PART - sum(costs.values())
+    teams = state.teams | {team.name: team for team in rules.teams if team.name in come}
+    return msgspec.structs.replace(rules, teams=tuple(teams.values())), 0
+
+
+def _cost(state: Queue, team: Team) -> int:
+    """Of a team that is new or has changed."""
+    before, cost = state.teams.get(team.name), 1
+    if before is None or before.pick != team.pick:
+        cost += len(state.slots.get(team.name, ())) // MEMBERS
+    if before is None or before.overflow != team.overflow:
+        cost += len(state.lines.get(team.name, ())) // WAITING
+    return cost
 
 
 def _first(costs: Iterable[tuple[T, int]], budget: int) -> list[T]:
@@ -84,7 +96,10 @@ def _terms(teams: Teams) -> dict[str, int]:
 
 
 def arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
-    """Put everybody where the new teams want them. Who had an agent that is gone waits again, from where they were."""
+    """Put every agent where the new teams want them. Who had one that is gone waits again, from where they were.
+
+    Who waits stays where they are: those who belong in another line now go there by and by.
+    """
     concerned = dict.fromkeys(_change(state, event.teams)) if event.teams != state.rules else {}
     staffed: dict[str, None] = {}
     for agent in event.removed:
@@ -99,81 +114,53 @@ def arrange(state: Queue, event: e.TeamsChanged, at_ms: int) -> None:
         concerned.update(teams)
         _employ(state, settings, event.teams.weights, terms.get(settings.shift, 0))
     if staffed:
-        _count(state, [team for team in staffed if team in state.teams])
-    settle = [team for team in dict.fromkeys((*state.unsettled, *concerned, *staffed)) if team in state.teams]
-    state.unsettled = settle or [event.teams.default]  # so that it is said when all is as the new teams want it
+        count(state, [team for team in staffed if team in state.teams])
+    # One at least, so that it is said when all is as the new teams want it.
+    settle = dict.fromkeys((*state.unsettled, *state.astray, *concerned, *staffed))
+    state.unsettled = [team for team in settle if team in state.lines] or [event.teams.default]
 
 
 # --- teams -----------------------------------------------------------------------------------------------------------
 
 
 def _change(state: Queue, rules: Teams) -> Iterable[str]:
-    """These teams are in force; which of them there is something to decide for."""
-    before, teams, default = state.teams, {team.name: team for team in rules.teams}, state.rules.default
-    come = [team for team in teams if team not in before]
-    left = {spot.conversation: None for team in before if team not in teams for spot in state.lines[team]}
-    for spot in state.lines.get(default, ()):  # who has named a team that there was not
-        named = state.places[spot.conversation].team
-        if named not in before and (named in teams or default != rules.default):
-            left[spot.conversation] = None
-    touched = dict.fromkeys(team for conversation in left for team in lines_of(state, state.places[conversation]))
-    for team in touched:
-        state.lines[team] = [spot for spot in state.lines[team] if spot.conversation not in left]
-    _found(state, rules, teams, come)
-    for conversation in left:
-        place = state.places[conversation]
-        lines = lines_of(state, place)
-        state.places[conversation] = msgspec.structs.replace(place, further=lines[1:])
-        for team in lines:
-            touched[team] = None
-            state.lines.setdefault(team, []).append(spot_of(conversation, place))
-    for team in touched:
-        if team in state.lines:
-            state.lines[team].sort()
-            part_lines(state, [team])
-            note_patient(state, team)
-    for team in teams.keys() & before:
-        if team not in touched and _goes_on(before, team) != _goes_on(teams, team):
-            note_patient(state, team)
-    return [team for team in teams if team in touched or before.get(team) != teams[team]]
-
-
-def _found(state: Queue, rules: Teams, teams: dict[str, Team], come: Sequence[str]) -> None:
-    """Close the teams that are gone, whose lines nobody stands in, and open the new ones."""
-    before, state.rules, state.teams = state.teams, rules, teams
-    for of in (state.lines, state.lanes, state.slots, state.patient, state.members, state.languages):
-        for team in [team for team in of if team not in teams]:
-            del of[team]
-    state.service = {team: service for team, service in state.service.items() if team in teams}
-    state.busy = {team: service for team, service in state.busy.items() if team in teams}
+    """These teams are in force; which of them are new or changed."""
+    before, default = state.teams, state.rules.default
+    state.rules, state.teams = rules, {team.name: team for team in rules.teams}
+    gone = [team for team in before if team not in state.teams]
+    come = [team for team in state.teams if team not in before]
+    for team in gone:
+        _close(state, team)
     for team in come:
-        state.lines[team], state.lanes[team] = [], []
+        if team not in state.lines:
+            state.lines[team], state.lanes[team] = [], {}
     if come:
-        _count(state, come)
-    picked = [team for team in teams if team not in before or before[team].pick != teams[team].pick]
+        count(state, come)
+    changed = [team for team in rules.teams if before.get(team.name) != team]
+    picked = [team.name for team in changed if team.name not in before or before[team.name].pick != team.pick]
     if picked:
         man(state, picked)
+    for team in state.teams:
+        if _goes_on(before, team) != _goes_on(state.teams, team):
+            note_patient(state, team)
+    if come or default != rules.default:  # who has named a team that there was not stands in that line
+        gone.append(default)
+    state.astray = [line for line in dict.fromkeys((*state.astray, *gone)) if line in state.lines]
+    return [team.name for team in changed]
+
+
+def _close(state: Queue, team: str) -> None:
+    """It is a team no more; who stands in its line leaves it by and by."""
+    for of in (state.slots, state.patient, state.members, state.languages, state.service, state.busy):
+        if team in of:
+            del of[team]
+    close_line(state, team)
 
 
 def _goes_on(teams: dict[str, Team], team: str) -> object:
     """All that says who may go on from its line to another."""
-    overflow = teams[team].overflow
+    overflow = teams[team].overflow if team in teams else None
     return overflow and (overflow, overflow.team in teams)
-
-
-def _count(state: Queue, teams: Sequence[str]) -> None:
-    """Count the members of these teams, and gather their languages."""
-    members, languages = dict.fromkeys(teams, 0), {team: set[str]() for team in teams}
-    for load in state.loads.values():
-        for team in load.settings.teams:
-            if team in members:
-                members[team] += 1
-                languages[team].update(load.settings.languages)
-    state.members |= members
-    for team, named in languages.items():
-        if named != state.languages.get(team, set()):
-            state.languages[team] = named
-            part_lines(state, [team])
 
 
 # --- agents ----------------------------------------------------------------------------------------------------------
@@ -184,11 +171,11 @@ def _dismiss(state: Queue, agent: str, at_ms: int) -> Iterable[str]:
     line_off(state, agent)
     lines: list[str] = []
     for conversation in state.loads.pop(agent).held:
-        lost = msgspec.structs.replace(
-            state.places[conversation], agent="", lost=agent, at_ms=at_ms, joined_ms=at_ms
-        )  # fmt: skip
+        place = state.places[conversation]
+        line = team_of(state, place.team)
+        lost = msgspec.structs.replace(place, agent="", lost=agent, at_ms=at_ms, line=line, joined_ms=at_ms)
         stand(state, conversation, lost)
-        lines += lines_of(state, lost)
+        lines += lines_of(lost)
     return lines
 
 

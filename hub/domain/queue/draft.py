@@ -10,10 +10,10 @@ from hub.domain.queue.evolving import evolve
 from hub.domain.queue.fit import next_for, why_next
 from hub.domain.queue.fork import Fork
 from hub.domain.queue.numbers import Numbers
-from hub.domain.queue.state import Lane, Queue, lines_of, team_of
+from hub.domain.queue.state import Lanes, Queue, lines_of, team_of
 from hub.domain.teams import Team
 
-AT_ONCE = 12
+AT_ONCE = 10
 """So many events one decision leads to, and a few more; the others follow with the next Tick: the worker does nothing
 else meanwhile, and an event takes up to a twentieth of a millisecond."""
 
@@ -30,7 +30,9 @@ class Draft:
         """Teams of which somebody is on duty now where nobody was, or the other way round."""
         self.overflowed: list[str] = []
         self.unsettled = dict.fromkeys(state.unsettled)
-        """Teams for which there is more to decide."""
+        """Teams for which there is more to decide,"""
+        self.astray = dict.fromkeys(state.astray)
+        """and lines in which some may belong elsewhere."""
         self.more = False
         """Something had to be left."""
 
@@ -48,12 +50,12 @@ class Draft:
         """It will stand in its lines no more, or elsewhere: those behind it move up."""
         place = self.state.places.get(conversation)
         if place is not None and not place.agent:
-            self.moved.update(dict.fromkeys(lines_of(self.state, place)))
+            self.moved.update(dict.fromkeys(lines_of(place)))
 
     def choose(self, conversation: str, agent: str, because: str, taken: bool = False) -> None:
         """The agent gets it."""
         place, settings = self.state.places[conversation], self.state.loads[agent].settings
-        name = team_of(self.state, place)
+        name = team_of(self.state, place.team)
         team = self.state.teams.get(name, Team(name, name))
         self.leaves(conversation)
         self.happen(e.Chosen(
@@ -97,5 +99,5 @@ def _fork(state: Queue) -> Queue:
     )
 
 
-def _copied(lanes: list[Lane]) -> list[Lane]:
-    return [lane.copied() for lane in lanes]
+def _copied(lanes: Lanes) -> Lanes:
+    return {lane: spots.copy() for lane, spots in lanes.items()}

@@ -19,11 +19,11 @@ from hub.domain import events as e
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.origins import seen
-from hub.domain.queue.arranging import LAYOUT, changes
+from hub.domain.queue.arranging import changes
 from hub.domain.queue.draft import Draft
 from hub.domain.queue.fit import agent_for, chooses, display_of, has_room, may_have, next_for
 from hub.domain.queue.numbers import REST_MS
-from hub.domain.queue.state import Place, Queue, Spot, lines_of, next_line, spot_of
+from hub.domain.queue.state import Place, Queue, Spot, lines_of, next_line, spot_of, team_of
 from hub.domain.queue.tell import tell
 from hub.domain.refusals import NotFound, Repeated, Taken
 from hub.domain.teams import with_limits
@@ -32,13 +32,13 @@ AGAIN_MS = 60_000
 """So long a conversation is not given to the agent who has missed it."""
 LISTED = 10
 """So many of those who wait an agent is told of."""
-LOOKED_AT = 6
+LOOKED_AT = 4
 """So many teams one decision settles."""
 
 
 def new(entity_id: str) -> Queue:
     """A queue without teams: whoever comes waits."""
-    return Queue(entity_id, layout=LAYOUT)
+    return Queue(entity_id)
 
 
 def next_due(state: Queue) -> int | None:
@@ -158,7 +158,7 @@ def _match(draft: Draft, conversation: str, refused: str = "") -> None:
     state = draft.state
     choice = agent_for(state, state.places[conversation], draft.now_ms)
     if choice is not None and draft.unsettled:
-        draft.leave(lines_of(state, state.places[conversation]))
+        draft.leave(lines_of(state.places[conversation]))
     elif choice is not None:
         draft.choose(conversation, choice.agent, refused + choice.because)
 
@@ -228,7 +228,7 @@ def _list(state: Queue, agent: str, now_ms: int) -> e.WaitingListed:
     for spot in heapq.nsmallest(LISTED, spots):
         place = state.places[spot.conversation]
         waited_s = max(0, now_ms - place.at_ms) // 1000
-        waiting.append((place.no, place.name, display_of(state, lines_of(state, place)[0]), waited_s))
+        waiting.append((place.no, place.name, display_of(state, place.line), waited_s))
     return e.WaitingListed(agent, tuple(waiting), len(spots) - len(waiting))
 
 
@@ -268,7 +268,7 @@ def _overflow(draft: Draft, conversation: str) -> None:
     """Let it stand in the next line too, if it has waited long enough, and so on."""
     state = draft.state
     while team := next_line(state, place := state.places[conversation]):
-        last = lines_of(state, place)[-1]
+        last = lines_of(place)[-1]
         overflow = state.teams[last].overflow
         waits = bool(state.slots[last])
         if overflow is None or (waits and place.joined_ms + overflow.after_s * 1000 > draft.now_ms):
@@ -279,9 +279,16 @@ def _overflow(draft: Draft, conversation: str) -> None:
 
 
 def _finish(draft: Draft) -> None:
-    """Look at some of the teams for which there is more to decide, and tell those who wait how they stand now."""
+    """Look at some of the teams for which there is more to decide, and tell those who wait how they stand now.
+
+    Nobody is served before all stand where they belong: who has come first may still stand elsewhere.
+    """
+    for line in list(draft.astray):
+        if not _reroute(draft, line):
+            break
+        del draft.astray[line]
     for team in list(draft.unsettled)[:LOOKED_AT]:
-        if not _settle(draft, team):
+        if draft.astray or not _settle(draft, team):
             break
         del draft.unsettled[team]
         draft.turned[team] = draft.moved[team] = None
@@ -290,10 +297,10 @@ def _finish(draft: Draft) -> None:
     if draft.more:
         untold = itertools.islice(draft.state.untold, 1)  # whichever line it is, all of them are told first
         places = [draft.state.places[conversation] for conversation in (*draft.overflowed, *untold)]
-        draft.leave([*draft.turned, *draft.moved, *(team for place in places for team in lines_of(draft.state, place))])
-    left = list(draft.unsettled)
-    if left != draft.state.unsettled:
-        draft.happen(e.Settling(bool(left), tuple(left)))
+        draft.leave([*draft.turned, *draft.moved, *(team for place in places for team in lines_of(place))])
+    left, astray = list(draft.unsettled), list(draft.astray)
+    if (left, astray) != (draft.state.unsettled, draft.state.astray):
+        draft.happen(e.Settling(bool(left), tuple(left), tuple(astray)))
 
 
 def _settle(draft: Draft, team: str) -> bool:
@@ -301,18 +308,40 @@ def _settle(draft: Draft, team: str) -> bool:
     for whom nobody is fit, nobody will be, nor for those behind them in their lane.
     """
     state = draft.state
-    for lane in list(state.lanes[team]) if chooses(state, team) else ():
+    for spots in list(state.lanes[team].values()) if chooses(state, team) else ():
         at = 0
-        while at < len(lane.spots):
+        while at < len(spots):
             if draft.full():
                 return False
-            spot = lane.spots[at]
+            spot = spots[at]
             if _serve(draft, spot):
                 continue
             if not state.places[spot.conversation].avoid:
                 break
             at += 1
     return True
+
+
+def _reroute(draft: Draft, line: str) -> bool:
+    """Who stands in the line and belongs elsewhere since teams have changed goes there; whether all of them could."""
+    state = draft.state
+    for spot in tuple(state.lines.get(line, ())):
+        place = state.places[spot.conversation]
+        team = team_of(state, place.team)
+        if line in state.teams and team == place.line:
+            continue
+        if draft.full():
+            return False
+        draft.happen(e.Rerouted(spot.conversation, place.no, team, _why_there(state, place, line, team)))
+        draft.leave([team])
+    return True
+
+
+def _why_there(state: Queue, place: Place, line: str, team: str) -> str:
+    """Why who stands in the line belongs in that of `team`."""
+    if line and line not in state.teams:
+        return f"{line} is no team any more"
+    return f"{display_of(state, team)} is {'there' if place.team == team else 'the default team'} now"
 
 
 def _serve(draft: Draft, spot: Spot) -> bool:

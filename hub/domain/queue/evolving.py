@@ -25,6 +25,10 @@ def evolve(state: Queue, record: Record, origin: Origin | None = None) -> None:
             place = leave_lines(state, conversation)
             further = (*place.further, team)
             stand(state, conversation, msgspec.structs.replace(place, further=further, joined_ms=record.at_ms))
+        case e.Rerouted(conversation=conversation, team=team):
+            place = leave_lines(state, conversation)
+            further = tuple(line for line in place.further if line in state.teams and line != team)
+            stand(state, conversation, msgspec.structs.replace(place, line=team, further=further))
         case e.Told(conversation=conversation, position=position, on_duty=on_duty):
             place = state.places[conversation]
             state.untold.pop(conversation, None)
@@ -41,8 +45,8 @@ def evolve(state: Queue, record: Record, origin: Origin | None = None) -> None:
             _change_duty(state, agent, on)
         case e.TeamsChanged():
             arrange(state, event, record.at_ms)
-        case e.Settling(more=more, teams=teams):
-            state.unsettled = list(teams or state.teams) if more else []
+        case e.Settling(more=more, teams=teams, astray=astray):
+            state.unsettled, state.astray = list(teams or state.teams) if more else [], list(astray)
 
 
 def _enqueue(state: Queue, event: e.Enqueued, record: Record) -> None:
@@ -56,7 +60,7 @@ def _enqueue(state: Queue, event: e.Enqueued, record: Record) -> None:
     place = Place(
         event.no, since, event.team, event.priority, record.at_ms, event.channel, event.language, event.name,
         avoid=event.avoid, avoid_until_ms=event.avoid_until_ms, last=event.last, last_ms=event.last_ms,
-        joined_ms=record.at_ms, asked=event.asked,
+        line=team_of(state, event.team), joined_ms=record.at_ms, asked=event.asked,
     )  # fmt: skip
     stand(state, event.conversation, place)
 
@@ -85,7 +89,7 @@ def _drop(state: Queue, conversation: str, at_ms: int, measure: bool = True) -> 
         held = tuple(other for other in load.held if other != conversation)
         move(state, msgspec.structs.replace(load, load=weight, held=held, full_ms=full_ms))
         if measure:
-            team = team_of(state, place)
+            team = team_of(state, place.team)
             _measure(state.service, team, (at_ms - place.at_ms) * weighs)
             if load.full_ms:
                 _measure(state.busy, team, (at_ms - load.full_ms) * load.load)

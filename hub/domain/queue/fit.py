@@ -7,7 +7,7 @@ and speak its language; who has missed it, is not fit for it until a while later
 from bisect import bisect_left
 from typing import NamedTuple
 
-from hub.domain.queue.state import Load, Place, Queue, Slot, Spot, charge, lines_of, spot_of, team_of
+from hub.domain.queue.state import Load, Place, Queue, Slot, Spot, charge, lines_of, spot_of
 from hub.domain.teams import AgentSettings
 
 DAY_MS = 24 * 3600 * 1000
@@ -54,7 +54,7 @@ def may_have(state: Queue, agent: str, place: Place) -> bool:
         return False
     return any(
         team in load.settings.teams and chooses(state, team) and speaks(load.settings, spoken(state, team, place))
-        for team in lines_of(state, place)
+        for team in lines_of(place)
     )
 
 
@@ -66,7 +66,7 @@ def agent_for(state: Queue, place: Place, now_ms: int) -> Choice | None:
     if choice := _last_agent(state, place, now_ms):
         return choice
     otherwise: Choice | None = None
-    for team in lines_of(state, place):
+    for team in lines_of(place):
         if not chooses(state, team):
             continue
         language = spoken(state, team, place)
@@ -85,7 +85,7 @@ def agent_for(state: Queue, place: Place, now_ms: int) -> Choice | None:
 
 
 def _last_agent(state: Queue, place: Place, now_ms: int) -> Choice | None:
-    team = state.teams.get(team_of(state, place))
+    team = state.teams.get(place.line)
     if not place.last or team is None or not team.last_agent_days or place.last == place.avoid:
         return None
     if now_ms - place.last_ms > team.last_agent_days * DAY_MS or not may_have(state, place.last, place):
@@ -106,12 +106,12 @@ def next_for(
     for team in load.settings.teams:
         if team not in state.teams or not (asked or chooses(state, team)):
             continue
-        for lane in state.lanes[team]:
-            if found is not None and found <= lane.spots[0]:
+        for (language, channel), spots in state.lanes[team].items():
+            if found is not None and found <= spots[0]:
                 continue
-            if not speaks(load.settings, lane.language) or not (asked or has_room(load, lane.channel)):
+            if not speaks(load.settings, language) or not (asked or has_room(load, channel)):
                 continue
-            for spot in lane.spots:
+            for spot in spots:
                 if found is not None and found <= spot:
                     break
                 place = state.places[spot.conversation]
@@ -141,13 +141,13 @@ def why_next(state: Queue, load: Load, team: str) -> str:
 
 def why_nobody(state: Queue, place: Place) -> str:
     """Why it waits."""
-    return "; ".join(_nobody(state, place, team) for team in lines_of(state, place))
+    return "; ".join(_nobody(state, place, team) for team in lines_of(place))
 
 
 def _nobody(state: Queue, place: Place, team: str) -> str:
     display = display_of(state, team)
     if team not in state.teams:
-        return "there are no teams yet"
+        return f"{display} is no team any more" if state.teams else "there are no teams yet"
     if not state.slots[team]:
         return f"{display}: nobody is on duty"
     if not chooses(state, team):

@@ -1,23 +1,28 @@
 """Who stands where: conversations in the lines of their teams, agents on duty among those of theirs."""
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import TypeVar
 
-from hub.domain.queue.state import Due, Lane, Load, Place, Queue, Slot, Spot, lines_of, next_line, spot_of
+from hub.domain.queue.state import Due, Lanes, Load, Place, Queue, Slot, Spot, lines_of, next_line, spot_of
 
 T = TypeVar("T", Spot, Slot, Due)
+_CLOSED = ("", "")
+"""The lane of a line from which nobody is served."""
 
 
 def stand(state: Queue, conversation: str, place: Place) -> None:
     """Put it into its lines."""
     state.places[conversation] = place
     spot = spot_of(conversation, place)
-    for team in lines_of(state, place):
+    for team in lines_of(place):
         if team not in state.lines:
-            state.lines[team], state.lanes[team] = [], []
+            state.lines[team], state.lanes[team] = [], {}
+        lanes, lane = state.lanes[team], _lane(state, team, place)
+        if lane not in lanes:
+            lanes[lane] = []
         insort(state.lines[team], spot)
-        insort(_lane(state, team, place).spots, spot)
+        insort(lanes[lane], spot)
     _note_due(state, conversation, place)
 
 
@@ -28,44 +33,50 @@ def _note_due(state: Queue, conversation: str, place: Place) -> None:
     if place.avoid_until_ms:
         state.resting[conversation] = place.avoid_until_ms
     if next_line(state, place):
-        team = lines_of(state, place)[-1]
+        team = lines_of(place)[-1]
         if team not in state.patient:
             state.patient[team] = []
         insort(state.patient[team], Due(place.joined_ms, conversation))
 
 
 def leave_lines(state: Queue, conversation: str) -> Place:
-    """Take it out of its lines."""
+    """Take it out of its lines. Of one that is no team's any more nothing is left when the last has gone."""
     place = state.places[conversation]
     spot = spot_of(conversation, place)
-    for team in lines_of(state, place):
+    for team in lines_of(place):
+        lanes, lane = state.lanes[team], _lane(state, team, place)
         _remove(state.lines[team], spot)
-        lane = _lane(state, team, place)
-        _remove(lane.spots, spot)
-        if not lane.spots:
-            state.lanes[team].remove(lane)
+        _remove(lanes[lane], spot)
+        if not lanes[lane]:
+            del lanes[lane]
+        if not lanes and team not in state.teams:
+            forget_line(state, team)
     state.untold.pop(conversation, None)
     state.resting.pop(conversation, None)
     if next_line(state, place):
-        team = lines_of(state, place)[-1]
+        team = lines_of(place)[-1]
         _remove(state.patient[team], Due(place.joined_ms, conversation))
         if not state.patient[team]:
             del state.patient[team]
     return place
 
 
-def _lane(state: Queue, team: str, place: Place) -> Lane:
-    key = _lane_of(state, team, place)
-    for lane in state.lanes[team]:
-        if (lane.language, lane.channel) == key:
-            return lane
-    lane = Lane(*key)
-    state.lanes[team].append(lane)
-    return lane
+def forget_line(state: Queue, team: str) -> None:
+    """Nobody stands in it, and nobody will."""
+    del state.lines[team], state.lanes[team]
 
 
-def _lane_of(state: Queue, team: str, place: Place) -> tuple[str, str]:
+def close_line(state: Queue, team: str) -> None:
+    """It is no team's any more: nobody is served from it, and all leave it one after the other."""
+    state.lanes[team] = {_CLOSED: state.lines[team].copy()}
+    if not state.lines[team]:
+        forget_line(state, team)
+
+
+def _lane(state: Queue, team: str, place: Place) -> tuple[str, str]:
     """The language and the channel of its lane."""
+    if team not in state.teams:
+        return _CLOSED
     return place.language if place.language in state.languages.get(team, ()) else "", place.channel
 
 
@@ -76,30 +87,47 @@ def _remove(ordered: list[T], item: T) -> None:
 def note_patient(state: Queue, team: str) -> None:
     """Find out anew who may go on from the team's line to another."""
     state.patient.pop(team, None)
-    if team not in state.teams or state.teams[team].overflow is None:
+    if state.teams[team].overflow is None:
         return
     dues = []
     for spot in state.lines[team]:
         place = state.places[spot.conversation]
-        if lines_of(state, place)[-1] == team and next_line(state, place):
+        if lines_of(place)[-1] == team and next_line(state, place):
             dues.append(Due(place.joined_ms, spot.conversation))
     if dues:
         state.patient[team] = sorted(dues)
 
 
-def part_lines(state: Queue, teams: Iterable[str]) -> None:
-    """Make the lanes of these teams' lines anew."""
-    for team in teams:
-        lanes: dict[tuple[str, str], Lane] = {}
-        for spot in state.lines.get(team, ()):
-            key = _lane_of(state, team, state.places[spot.conversation])
-            if key not in lanes:
-                lanes[key] = Lane(*key)
-            lanes[key].spots.append(spot)
-        state.lanes[team] = list(lanes.values())
+def part_line(state: Queue, team: str) -> None:
+    """Make the lanes of the team's line anew."""
+    lanes: Lanes = {}
+    for spot in state.lines[team]:
+        lane = _lane(state, team, state.places[spot.conversation])
+        lanes.setdefault(lane, []).append(spot)
+    state.lanes[team] = lanes
 
 
-# --- agents on duty --------------------------------------------------------------------------------------------------
+# --- agents ----------------------------------------------------------------------------------------------------------
+
+
+def count(state: Queue, teams: Collection[str]) -> None:
+    """Count the members of these teams anew, and gather their languages."""
+    members, languages = dict.fromkeys(teams, 0), {team: set[str]() for team in teams}
+    for load in state.loads.values():
+        enlist(members, languages, load)
+    state.members |= members
+    for team, named in languages.items():
+        if named != state.languages.get(team):
+            state.languages[team] = named
+            part_line(state, team)
+
+
+def enlist(members: dict[str, int], languages: dict[str, set[str]], load: Load) -> None:
+    """Count the agent, and their languages, among those of their teams."""
+    for team in load.settings.teams:
+        if team in members:
+            members[team] += 1
+            languages[team].update(load.settings.languages)
 
 
 def man(state: Queue, teams: Collection[str]) -> None:
@@ -134,12 +162,9 @@ def line_off(state: Queue, agent: str) -> None:
 def move(state: Queue, load: Load) -> None:
     """An agent has other conversations than before: move them among the agents of their teams."""
     agent = load.settings.id
-    before, state.loads[agent] = state.loads[agent], load
-    if agent in state.on_duty:
-        for team in load.settings.teams:
-            if team in state.slots:
-                _remove(state.slots[team], _slot(state, team, before))
-                insort(state.slots[team], _slot(state, team, load))
+    line_off(state, agent)
+    state.loads[agent] = load
+    line_up(state, agent)
 
 
 def _slot(state: Queue, team: str, load: Load) -> Slot:

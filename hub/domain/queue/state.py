@@ -1,10 +1,9 @@
 """The queue's state; evolving.py changes it.
 
-`places` and `loads` say it all; lines, lanes, slots and the lists of what is due are sorted, follow from them, and are
-there so that a decision costs what it touches and not what there is.
+What is `Kept` says it all; lines, lanes, slots and the lists of what is due are sorted, follow from it, and are there
+so that a decision costs what it touches and not what there is. None of the many small things in them is looked at by
+the garbage collector (`gc=False`): they hold nothing that could hold them.
 """
-
-from typing import NamedTuple
 
 import msgspec
 
@@ -33,6 +32,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     avoid_until_ms: int = 0
     last: str = ""
     last_ms: int = 0
+    line: str = ""
+    """The team in whose line it stands, or stood last; for a while another than `team_of` where teams have changed."""
     further: tuple[str, ...] = ()
     """Teams in whose lines it stands as well."""
     joined_ms: int = 0
@@ -48,7 +49,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When the visitor was told last."""
 
 
-class Spot(NamedTuple):
+class Spot(msgspec.Struct, frozen=True, order=True, gc=False):
     """Somebody in a line; spots sort in the order in which they are served."""
 
     rank: int
@@ -57,16 +58,8 @@ class Spot(NamedTuple):
     conversation: str
 
 
-class Lane(msgspec.Struct):
-    """Those in a team's line for whom the same agents are fit: one language (empty: any), one channel."""
-
-    language: str
-    channel: str = ""
-    spots: list[Spot] = []
-
-    def copied(self) -> "Lane":
-        """One of its own, with the same spots."""
-        return Lane(self.language, self.channel, self.spots.copy())
+Lanes = dict[tuple[str, str], list[Spot]]
+"""A team's line by who can serve them: those of one language (empty: any) and one channel, of whom there are some."""
 
 
 class Load(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +86,7 @@ class Load(msgspec.Struct, frozen=True, gc=False):
         return len(self.held)
 
 
-class Slot(NamedTuple):
+class Slot(msgspec.Struct, frozen=True, order=True, gc=False):
     """An agent on duty; slots sort in the order in which their team chooses, those without room last."""
 
     full: bool
@@ -104,38 +97,55 @@ class Slot(NamedTuple):
     agent: str
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, order=True, gc=False):
     """Who has stood in a line since then, and goes on to another when they have waited long enough."""
 
     joined_ms: int
     conversation: str
 
 
-class Queue(msgspec.Struct):
-    """State of the queue; only `evolve` changes it."""
+class Kept(msgspec.Struct):
+    """What there is of the queue's state that does not follow from the rest: image.py keeps this, and nothing else."""
 
     id: str
     seq: int = 0
     rules: Teams = Teams("", "", (), ())
     """What is in force, without agents."""
-    teams: dict[str, Team] = {}
-    """The same teams, by name."""
-    members: dict[str, int] = {}
-    """How many agents each team has, on duty or not,"""
-    languages: dict[str, set[str]] = {}
-    """and which languages they name: all others are anybody's."""
     places: dict[str, Place] = {}
-    numbered: dict[int, str] = {}
-    """The open conversations by number."""
     loads: dict[str, Load] = {}
     on_duty: set[str] = set()
     """Agents' ids, also of those whom teams.yaml does not name at this moment. A change makes another set: few come and
     go, and each decision thinks ahead with a copy of all that may change.
     """
+    unsettled: list[str] = []
+    """Teams for which there is more to decide at once than one decision takes: somebody may wait there although an
+    agent is fit for them, or not know yet how they stand."""
+    astray: list[str] = []
+    """Lines, maybe of no team any more, in which some may stand who belong in another since teams have changed; they
+    are `unsettled` too."""
+    service: dict[str, Service] = {}
+    """How long conversations take, by team."""
+    busy: dict[str, Service] = {}
+    """The same of agents at capacity (who may be slower): the time until one is done, times as many as they have."""
+    numbers: Numbers = msgspec.field(default_factory=Numbers)
+    origins: Origins = {}
+
+
+class Queue(Kept):
+    """State of the queue; only `evolve` changes it."""
+
+    teams: dict[str, Team] = {}
+    """Those in force, by name."""
+    members: dict[str, int] = {}
+    """How many agents each team has, on duty or not,"""
+    languages: dict[str, set[str]] = {}
+    """and which languages they name: all others are anybody's."""
+    numbered: dict[int, str] = {}
+    """The open conversations by number."""
     lines: dict[str, list[Spot]] = {}
-    """Who waits, by team."""
-    lanes: dict[str, list[Lane]] = {}
-    """The same, by who can serve them."""
+    """Who waits: by team, or by what was one when they came,"""
+    lanes: dict[str, Lanes] = {}
+    """and by who can serve them."""
     slots: dict[str, list[Slot]] = {}
     """Who is on duty, by team; the keys are all teams there are."""
     patient: dict[str, list[Due]] = {}
@@ -144,57 +154,21 @@ class Queue(msgspec.Struct):
     """Who waits, and until when (Unix ms) not for the agent who has missed them."""
     untold: dict[str, int] = {}
     """Who waits and has not been told yet: their number, by conversation."""
-    unsettled: list[str] = msgspec.field(default_factory=list, name="unsettled_teams")
-    """Teams for which there is more to decide at once than one decision takes: somebody may wait there although an
-    agent is fit for them, or not know yet how they stand."""
-    service: dict[str, Service] = {}
-    """How long conversations take, by team."""
-    busy: dict[str, Service] = {}
-    """The same of agents at capacity (who may be slower): the time until one is done, times as many as they have."""
-    numbers: Numbers = msgspec.field(default_factory=Numbers)
-    origins: Origins = {}
-    layout: int = 0
-    """Of this class, when the image was made."""
 
 
-def copied(state: Queue) -> Queue:
-    """A copy that what happens next leaves as it is; of 10,000 who wait it takes about a millisecond."""
-    numbers = state.numbers
-    return msgspec.structs.replace(
-        state,
-        places=state.places.copy(),
-        numbered=state.numbered.copy(),
-        loads=state.loads.copy(),
-        on_duty=state.on_duty.copy(),
-        lines={team: line.copy() for team, line in state.lines.items()},
-        lanes={team: [lane.copied() for lane in lanes] for team, lanes in state.lanes.items()},
-        slots={team: slots.copy() for team, slots in state.slots.items()},
-        patient={team: dues.copy() for team, dues in state.patient.items()},
-        resting=state.resting.copy(),
-        untold=state.untold.copy(),
-        service=state.service.copy(),
-        busy=state.busy.copy(),
-        numbers=Numbers(numbers.highest, numbers.free.copy(), numbers.resting.copy()),
-        origins=state.origins.copy(),
-    )
+def team_of(state: Queue, team: str) -> str:
+    """The team in whose line a conversation belongs at this moment that has asked for `team`."""
+    return team if team in state.teams else state.rules.default
 
 
-def team_of(state: Queue, place: Place) -> str:
-    """The team in whose line the conversation belongs at this moment."""
-    return place.team if place.team in state.teams else state.rules.default
-
-
-def lines_of(state: Queue, place: Place) -> tuple[str, ...]:
-    """The teams in whose lines it stands, its own first."""
-    own = team_of(state, place)
-    if not place.further:
-        return (own,)
-    return (own, *(team for team in place.further if team in state.teams and team != own))
+def lines_of(place: Place) -> tuple[str, ...]:
+    """The lines in which it stands, its own first."""
+    return (place.line, *place.further) if place.further else (place.line,)
 
 
 def next_line(state: Queue, place: Place) -> str:
     """The team in whose line it will stand as well when it has waited long enough, or empty."""
-    lines = lines_of(state, place)
+    lines = lines_of(place)
     team = state.teams.get(lines[-1])
     if team is None or team.overflow is None or team.overflow.team not in state.teams or team.overflow.team in lines:
         return ""

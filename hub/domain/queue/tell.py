@@ -19,12 +19,12 @@ messages would be out of date before it is read."""
 
 def is_served(state: Queue, place: Place) -> bool:
     """Whether somebody is on duty for it."""
-    return any(state.slots.get(team) for team in lines_of(state, place))
+    return any(state.slots.get(team) for team in lines_of(place))
 
 
 def shown_line(state: Queue, place: Place) -> str:
     """The team in whose line its position counts: the first of those with somebody on duty."""
-    lines = lines_of(state, place)
+    lines = lines_of(place)
     return next((team for team in lines if state.slots.get(team)), lines[0])
 
 
@@ -43,7 +43,7 @@ class Outlook:
 
     def wait(self, place: Place, line: str, position: int) -> Wait:
         """What its visitor is told beside the position in that line."""
-        state, own = self._state, team_of(self._state, place)
+        state, own = self._state, team_of(self._state, place.team)
         team = state.teams.get(own)
         if team is None:
             return Wait()
@@ -127,7 +127,7 @@ def _tell(draft: Draft, outlook: Outlook, conversation: str) -> None:
     line = shown_line(state, place)
     at = position(state, conversation, place, line)
     draft.happen(e.Told(
-        conversation, place.no, team_of(state, place), at, is_served(state, place), place.lost,
+        conversation, place.no, team_of(state, place.team), at, is_served(state, place), place.lost,
         outlook.wait(place, line, at), why_nobody(state, place),
     ))  # fmt: skip
 

@@ -1,10 +1,14 @@
 """What the queue looks like at one moment, for those who watch it: who waits, who has how many, how teams stand."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import attrgetter
+
 import msgspec
 
 from hub.domain.messages import Wait
 from hub.domain.queue.fit import display_of, position
-from hub.domain.queue.state import Place, Queue, lines_of, team_of
+from hub.domain.queue.state import Load, Queue, Spot, team_of
 from hub.domain.queue.tell import Outlook, shown_line
 from hub.domain.queue.waits import LEAST, Service
 
@@ -56,7 +60,7 @@ class AgentLoad(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TeamLoad(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A team: how many wait, since when the one who came first does, how many of its members are on duty."""
+    """A team: how many wait, since when the one does who came first, how many of its members are on duty."""
 
     name: str
     display: str
@@ -74,29 +78,17 @@ class TeamLoad(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long a conversation stays with an agent, on average; 0: too few were measured."""
 
 
-def waiting(state: Queue, now_ms: int, team: str = "", after: int = 0, limit: int | None = None) -> list[Waiting]:
-    """Who waits, in the order of their places in line; of one team's line or of all.
-
-    `limit`: at most so many, behind the first `after`; what it costs grows with them and not with the line.
-    """
+def waiting(state: Queue, now_ms: int, team: str, after: int = 0, limit: int | None = None) -> list[Waiting]:
+    """Who waits in the team's line, in the order of their places; at most `limit`, behind the first `after`."""
     outlook = Outlook(state, now_ms)
-    spots = state.lines.get(team, []) if team else sorted({spot for line in state.lines.values() for spot in line})
     last = None if limit is None else after + limit
-    return [_waiting(state, outlook, spot.conversation) for spot in spots[after:last]]
+    return [_waiting(state, outlook, spot.conversation) for spot in state.lines.get(team, [])[after:last]]
 
 
-def place_of(state: Queue, now_ms: int, conversation: str) -> Waiting | Served | None:
-    """How an open conversation stands; None: the queue has none of that id."""
-    found = state.places.get(conversation)
-    if found is None:
-        return None
-    return _served(state, conversation, found) if found.agent else _waiting(state, Outlook(state, now_ms), conversation)
-
-
-def served(state: Queue, agent: str = "") -> list[Served]:
-    """What agents have, in the order in which it was given to them; one agent's (by entity id) or all."""
-    having = ((name, place) for name, place in state.places.items() if place.agent and agent in ("", place.agent))
-    return sorted((_served(state, *one) for one in having), key=lambda one: (one.since_ms, one.no))
+def served(state: Queue, agent: str) -> list[Served]:
+    """What the agent (an entity id) has, in the order in which it was given to them."""
+    load = state.loads.get(agent)
+    return [_served(state, conversation, load) for conversation in load.held] if load else []
 
 
 def loads(state: Queue, after: str = "", limit: int | None = None) -> list[AgentLoad]:
@@ -119,27 +111,41 @@ def teams(state: Queue) -> list[TeamLoad]:
 
 def _waiting(state: Queue, outlook: Outlook, conversation: str) -> Waiting:
     place = state.places[conversation]
-    line = shown_line(state, place)
+    team, line = team_of(state, place.team), shown_line(state, place)
     at = position(state, conversation, place, line)
     return Waiting(
-        conversation, place.no, place.name, team_of(state, place), place.channel, place.language, place.priority, at,
-        place.since, place.at_ms, outlook.wait(place, line, at), lines_of(state, place)[1:],
+        conversation, place.no, place.name, team, place.channel, place.language, place.priority, at, place.since,
+        place.at_ms, outlook.wait(place, line, at), place.further,
     )  # fmt: skip
 
 
-def _served(state: Queue, conversation: str, place: Place) -> Served:
-    display = state.loads[place.agent].settings.display
-    team = team_of(state, place)
-    return Served(conversation, place.no, place.name, team, place.channel, place.agent, display, place.at_ms)
+def _served(state: Queue, conversation: str, load: Load) -> Served:
+    place, settings = state.places[conversation], load.settings
+    team = team_of(state, place.team)
+    return Served(
+        conversation, place.no, place.name, team, place.channel, settings.id, settings.display, place.at_ms
+    )  # fmt: skip
 
 
 def _team(state: Queue, name: str) -> TeamLoad:
-    line, staff = state.lines[name], [state.loads[slot.agent] for slot in state.slots[name]]
-    service = state.service.get(name, Service())
-    since_ms = min((state.places[spot.conversation].at_ms for spot in line), default=0)
+    line, slots, service = state.lines[name], state.slots[name], state.service.get(name, Service())
+    open_ = load = capacity = 0
+    for slot in slots:
+        one = state.loads[slot.agent]
+        open_ += len(one.held)
+        load += one.load
+        capacity += one.settings.capacity
     service_s = round(service.mean_s) if service.count >= LEAST else 0
     return TeamLoad(
-        name, display_of(state, name), len(line), since_ms, len(staff), state.members[name],
-        sum(load.open for load in staff), sum(load.load for load in staff),
-        sum(load.settings.capacity for load in staff), service_s,
+        name, display_of(state, name), len(line), _since_ms(state, line), len(slots), state.members[name], open_, load,
+        capacity, service_s,
     )  # fmt: skip
+
+
+def _since_ms(state: Queue, line: Sequence[Spot]) -> int:
+    """When the one who came first of those in the line began to wait: of one priority they stand at its head."""
+    heads, at = list[Spot](), 0
+    while at < len(line):
+        heads.append(line[at])
+        at = bisect_left(line, line[at].rank + 1, at, key=attrgetter("rank"))
+    return state.places[min(heads, key=attrgetter("since")).conversation].at_ms if heads else 0

@@ -1,6 +1,4 @@
-"""New teams come a part at a time, and an older version's image is brought to where this version keeps things."""
-
-from typing import Any
+"""New teams come a part at a time, and whom they concern follows by and by."""
 
 import msgspec
 import pytest
@@ -8,9 +6,11 @@ import pytest
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain import queue
-from hub.domain.queue import Queue
-from hub.domain.queue.arranging import AGENTS
-from hub.domain.teams import AgentSettings, Hours, Team, Teams
+from hub.domain.commands import AnyCommand
+from hub.domain.events import AnyEvent
+from hub.domain.queue.arranging import PART
+from hub.domain.queue.draft import AT_ONCE
+from hub.domain.teams import AgentSettings, Hours, Overflow, Team, Teams
 from tests.domain.queue.world import Desk
 
 WEEK = Hours("Asia/Shanghai", ((),) * 7)
@@ -47,7 +47,7 @@ def test_what_concerns_all_agents_comes_to_each_of_them_once(after: Teams) -> No
     parts(desk, file(*agents(120)))
     brought = parts(desk, after)
     assert [agent.id for part in brought for agent in part.agents] == [agent.id for agent in after.agents]
-    assert max(len(part.agents) for part in brought) <= AGENTS
+    assert max(len(part.agents) for part in brought) <= PART
 
 
 def test_agents_with_many_conversations_are_fewer_at_a_time() -> None:
@@ -71,35 +71,6 @@ def test_weights_that_have_changed_count_for_what_agents_have() -> None:
     assert desk.state.loads["a1-0"].load == 1
 
 
-def as_before(state: Queue) -> dict[str, Any]:
-    """What version 0 made of it: lanes by weight, the sums only of what agents have."""
-    image: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(state))
-    for load in image["loads"].values():
-        load["open"] = len(load.pop("held"))
-        del load["weights"], load["terms"]
-    for team, line in image["lines"].items():
-        image["lanes"][team] = [{"language": "", "weight": 1, "spots": line}] if line else []
-    del image["unsettled_teams"], image["layout"]
-    return image | {"unsettled": False, "limits": {}}
-
-
-def test_image_of_an_older_version_is_laid_out_anew() -> None:
-    teams = file(*agents(2))
-    desk = Desk(c.ChangeTeams(teams), c.SetDuty("a1-0", True))
-    for n, channel in enumerate(["h5", "email", "h5", "email", "h5"]):
-        desk.do(c.Enqueue(f"c0-{n}", "sales", 0, channel=channel))
-    before = desk.state
-    desk.state = msgspec.json.decode(msgspec.json.encode(as_before(before)), type=Queue)
-    queue.laid_out(desk.state)
-    assert desk.state.lanes == before.lanes
-    assert [load.held for load in desk.state.loads.values()] == [("c0-0", "c0-1"), ()]
-    assert desk.settle() == [e.Settling(False)]
-    assert len(parts(desk, teams)) == 1, "everybody is told once more what they go by"
-    assert desk.state == msgspec.structs.replace(before, seq=desk.state.seq)
-    desk.do(c.Leave("c0-0"))
-    assert desk.state.places["c0-2"].agent == "a1-0"
-
-
 def two_teams(*staff: AgentSettings) -> c.ChangeTeams:
     return c.ChangeTeams(Teams(str(staff), "sales", (Team("sales", "Sales"), Team("service", "Service")), staff))
 
@@ -121,3 +92,122 @@ def test_whom_an_agent_had_who_is_gone_is_for_the_agents_of_their_own_team() -> 
     assert desk.state.places["c0-a"].agent == "a1-ann"
     desk.do(two_teams(BOB))
     assert desk.state.places["c0-a"].agent == "a1-bob"
+
+
+# --- lines of teams that come and go ---------------------------------------------------------------------------------
+
+
+def named(*names: str, version: str = "", default: str = "sales", staff: tuple[AgentSettings, ...] = ()) -> Teams:
+    return Teams(version or str(names), default, tuple(Team(name, name.title()) for name in names), staff)
+
+
+def decide(desk: Desk, command: AnyCommand) -> list[AnyEvent]:
+    """What it leads to at once, without the ticks that follow."""
+    events = queue.decide(desk.state, command, None, desk.now_ms)
+    desk.apply(events)
+    return events
+
+
+def lines(desk: Desk) -> dict[str, list[str]]:
+    return {team: [spot.conversation for spot in line] for team, line in desk.state.lines.items()}
+
+
+def test_a_long_line_of_a_team_that_is_gone_empties_by_and_by_and_everybody_keeps_their_place() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service", staff=(ANN,))))
+    for n in range(100):
+        desk.do(c.Enqueue(f"c0-{n:03}", "service" if n % 2 else "sales", 0))
+    changed = decide(desk, c.ChangeTeams(named("sales", staff=(ANN,))))
+    assert [type(event) for event in changed] == [e.TeamsChanged]
+    assert len(desk.state.lines["service"]) == 50, "a new file moves nobody itself"
+    assert desk.state.astray == ["service"]
+    while desk.state.unsettled:
+        moved = [event for event in decide(desk, c.Tick()) if isinstance(event, e.Rerouted)]
+        assert len(moved) <= AT_ONCE
+        assert {event.because for event in moved} <= {"service is no team any more"}
+    assert lines(desk) == {"sales": [f"c0-{n:03}" for n in range(100)]}
+    assert desk.state == desk.replayed()
+
+
+def test_nobody_is_chosen_before_all_stand_where_they_belong() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service", staff=(ANN,))))
+    for n in range(30):
+        desk.do(c.Enqueue(f"c0-{n:03}", "service", 0))
+    desk.do(c.Enqueue("c0-late", "sales", 0))
+    decide(desk, c.ChangeTeams(named("sales", staff=(ANN,))))
+    decide(desk, c.SetDuty(ANN.id, True))
+    desk.settle()
+    assert [name for name, place in desk.state.places.items() if place.agent] == ["c0-000"]
+
+
+def test_who_waits_in_the_line_of_a_team_that_is_gone_can_be_taken_and_can_leave() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service", staff=(ANN,))))
+    for n in range(30):
+        desk.do(c.Enqueue(f"c0-{n:03}", "service", 0))
+    decide(desk, c.ChangeTeams(named("sales", staff=(ANN,))))
+    decide(desk, c.Take(ANN.id, conversation="c0-029"))
+    decide(desk, c.Leave("c0-028"))
+    desk.settle()
+    assert lines(desk) == {"sales": [f"c0-{n:03}" for n in range(28)]}
+
+
+def test_a_team_that_comes_back_has_its_line_again() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service")))
+    for n in range(30):
+        desk.do(c.Enqueue(f"c0-{n:03}", "service", 0))
+    decide(desk, c.ChangeTeams(named("sales")))
+    decide(desk, c.Tick())
+    assert 0 < len(desk.state.lines["service"]) < 30
+    desk.do(c.ChangeTeams(named("sales", "service", version="2")))
+    assert lines(desk) == {"sales": [], "service": [f"c0-{n:03}" for n in range(30)]}
+    assert {place.line for place in desk.state.places.values()} == {"service"}
+
+
+def test_another_default_team_gets_those_who_have_named_none() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service")))
+    for n, team in enumerate(("", "sales", "no such team", "service")):
+        desk.do(c.Enqueue(f"c0-{n}", team, 0))
+    events = desk.do(c.ChangeTeams(named("sales", "service", default="service")))
+    assert lines(desk) == {"sales": ["c0-1"], "service": ["c0-0", "c0-2", "c0-3"]}
+    assert {one.because for one in events if isinstance(one, e.Rerouted)} == {"Service is the default team now"}
+
+
+def test_a_line_in_which_somebody_stood_as_well_is_left_when_its_team_is_gone() -> None:
+    sales = Team("sales", "Sales", overflow=Overflow("night", 60))
+    desk = Desk(c.ChangeTeams(Teams("1", "sales", (sales, Team("night", "Night")), ())), c.Enqueue("c0-a", "sales", 0))
+    assert lines(desk) == {"sales": ["c0-a"], "night": ["c0-a"]}, "nobody is on duty"
+    desk.do(c.ChangeTeams(named("sales")))
+    assert lines(desk) == {"sales": ["c0-a"]}
+    assert desk.state.places["c0-a"].further == ()
+
+
+def test_many_teams_come_in_parts_the_new_ones_first_and_the_old_ones_go_last() -> None:
+    before = [Team(f"old-{n}", f"Old {n}", overflow=Overflow("last", 60)) for n in range(40)]
+    desk = Desk()
+    parts(desk, Teams("1", "old-0", (*before, Team("last", "Last")), ()))
+    for n in range(200):
+        desk.do(c.Enqueue(f"c0-{n}", f"old-{n % 40}", 0))
+    after = tuple(msgspec.structs.replace(team, overflow=Overflow("new", 60)) for team in before)
+    file = Teams("2", "old-0", (*after, Team("new", "New")), ())
+    brought = parts(desk, file)
+    came = [{team.name: team for team in part.teams.teams} for part in brought]
+    assert len(came) > 2
+    assert all("new" in part for part in came)
+    assert all("last" in part for part in came[:-1])
+    assert "last" not in came[-1]
+    overflows = [[part[team.name].overflow for team in before].count(Overflow("new", 60)) for part in came]
+    assert overflows == sorted(overflows)
+    assert overflows[-1] == 40
+    assert desk.state.rules == file
+    assert desk.state == desk.replayed()
+
+
+def test_nobody_is_chosen_while_some_line_has_not_been_left_though_their_own_has() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service", staff=(ANN,))))
+    desk.do(c.Enqueue("c0-first", "service", 0))
+    desk.do(c.Enqueue("c0-second", "sales", 0))
+    decide(desk, c.ChangeTeams(named("sales", "service", "night", staff=(ANN,))))
+    decide(desk, c.ChangeTeams(named("sales", "night", staff=(ANN,))))
+    assert desk.state.astray == ["sales", "service"]
+    decide(desk, c.SetDuty(ANN.id, True))
+    desk.settle()
+    assert [name for name, place in desk.state.places.items() if place.agent] == ["c0-first"]

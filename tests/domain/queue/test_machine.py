@@ -18,7 +18,7 @@ def test_queue_keeps_its_promises(first: int, at_once: int, monkeypatch: pytest.
     """
     monkeypatch.setattr(queue_draft, "AT_ONCE", at_once)
     if at_once < 100:
-        monkeypatch.setattr(arranging, "AGENTS", 2)
+        monkeypatch.setattr(arranging, "PART", 2)
         monkeypatch.setattr(queue_entity, "LOOKED_AT", 1)
     counts: dict[str, int] = {}
     restarts = refused = 0

@@ -38,3 +38,20 @@ def test_number_is_given_once_though_the_clock_is_set_back_meanwhile() -> None:
     assert numbers.next(10) == 1
     numbers.take(1, 9)
     assert numbers.next(10) == 2
+
+
+def test_of_thousands_that_have_rested_each_is_given_once_before_a_new_one() -> None:
+    numbers = Numbers(highest=1000)
+    for no in range(1000, 0, -1):
+        numbers.give_back(no, free_at_ms=no)
+    assert {given(numbers, 5000) for _ in range(1000)} == set(range(1, 1001))
+    assert given(numbers, 5000) == 1001
+
+
+def test_clock_that_is_set_forward_gives_the_number_that_was_asked_for() -> None:
+    numbers = Numbers(highest=3)
+    for no, free_at_ms in ((3, 10), (2, 20), (1, 30)):
+        numbers.give_back(no, free_at_ms)
+    assert numbers.next(10) == 3
+    numbers.take(3, 30)
+    assert [given(numbers, 30) for _ in range(3)] == [1, 2, 4]

@@ -1,5 +1,7 @@
 """What API and pages see of the queue."""
 
+import itertools
+
 import msgspec
 
 from hub.domain import commands as c
@@ -31,28 +33,23 @@ def desk() -> Desk:
     return desk
 
 
-def test_waiting_lists_everybody_in_order_with_what_they_would_be_told() -> None:
+def test_waiting_lists_a_line_in_order_with_what_each_would_be_told() -> None:
     state = desk().state
-    everybody = views.waiting(state, 60_000)
-    assert [one.conversation for one in everybody] == ["c0-c", "c0-b", "c0-d", "c0-e"]
-    assert everybody[1] == Waiting("c0-b", 2, "B", "sales", "h5", "zh", 0, 2, 6, 0, Wait(), ("service",))
-    assert everybody[3].position == 4, "behind those who have overflowed"
-    assert everybody[3].wait == Wait(full=True)
+    line = views.waiting(state, 60_000, "service")
+    assert [one.conversation for one in line] == ["c0-c", "c0-b", "c0-d", "c0-e"]
+    assert line[1] == Waiting("c0-b", 2, "B", "sales", "h5", "zh", 0, 2, 6, 0, Wait(), ("service",))
+    assert line[3].position == 4, "behind those who have overflowed"
+    assert line[3].wait == Wait(full=True)
+    assert views.waiting(state, 60_000, "service", after=1, limit=2) == line[1:3]
     assert [one.conversation for one in views.waiting(state, 60_000, "sales")] == ["c0-c", "c0-b"]
     assert views.waiting(state, 60_000, "no such team") == []
 
 
-def test_place_of_says_how_a_conversation_stands() -> None:
+def test_served_lists_what_an_agent_has() -> None:
     state = desk().state
-    assert views.place_of(state, 60_000, "c0-a") == Served("c0-a", 1, "A", "sales", "email", "a1-wang", "小王", 0)
-    assert views.place_of(state, 60_000, "c0-b") == views.waiting(state, 60_000)[1]
-    assert views.place_of(state, 60_000, "c0-z") is None
-
-
-def test_served_lists_what_agents_have() -> None:
-    state = desk().state
-    assert [one.conversation for one in views.served(state)] == ["c0-a"]
+    assert views.served(state, "a1-wang") == [Served("c0-a", 1, "A", "sales", "email", "a1-wang", "小王", 0)]
     assert views.served(state, "a1-li") == []
+    assert views.served(state, "a1-nobody") == []
 
 
 def test_loads_list_all_agents() -> None:
@@ -75,7 +72,20 @@ def test_teams_stand_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_a_team_says_since_when_the_first_who_came_waits_whatever_their_priority() -> None:
+    here = desk()
+    here.now_ms = 90 * SECOND_MS
+    for name, priority in (("x", 1), ("y", 3), ("z", 0)):
+        here.do(enqueue(name, "service", priority))
+    service = views.teams(here.state)[1]
+    assert (service.waiting, service.waiting_since_ms) == (7, 0)
+    for name in "bcde":
+        here.do(c.Leave(f"c0-{name}"))
+    assert views.teams(here.state)[1].waiting_since_ms == 90 * SECOND_MS
+
+
 def test_views_can_be_sent() -> None:
     state = desk().state
-    for view in (*views.waiting(state, 0), *views.served(state), *views.loads(state), *views.teams(state)):
+    seen = (views.waiting(state, 0, "sales"), views.served(state, "a1-wang"), views.loads(state), views.teams(state))
+    for view in itertools.chain(*seen):
         assert msgspec.json.decode(msgspec.json.encode(view), type=type(view)) == view

@@ -1,5 +1,6 @@
 """A queue with its log, a judge who knows its events only, and a walk of whatever may happen to it."""
 
+import pickle
 import random
 from collections.abc import Iterable
 from fractions import Fraction
@@ -11,12 +12,14 @@ from hub.domain import events as e
 from hub.domain import queue
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
-from hub.domain.ids import QUEUE_ID
+from hub.domain.ids import QUEUE, QUEUE_ID
 from hub.domain.queue import Queue
 from hub.domain.queue.numbers import REST_MS
 from hub.domain.queue.tell import PAUSE_MS
 from hub.domain.refusals import NotFound, Repeated, Taken
 from hub.domain.teams import AgentSettings, Overflow, Pick, Team, Teams
+from hub.engine.kinds import kinds
+from hub.engine.slots import Slot
 
 SECOND_MS = 1000
 DAY_MS = 24 * 3600 * SECOND_MS
@@ -24,7 +27,12 @@ DAY_MS = 24 * 3600 * SECOND_MS
 
 def restored(state: Queue) -> Queue:
     """The state as an owner that takes over has it from an image."""
-    return msgspec.json.decode(msgspec.json.encode(state), type=Queue)
+    slot, other = (Slot(QUEUE_ID, kinds()[QUEUE]) for _ in range(2))
+    slot.state = state
+    for _ in other.restore(b"".join(slot.image())):
+        pass
+    after: Queue = other.state
+    return after
 
 
 class Desk:
@@ -40,9 +48,9 @@ class Desk:
 
     def do(self, command: AnyCommand, origin: Origin | None = None) -> list[AnyEvent]:
         """What it leads to; after ChangeTeams with all that the ticks bring that are due at once."""
-        before = msgspec.json.encode(self.state)
+        before = pickle.dumps(self.state)
         events = queue.decide(self.state, command, origin, self.now_ms)
-        assert msgspec.json.encode(self.state) == before, "deciding must not change the state"
+        assert pickle.dumps(self.state) == before, "deciding must not change the state"
         self.apply(events, origin)
         return events + self.settle() if isinstance(command, c.ChangeTeams) else events
 
@@ -99,12 +107,15 @@ class Judge:
         self.open: dict[str, Open] = {}
         self.latest: dict[str, int] = {}
         self.closed_at: dict[int, int] = {}
+        self.latest_ms = 0
+        """What the clock has shown at most."""
         self.unsettled = False
         self.heard = 0
         self.counts: dict[str, int] = {}
 
     def hear(self, command: AnyCommand, events: list[AnyEvent], now_ms: int) -> None:
         """Judge each event as of its own moment, and what is true after all of them."""
+        self.latest_ms = max(self.latest_ms, now_ms)
         for one in self.open.values():
             one.gave = one.agent
         for event in events:
@@ -126,6 +137,8 @@ class Judge:
                 fit = [agent for agent in self.agents if self.is_fit(agent, one, now_ms)]
                 rested = one.enqueued.avoid_until_ms and one.enqueued.avoid_until_ms <= now_ms
                 assert not fit or (rested and fit == [one.enqueued.avoid]), f"{name} waits although {fit} are free"
+                assert one.lines[0] == self.team_of(one.enqueued.team), f"{name} stands in a line of others"
+                assert all(line in self.teams for line in one.lines), f"{name} stands in a line of nobody"
                 assert one.told, f"{name} was never told"
                 line = self.line(self.shown_line(one))
                 assert len(one.lines) > 1 or line[0] != name or one.told[-1].position == 1 or self._pushed(one), name
@@ -155,6 +168,12 @@ class Judge:
                     self._judge_number(no, now_ms)
                     self.open[name] = Open(event, self.heard)
                 self.open[name].lines = (self.team_of(event.team),)
+            case e.Rerouted(conversation=name, team=team):
+                one = self.open[name]
+                assert not one.agent
+                assert team == self.team_of(one.enqueued.team)
+                assert team != one.lines[0] or not all(line in self.teams for line in one.lines), "for nothing"
+                one.lines = (team, *(line for line in one.lines[1:] if line in self.teams and line != team))
             case e.Overflowed(conversation=name, team=team):
                 one = self.open[name]
                 assert not one.agent
@@ -188,10 +207,8 @@ class Judge:
         self.agents |= {agent.id: agent for agent in event.agents}
         self.weights |= {agent.id: event.teams.weights for agent in event.agents}
         for one in self.open.values():
-            own = self.team_of(one.enqueued.team)
-            one.lines = (own, *(team for team in one.lines[1:] if team in self.teams and team != own))
             if one.agent and one.agent not in self.agents:
-                one.agent, one.told, one.lines = "", [], (own,)
+                one.agent, one.told, one.lines = "", [], (self.team_of(one.enqueued.team),)
         self.unsettled = True
 
     # --- judging -----------------------------------------------------------------------------------------------------
@@ -199,7 +216,9 @@ class Judge:
     def _judge_number(self, no: int, now_ms: int) -> None:
         taken = {one.enqueued.no for one in self.open.values()}
         rested = {n for n, at_ms in self.closed_at.items() if n not in taken and at_ms + REST_MS <= now_ms}
-        assert no == min(rested, default=max([*taken, *self.closed_at], default=0) + 1)
+        first = min(rested, default=max([*taken, *self.closed_at], default=0) + 1)
+        before_it_was_set_back = no not in taken and self.closed_at.get(no, now_ms) + REST_MS <= self.latest_ms
+        assert no == first or (no < first and before_it_was_set_back)
 
     def _judge_repeat(self, one: Open, event: e.Told, now_ms: int) -> None:
         if one.told and event.on_duty == one.told[-1].on_duty:
@@ -217,7 +236,8 @@ class Judge:
     def _judge_choice(self, event: e.Chosen, one: Open, command: AnyCommand, now_ms: int) -> None:
         agent, name = event.agent, event.conversation
         assert event.no == one.enqueued.no
-        assert event.team == one.lines[0]
+        assert event.team == self.team_of(one.enqueued.team)
+        assert event.taken or event.team == one.lines[0], "nobody is chosen before they stand where they belong"
         assert event.because
         if event.taken:
             assert isinstance(command, c.Take)
@@ -458,9 +478,9 @@ class Walk:
             partition = self.draw.randrange(3)
             self.sent[partition] += 1
             origin = Origin(partition, 1, self.sent[partition], 0)
-        before = msgspec.json.encode(desk.state) if self.draw.random() < 0.1 else b""
+        before = pickle.dumps(desk.state) if self.draw.random() < 0.1 else b""
         events = queue.decide(desk.state, command, origin, desk.now_ms)
-        assert not before or msgspec.json.encode(desk.state) == before, "deciding must not change the state"
+        assert not before or pickle.dumps(desk.state) == before, "deciding must not change the state"
         for event in events:
             desk.apply([event], origin)
             if self.draw.random() < 0.02:
@@ -479,7 +499,7 @@ class Walk:
         for team in teams:
             line = [spot.conversation for spot in state.lines.get(team, [])]
             assert line == judge.line(team)
-            lanes = sorted(spot for lane in state.lanes.get(team, []) for spot in lane.spots)
+            lanes = sorted(spot for spots in state.lanes.get(team, {}).values() for spot in spots)
             assert [spot.conversation for spot in lanes] == line
         assert {agent: load.load for agent, load in state.loads.items()} == {
             agent: judge.load(agent) for agent in judge.agents
