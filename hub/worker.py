@@ -265,7 +265,7 @@ class Worker:
         self.pulls.start()
         self.stalls.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
-        self.scheduler.add_job(self._adopt, "interval", seconds=ADOPT_S)
+        self.scheduler.add_job(self.spool.adopt, "interval", seconds=ADOPT_S)
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
         gc.set_threshold(*GC_THRESHOLDS)
@@ -279,9 +279,6 @@ class Worker:
                 await connector.upkeep()
             except Exception as error:  # one channel's trouble is not the others'
                 logger.warning("upkeep failed", channel=channel, because=str(error))
-
-    async def _adopt(self) -> None:
-        await self.spool.adopt()
 
     async def finish(self) -> None:
         """Let everything decided reach the disk, then close."""

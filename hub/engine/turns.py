@@ -66,7 +66,7 @@ class Turns:
         """Of the files in `right`, each turn with its entity, leave nothing else; of files that are gone nothing."""
         files = {turn.file for _, turn in right}
         stay = {(self._folder(entity), turn) for entity, turn in right}
-        for folder in self._root.iterdir() if self._root.exists() else ():
+        for folder in _paths(self._root):
             for turn in _listed(folder):
                 if not self._is_there(turn.file) or (turn.file in files and (folder, turn) not in stay):
                     (folder / _name(turn)).unlink(missing_ok=True)
@@ -107,8 +107,12 @@ def _turn(name: str) -> Turn | None:
 
 
 def _listed(folder: Path) -> list[Turn]:
+    return [turn for path in _paths(folder) if (turn := _turn(path.name)) is not None]
+
+
+def _paths(folder: Path) -> list[Path]:
     try:
-        return [turn for path in folder.iterdir() if (turn := _turn(path.name)) is not None]
+        return list(folder.iterdir())
     except FileNotFoundError:
         return []
 
