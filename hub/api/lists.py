@@ -34,18 +34,19 @@ def place_of(cursor: str) -> Place | None:
         return None
     found = _CURSOR.fullmatch(cursor)
     if found is None:
-        raise _bad_cursor()
+        raise bad_cursor()
     return Place(int(found[1]), found[3], int(found[2]))
 
 
 def number_of(cursor: str) -> int:
     """How many rows come before the page, of a list that stands in memory; 0 for the first page. Raises 400."""
     if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < LONGEST_NUMBER):
-        raise _bad_cursor()
+        raise bad_cursor()
     return int(cursor or 0)
 
 
-def _bad_cursor() -> ProblemDetailsException:
+def bad_cursor() -> ProblemDetailsException:
+    """The 400 for a cursor that no page has named."""
     return problem(400, "This cursor is none of ours: give back the one of the page before.", "bad_cursor")
 
 

@@ -1,4 +1,4 @@
-"""`hub deliveries`: what became of what left the hub, and what a person does about what was not taken."""
+"""`hub deliveries`: what leaves the hub, what became of it, and what a person does about what was not taken."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ def list_deliveries(
     Parameters
     ----------
     state
-        Only these, with commas between them: sending, delayed, sent, refused, unknown, retried, dropped, delivered,
-        read, failed; or all.
+        Only these, with commas between them: queued (of which there was no attempt yet), sending, delayed, sent,
+        refused, unknown, retried, dropped, delivered, read, failed; or all.
     channel
         Only of this channel.
     entity
@@ -47,7 +47,7 @@ def _print_list(said: dict[str, Any]) -> None:
 
     table = Table("delivery", "when (UTC)", "state", "channel", "to", "tries", "because", "text")
     for one in said["deliveries"]:
-        name = f"{one['entity']}/{one['attempt']}"
+        name = one["entity"] + (f"/{one['attempt']}" if "attempt" in one else "")  # what is queued has no number yet
         fields = (one.get(field, "") for field in ("state", "channel", "address", "tries", "because", "text"))
         table.add_row(*map(cell, (name, moment(one["at"]), *fields)))
     Console().print(table if said["deliveries"] else "There are none.")

@@ -17,6 +17,8 @@ from hub.domain.refusals import Repeated
 CALL_MS = 10_000
 """A call to the platform is over by then: a repeat that sets out later might miss the end of the duplicate check."""
 LONGEST_PAUSE_MS = 60_000
+SHOWN = 200
+"""So many characters of a text stand in a list of deliveries."""
 UNCONFIRMED = "平台没有确认，可能已送达"
 INTERRUPTED = "系统重启，没等到平台答复，可能已送达"
 
@@ -34,6 +36,26 @@ class Attempt(msgspec.Struct):
     """None: a call is under way."""
     doubt_ms: int | None = None
     """When the first try began of which nobody knows whether it arrived."""
+
+
+class Queued(msgspec.Struct, frozen=True, omit_defaults=True, order=True):
+    """What waits for its first attempt at the entity that receives it, since `at_ms`.
+
+    They are in the order of lists: the larger comes first. `place` tells it from all others that wait there since the
+    same moment, and is the same for as long as it waits. `text` is its beginning, `refs` are the messages in it as
+    conversation/seq: none in what the hub itself says to an agent. `because`: why it has not left; empty: it is due.
+    """
+
+    at_ms: int
+    entity: str
+    place: int
+    channel: str
+    address: str
+    text: str
+    refs: tuple[str, ...] = ()
+    part: int = 1
+    parts: int = 1
+    because: str = ""
 
 
 class Failure(NamedTuple):
@@ -76,6 +98,14 @@ def interrupted(open_: Attempt | None, limits: Limits, now_ms: int) -> e.Attempt
 def recognised(open_: Attempt, limits: Limits, at_ms: int) -> bool:
     """Whether a repeat at `at_ms` cannot arrive as a second one."""
     return open_.doubt_ms is None or at_ms < open_.doubt_ms + limits.resend_ms - CALL_MS
+
+
+def not_yet(open_: Attempt | None, due_ms: int | None, now_ms: int) -> str:
+    """Why what waits behind the open attempt, or until `due_ms`, has not left; empty: nothing is known against it."""
+    if open_ is not None:
+        again = "is under way" if open_.retry_at_ms is None else "is tried again before it"
+        return f"attempt {open_.number} {again}"
+    return "" if due_ms is None or due_ms <= now_ms else "the channel's pace"
 
 
 def note_try(tries_ms: list[int], at_ms: int) -> list[int]:

@@ -143,11 +143,13 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
     instead: str = ""
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one attempt takes to a visitor, cut to size."""
 
     text: str
     message: Outgoing
+    at_ms: int = 0
+    """Since when it waits for that; of one that does not wait it says nothing."""
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -177,3 +179,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     text: str
     files: tuple[Attachment, ...] = ()
+    at_ms: int = 0
+    """Since when it waits for that phone,"""
+    place: int = 0
+    """and its number among all that ever did. Of one that does not wait they say nothing."""

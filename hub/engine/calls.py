@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from hub.domain.attempts import Queued
 from hub.domain.commands import AnyCommand
 from hub.domain.events import Record
 from hub.domain.looks import Question
@@ -124,6 +125,24 @@ class Seen(msgspec.Struct, frozen=True, tag=True):
     data: bytes
 
 
+class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which of what waits to be sent: the newest `limit`, on the channel (empty: any).
+
+    `after`: only those whose (at_ms, entity, place) is smaller.
+    """
+
+    limit: int
+    channel: str = ""
+    after: tuple[int, str, int] | None = None
+
+
+class Listed(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """What waits to be sent, the newest first; `more`: so does something older that was wanted as well."""
+
+    queued: tuple[Queued, ...]
+    more: bool = False
+
+
 class Pushes(Protocol):
     """Who hears of new events: the gateway of a worker."""
 
@@ -164,6 +183,12 @@ class Calls(Protocol):
 
     def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
         """Answer the question from the entity's state, wherever its owner is; an entity that is not there is new."""
+
+    def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
+        """Answer what waits to be sent to the entity, or, where it is empty, to any; unless all owners answer, nothing.
+
+        One that takes nothing more because its state could not be made tells of nothing here (Health.entities).
+        """
 
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         """Hand a frame without seq to the sockets of `audience`, wherever they are."""

@@ -43,6 +43,8 @@ class Entities:
     def __init__(self, kinds: dict[str, Kind], images: Images) -> None:
         self.slots: dict[str, Slot] = {}
         self.begun = self.mended = False
+        self.awake: set[str] = set()
+        """Those of which something is on its way to the outside, or waits to be; all of them are in memory."""
         self.timed: set[str] = set()
         """Those in the tail that may be due sooner than the checkpoint says."""
         self._kinds, self._images = kinds, images
@@ -95,6 +97,13 @@ class Entities:
         """An entity of which no image may be made, or an empty text."""
         return next((slot.entity for slot in self.slots.values() if slot.spoilt), "")
 
+    def note_awake(self, slot: Slot) -> None:
+        """Its state is another one."""
+        if slot.kind.awake is not None and slot.kind.awake(slot.state):
+            self.awake.add(slot.entity)
+        else:
+            self.awake.discard(slot.entity)
+
     def drop_unused(self, slot: Slot) -> None:
         """Forget an entity in which nothing has happened and that nobody watches: any id may be asked for."""
         if slot.state.seq == 0 and not slot.watchers and not slot.stopped:
@@ -105,7 +114,7 @@ class Entities:
         for slot in list(self.slots.values()):
             seq = slot.state.seq
             idle = slot.were == seq == slot.saved and not slot.watchers and not slot.stopped
-            if idle and not slot.kind.awake(slot.state):
+            if idle and slot.entity not in self.awake:
                 del self.slots[slot.entity]
             slot.were = seq
 
@@ -115,6 +124,7 @@ class Entities:
             self._fetching.cancel()
         waiting, self._wanted = self._wanted, {}
         self.slots.clear()
+        self.awake.clear()
         self._tail.clear()
         for calls in waiting.values():
             for call in calls:
@@ -158,3 +168,4 @@ class Entities:
         else:
             self._tail.pop(entity, None)
         self.slots[entity] = slot
+        self.note_awake(slot)

@@ -1,10 +1,11 @@
 """The kinds of entity, for an engine that does not know which one it runs."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hub.domain import agent, conversation, ids, intake, looks, queue
+from hub.domain.attempts import Queued
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import AnyEvent, Record
 from hub.domain.looks import Question
@@ -38,8 +39,12 @@ class Kind(NamedTuple):
     """Whether after an event something may be due sooner than before it: then it is loaded at a take-over."""
     resume: Callable[[Any, int], list[AnyEvent]] | None = None
     """What to do at a take-over with what the owner before may have left in the air."""
-    awake: Callable[[Any], bool] = lambda state: False
-    """Whether something of it may be in the air: then it must not be forgotten, and is loaded at a take-over."""
+    awake: Callable[[Any], bool] | None = None
+    """Whether something of it may be in the air, or waits to be: then it must not be forgotten, and is loaded at a
+    take-over. None: never."""
+    queued: Callable[[Any, int], Iterator[Queued]] | None = None
+    """What waits for its first attempt, at a moment (Unix ms), of a kind that may be awake; the iterator is in no hurry
+    and tells of what there was when it began."""
     prev: Callable[[Any], int] = attrgetter("seq")
     large: Large | None = None
     """Of a kind whose states may be large."""
@@ -70,7 +75,8 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             conversation.reactions,
             conversation.next_due,
             resume=conversation.resume,
-            awake=lambda state: state.outbox is not None and state.outbox.attempt is not None,
+            awake=conversation.leaves,
+            queued=conversation.queued,
             prev=attrgetter("visitor_seq"),
             look=looks.at_conversation,
         ),
@@ -82,7 +88,8 @@ def kinds(decide_conversation: Decide = conversation.decide, decide_agent: Decid
             agent.reactions,
             agent.next_due,
             resume=agent.resume,
-            awake=lambda state: state.attempt is not None,
+            awake=agent.leaves,
+            queued=agent.queued,
             look=looks.at_agent,
         ),
         ids.QUEUE: Kind(

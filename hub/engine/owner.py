@@ -25,10 +25,11 @@ from hub.domain.images import Checkpoint
 from hub.domain.looks import Question
 from hub.domain.refusals import NotFound, Refusal
 from hub.domain.views import ACKED, Audience, serving_change
-from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes, Seen
+from hub.engine.calls import UNAVAILABLE, Denied, Listed, Outcome, Page, Pushes, Seen, Wanted
 from hub.engine.commits import Commits, Done, Item
 from hub.engine.entities import Entities
 from hub.engine.kinds import Kind
+from hub.engine.listing import newest
 from hub.engine.recovery import NOTHING, Recovery, Unrelayed
 from hub.engine.rounds import Rounds
 from hub.engine.slots import Slot, encode_frame
@@ -79,6 +80,7 @@ class Owner:
         self._clock, self._on_commit, self._on_lost = clock, on_commit, on_lost
         self._slots = self.entities.slots
         self._commits = Commits(log, self._encode_batch, self._tell, self._committed, self._lost, rounds or Rounds())
+        self._listing: set[asyncio.Task[None]] = set()
         self._n = 0
         self._closed = "not taken yet"
         self._timers = Timers(clock.now_ms, self._tick)
@@ -182,6 +184,8 @@ class Owner:
             records.append(record)
             entries.append(entry)
             sooner = sooner or kind.sets_clock(event)
+        if kind.awake is not None:
+            self.entities.note_awake(slot)
         if sooner and kind.next_due is not None:  # what is due later, or no more, is found out by the tick
             self._timers.set(slot.entity, kind.next_due(state))
         self._commits.add(Item(slot, tuple(records), entries, done, sender))
@@ -274,6 +278,24 @@ class Owner:
         else:
             self._commits.after(lambda: done(answer), done)
 
+    def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
+        """Answer what waits to be sent to the entity, or to any, once all that this tells of is on disk."""
+        listing = asyncio.create_task(self._list(entity, wanted, done), name=f"list-{self.partition}")
+        self._listing.add(listing)
+        listing.add_done_callback(self._listing.discard)
+
+    async def _list(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
+        try:
+            listed = await newest(self.entities, entity, wanted, self.now_ms())
+        except Exception as error:
+            logger.exception("list", partition=self.partition)
+            done(Denied(STOPPED, f"what waits in partition {self.partition} cannot be told: {error}"))
+            return
+        if self._closed or time.monotonic() >= self.valid_until:
+            done(self._unavailable())
+        else:
+            self._commits.after(lambda: done(listed), done)
+
     def _readable(self, entity: str, again: Callable[[], None], done: Callable[[Denied], None]) -> Slot | None:
         """Whom a reader asks. None: `done` was told why not, or `again` is called once the entity has been made."""
         if self._closed or time.monotonic() >= self.valid_until:
@@ -312,8 +334,8 @@ class Owner:
         return self._timers.due()
 
     def awake(self) -> list[str]:
-        """The entities that may have something on its way to the outside."""
-        return [slot.entity for slot in self._slots.values() if slot.kind.awake(slot.state)]
+        """The entities that may have something on its way to the outside, or waiting to be."""
+        return list(self.entities.awake)
 
     def covered(self, events: int) -> None:
         """So many of the events after the last checkpoint lie before a new one."""

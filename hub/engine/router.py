@@ -14,7 +14,8 @@ from hub.domain.ids import partition_of
 from hub.domain.looks import Question
 from hub.domain.refusals import NotFound
 from hub.domain.views import Audience
-from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes, Seen
+from hub.engine.calls import UNAVAILABLE, Denied, Listed, Outcome, Page, Pushes, Seen, Wanted
+from hub.engine.listing import joined
 from hub.engine.owner import Owner
 from hub.engine.peers import Peer, RemotePushes
 from hub.engine.relay import Relayed
@@ -24,6 +25,7 @@ from hub.engine.wire import (
     Ask,
     Forward,
     GetPage,
+    ListQueued,
     Look,
     PushedList,
     Submit,
@@ -181,6 +183,31 @@ class Router:
         else:
             self._ask(partition, Look(entity, question), done)
 
+    def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
+        """As hub.engine.calls.Calls."""
+        listing = asyncio.create_task(self._list(entity, wanted, done))
+        self._reading.add(listing)
+        listing.add_done_callback(self._reading.discard)
+
+    async def _list(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
+        """Owners elsewhere are asked side by side, those here one by one: all of them have their turns of one loop."""
+        partitions = {partition_of(entity)} if entity else set(range(self._partitions))
+        here = partitions & self._owners.keys()  # as of now: until it is asked it may be another worker's
+        far = [self._listed(partition, entity, wanted) for partition in partitions - here]
+        near = [await self._listed(partition, entity, wanted) for partition in here]
+        answers = [*near, *await asyncio.gather(*far)]
+        denied = next((answer for answer in answers if isinstance(answer, Denied)), None)
+        done(denied or joined([answer for answer in answers if isinstance(answer, Listed)], wanted.limit))
+
+    def _listed(self, partition: int, entity: str, wanted: Wanted) -> asyncio.Future[Listed | Denied]:
+        answered: asyncio.Future[Listed | Denied] = asyncio.get_running_loop().create_future()
+        owner = self._owners.get(partition)
+        if owner is not None:
+            owner.queued(entity, wanted, answered.set_result)
+        else:
+            self._ask(partition, ListQueued(entity, wanted), answered.set_result)
+        return answered
+
     async def _older(
         self, entity: str, audience: Audience, after: int, older: Denied, done: Callable[[Page | Denied], None]
     ) -> None:
@@ -262,6 +289,8 @@ class Router:
                 owner.page(entity, audience, after, before, done)
             case Look(entity, question):
                 owner.look(entity, question, done)
+            case ListQueued(entity, wanted):
+                owner.queued(entity, wanted, done)
             case Forward(entity, audience, frame):
                 owner.signal(entity, audience, frame)
                 done(None)

@@ -11,7 +11,7 @@ import msgspec
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.looks import Question
 from hub.domain.views import Audience
-from hub.engine.calls import Denied, Outcome, Page, Seen
+from hub.engine.calls import Denied, Listed, Outcome, Page, Seen, Wanted
 
 SCHEMA = 1
 """Stands at the head of each payload; a worker that cannot read it says so instead of guessing."""
@@ -67,6 +67,12 @@ class Look(Ask, frozen=True):
     question: Question
 
 
+class ListQueued(Ask, frozen=True):
+    """Answer what waits to be sent to the entity; where that is empty, to any of the partition."""
+
+    wanted: Wanted
+
+
 class Forward(Ask, frozen=True):
     """Hand a frame without seq to those who watch."""
 
@@ -78,10 +84,10 @@ class Asks(msgspec.Struct, frozen=True, array_like=True):
     """One request."""
 
     schema: int
-    asks: list[Submit | Watch | Unwatch | GetPage | Look | Forward]
+    asks: list[Submit | Watch | Unwatch | GetPage | Look | ListQueued | Forward]
 
 
-Answer = Outcome | Page | Seen | Denied
+Answer = Outcome | Page | Seen | Listed | Denied
 
 
 class SentPage(msgspec.Struct, frozen=True, tag=True):
@@ -104,7 +110,7 @@ class Answers(msgspec.Struct, frozen=True, array_like=True):
     """
 
     schema: int
-    answers: list[Outcome | SentPage | Seen | Denied | None]
+    answers: list[Outcome | SentPage | Seen | Listed | Denied | None]
 
 
 def fitting(sizes: Iterable[int]) -> int:
@@ -125,7 +131,7 @@ def encode_asks(asks: Iterable[bytes]) -> bytes:
 
 def encode_answers(answers: list[Answer | None]) -> bytes:
     """The payload of an answer. What does not fit into it is left out: it will be asked again."""
-    sent = [encode(_sent(answer) if isinstance(answer, Page) else answer) for answer in answers]
+    sent = [encode(_sent(answer)) for answer in answers]
     return encode((SCHEMA, [msgspec.Raw(answer) for answer in sent[: fitting(map(len, sent))]]))
 
 
@@ -135,9 +141,15 @@ def decode_answers(payload: bytes) -> list[Answer | None]:
     return [_page(answer) if isinstance(answer, SentPage) else answer for answer in answers]
 
 
-def _sent(page: Page) -> SentPage:
-    frames = tuple(bytes(frame) for frame in page.frames)
-    return SentPage(page.entity, page.epoch, page.seq, frames, page.resumed, page.more, page.tabs, page.serving)
+def _sent(answer: Answer | None) -> object:
+    match answer:
+        case Page() as page:
+            frames = tuple(bytes(frame) for frame in page.frames)
+            return SentPage(page.entity, page.epoch, page.seq, frames, page.resumed, page.more, page.tabs, page.serving)
+        case Listed(queued) as listed:
+            count = fitting(len(encode(one)) for one in queued)
+            return listed if count == len(queued) else Listed(queued[:count], more=True)
+    return answer
 
 
 def _page(sent: SentPage) -> Page:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from hub.domain import events as e
+from hub.domain.attempts import SHOWN
 from hub.domain.events import Record
 from hub.domain.ids import channel_of
 from hub.domain.messages import Outgoing
@@ -13,8 +14,6 @@ STATES = (
     "sending", "delayed", "sent", "refused", "unknown", "retried", "dropped", "delivered", "read", "failed",
 )  # fmt: skip
 """What a delivery may be; hub.history.models says what each means."""
-SHOWN = 200
-"""So many characters of a text stand in its row; the whole text is in the event `text_seq`."""
 
 
 def delivery(record: Record) -> dict[str, Any]:

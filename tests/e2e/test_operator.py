@@ -119,6 +119,33 @@ async def test_a_dead_letter_is_found_looked_at_sent_again_and_dropped(
     assert (await terminal.until_listed("hub deliveries list --state dropped", "deliveries"))["text"] == other["text"]
 
 
+async def test_what_waits_behind_a_delayed_text_is_listed_as_queued_until_it_is_sent(
+    stage: Stage, terminal: Terminal, visitors: Visitors
+) -> None:
+    (visitor,) = await visitors.come(1)
+    visitor.say("这款有货吗？想买一件")
+    await visitor.settled()
+    await type_on_phone(stage, WANG, "上班")
+    await phone(stage, WANG, "这款有货吗")
+    await refuse(stage, -1)
+    visitor.say("有红色的吗？")
+    await terminal.until_listed("hub deliveries list --state delayed,sending", "deliveries")
+    visitor.say("[bold]还在吗？")
+    await visitor.settled()
+    waits = await terminal.until_listed("hub deliveries list --state queued", "deliveries")
+    assert (waits["state"], waits["channel"], waits["address"]) == ("queued", "wecom", WANG)
+    assert waits["refs"] == [f"{visitor.conversation}/{visitor.sent[-1].seq}"]
+    assert re.fullmatch(r"attempt \d+ is (under way|tried again before it)", waits["because"])
+    table = (await terminal.type("hub deliveries list --state queued")).out
+    assert f" {waits['entity']} " in table, "it has no number"
+    assert "[bold]还在吗？" in table
+    number = (await terminal.type(f"hub deliveries show {waits['entity']}/0")).err
+    assert "what is queued goes by itself" in number
+    await refuse(stage, 0)
+    await phone(stage, WANG, "[bold]还在吗？")
+    assert (await terminal.type("hub deliveries list --state queued")).out == "There are none.\n"
+
+
 async def doctor(stage: Stage) -> dict[str, Finding]:
     """What `hub doctor` finds, by subject."""
     found = await asyncio.to_thread(lambda: [*examine(stage.folder / "hub.yaml")])

@@ -13,7 +13,8 @@ from hub.domain.looks import Question
 from hub.domain.messages import Judgement, Profile
 from hub.domain.refusals import Refusal
 from hub.domain.views import ACKED, Audience, view
-from hub.engine.calls import UNAVAILABLE, Denied, Outcome, Page, Pushes, Seen
+from hub.engine.calls import UNAVAILABLE, Denied, Listed, Outcome, Page, Pushes, Seen, Wanted
+from hub.engine.listing import is_wanted
 from hub.engine.owner import as_denied
 
 NOW_MS = 1_764_000_000_000
@@ -134,6 +135,20 @@ class FakeCalls:
             self._say(done, as_denied(refusal))
             return
         self._say(done, Seen(answer))
+
+    def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
+        if self.away:
+            self._say(done, Denied(UNAVAILABLE, "no owner answers"))
+            return
+        waiting = [
+            one
+            for states, queued in ((self._states, conversation.queued), (self.agents, agent.queued))
+            for state in states.values()
+            for one in queued(state, NOW_MS)
+            if entity in ("", one.entity) and is_wanted(one, wanted)
+        ]
+        listed = sorted(waiting, reverse=True)
+        self._say(done, Listed(tuple(listed[: wanted.limit]), len(listed) > wanted.limit))
 
     def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
         if self.pushes and (entity, audience) in self.watching:

@@ -8,5 +8,8 @@ from hub.domain.agent.entity import decide, new, next_due, reactions
 from hub.domain.agent.evolving import evolve
 from hub.domain.agent.state import Agent
 from hub.domain.agent.typed import understood
+from hub.domain.agent.waiting import leaves, queued
 
-__all__ = ["Agent", "decide", "evolve", "new", "next_due", "reactions", "resume", "understood"]
+__all__ = [
+    "Agent", "decide", "evolve", "leaves", "new", "next_due", "queued", "reactions", "resume", "understood",
+]  # fmt: skip

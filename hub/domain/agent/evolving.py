@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from itertools import chain
 
+import msgspec
+
 from hub.domain import events as e
 from hub.domain import outside
 from hub.domain.agent import reading, ways
@@ -20,6 +22,7 @@ from hub.domain.agent.state import (
     PhoneAttempt,
     Served,
     Shown,
+    next_place,
     sticky_no,
 )
 from hub.domain.agent.threads import grouped
@@ -56,7 +59,8 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
         case e.ActiveNoted() | e.ServingMissed() | e.LeadReminded():
             _evolve_presence(state, event, at_ms)
         case e.DeliveryRetried(attempt=number):
-            state.notes.append(state.letters.pop(number))
+            again = state.letters.pop(number)
+            state.notes.append(msgspec.structs.replace(again, at_ms=at_ms, place=next_place(state)))
         case e.DeliveryDropped(attempt=number):
             state.letters.pop(number)
         case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting() | e.ReadMarked():
@@ -142,8 +146,11 @@ def _evolve_served(
         case e.NoteWaiting():
             if _has_phone(state):
                 state.notes.append(
-                    Note(event.text, event.begins, event.ends, event.returns, event.thread, event.failed)
-                )
+                    Note(
+                        event.text, event.begins, event.ends, event.returns, event.thread, event.failed, at_ms,
+                        next_place(state),
+                    )
+                )  # fmt: skip
         case e.BlocksWaiting(blocks=blocks):
             _wait(state, blocks, at_ms)
         case e.ReadMarked(conversation=conversation, seq=seq):
@@ -168,7 +175,7 @@ def _wait(state: Agent, blocks: tuple[Block, ...], at_ms: int) -> None:
     if not _is_pushed_to(state):
         return
     assert state.settings is not None
-    state.blocks.extend(blocks)
+    state.blocks.extend(msgspec.structs.replace(one, at_ms=at_ms, place=next_place(state)) for one in blocks)
     state.blocks = grouped(state.blocks) if state.settings.limits.threads else state.blocks
     for block in blocks:
         served = state.serving[block.conversation]
@@ -225,7 +232,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
             outside.note(state.outside, outside_id, at_ms, record.seq)
         case e.TextHeld(text=text, until_ms=until_ms):
             state.holds += 1
-            state.held.append(Held(state.holds, text, until_ms))
+            state.held.append(Held(state.holds, text, until_ms, at_ms=at_ms))
             state.ask = True
         case e.HeldDropped(text=text):
             _unhold(state, text)

@@ -84,6 +84,8 @@ class Held(msgspec.Struct):
     text: str
     until_ms: int
     asked_ms: int = 0
+    at_ms: int = 0
+    """Since when."""
 
 
 class Note(msgspec.Struct):
@@ -95,6 +97,10 @@ class Note(msgspec.Struct):
     returns: bool = False
     thread: tuple[str, str] = ("", "")
     failed: tuple[str, int] = ("", 0)
+    at_ms: int = 0
+    """Since when it waits,"""
+    place: int = 0
+    """and its number among all that ever did."""
 
 
 class Carried(msgspec.Struct):
@@ -170,6 +176,8 @@ class Agent(msgspec.Struct):
     part: int = 0
     """So many parts of the first of `blocks` have left."""
     notes: list[Note] = []
+    places: int = 0
+    """So many blocks and notes have ever waited."""
     attempt: PhoneAttempt | None = None
     attempts: int = 0
     since: int = 0
@@ -184,6 +192,12 @@ class Agent(msgspec.Struct):
     """Numbers that were here, or of which the phone said that they are not here."""
     outside: OutsideIds = {}
     origins: Origins = {}
+
+
+def next_place(state: Agent) -> int:
+    """Of what begins to wait just now."""
+    state.places += 1
+    return state.places
 
 
 def sticky_no(state: Agent) -> int:

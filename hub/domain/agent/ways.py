@@ -11,7 +11,7 @@ import msgspec
 from hub.domain import commands as c
 from hub.domain import events as e
 from hub.domain.agent.phone import BLOCK_MARGIN, pages
-from hub.domain.agent.state import MISSING, Agent
+from hub.domain.agent.state import MISSING, Agent, Note, next_place
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Limits
 from hub.domain.presence import is_in_front
@@ -180,8 +180,12 @@ def evolve(state: Agent, event: e.WayChosen | e.WayFailed | e.DeskSet, at_ms: in
 
 def cut_notes(state: Agent, limits: Limits) -> None:
     """What waits as notes is cut anew, to the size of another channel."""
-    limit = limits.max_text - BLOCK_MARGIN
-    state.notes = [msgspec.structs.replace(one, text=page) for one in state.notes for page in pages(one.text, limit)]
+    limit, cut = limits.max_text - BLOCK_MARGIN, list[Note]()
+    for one in state.notes:
+        first, *more = pages(one.text, limit)
+        cut.append(msgspec.structs.replace(one, text=first))
+        cut += [msgspec.structs.replace(one, text=page, place=next_place(state)) for page in more]
+    state.notes = cut
 
 
 def _change(state: Agent, way: Way) -> None:

@@ -18,6 +18,7 @@ from hub.domain.conversation.entity import (
 )
 from hub.domain.conversation.reacting import reactions
 from hub.domain.conversation.state import Conversation, evolve
+from hub.domain.conversation.waiting import leaves, queued
 
 __all__ = [
     "Conversation",
@@ -26,9 +27,11 @@ __all__ = [
     "check_outside",
     "decide",
     "evolve",
+    "leaves",
     "new",
     "next_due",
     "post",
+    "queued",
     "reactions",
     "receive",
     "resume",

@@ -275,11 +275,11 @@ def evolve(box: Outbox, event: AnyEvent, at_ms: int) -> None:
         case e.AttemptDelayed() if box.attempt:
             note_delay(box.attempt, event)
         case e.AttemptSent(receipt=receipt) if box.attempt:
-            _sent(box, box.attempt, receipt)
+            _sent(box, box.attempt, receipt, at_ms)
         case e.AttemptRefused():
             _bury(box, event)
         case e.DeliveryRetried(attempt=number):
-            box.pieces.append(box.letters.pop(number).piece)
+            box.pieces.append(msgspec.structs.replace(box.letters.pop(number).piece, at_ms=at_ms))
         case e.DeliveryDropped(attempt=number):
             box.letters.pop(number)
         case e.MessageCorrected():
@@ -288,7 +288,7 @@ def evolve(box: Outbox, event: AnyEvent, at_ms: int) -> None:
             _drop(box, ref)
         case e.ChangeBegun(ref=ref, piece=piece):
             _drop(box, ref)
-            box.pieces.append(piece)
+            box.pieces.append(msgspec.structs.replace(piece, at_ms=at_ms))
 
 
 def _drop(box: Outbox, ref: int) -> None:
@@ -329,22 +329,22 @@ def _take(box: Outbox, message: Outgoing) -> None:
         box.waiting = [one for one in box.waiting if one.seq not in message.refs]
 
 
-def _sent(box: Outbox, taken: VisitorAttempt, receipt: str) -> None:
+def _sent(box: Outbox, taken: VisitorAttempt, receipt: str, at_ms: int) -> None:
     box.attempt = None
     message = taken.message
     if message.replaces:
         _replaced(box, message, taken.text, receipt)
     else:
         box.answered += 1
-        at_ms = taken.tried_ms if taken.doubt_ms is None else taken.doubt_ms
-        _remember(box, taken.number, SentOne(receipt, message.refs, at_ms, message.automatic), message.part)
+        began_ms = taken.tried_ms if taken.doubt_ms is None else taken.doubt_ms
+        _remember(box, taken.number, SentOne(receipt, message.refs, began_ms, message.automatic), message.part)
     if message.rest:
         next_, *rest = message.rest
         following = msgspec.structs.replace(
             message, part=message.part + 1, files=next_.files, choices=next_.choices, rest=tuple(rest),
             replaces=next_.replaces,
         )  # fmt: skip
-        box.pieces.insert(0, Piece(next_.text, following))
+        box.pieces.insert(0, Piece(next_.text, following, at_ms))
 
 
 def _remember(box: Outbox, number: int, one: SentOne, part: int) -> None:
