@@ -75,6 +75,8 @@ logger = structlog.get_logger("worker")
 DRAIN_S = 5
 UPKEEP_S = 60
 LOOK_S = 1
+ADOPT_S = 10
+"""What a worker has left behind that died and has no successor is looked for so often."""
 GC_THRESHOLDS = (4_000, 100, 1_000)
 """The collector looks at young objects often, at all of them hardly ever: with 5,000 sockets that took 119 ms."""
 SPOOL = "spool"
@@ -259,10 +261,11 @@ class Worker:
         begun.cancel()
         if self.placing.done():
             await self.placing
-        self.spool.start()
+        await self.spool.start()
         self.pulls.start()
         self.stalls.start()
         self.scheduler.add_job(self._upkeep, "interval", seconds=UPKEEP_S, next_run_time=datetime.now(UTC))
+        self.scheduler.add_job(self.spool.adopt, "interval", seconds=ADOPT_S)
         self.scheduler.start()
         self._watching = asyncio.create_task(self.rule_files.watch(self.stop))
         gc.set_threshold(*GC_THRESHOLDS)

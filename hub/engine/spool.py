@@ -3,23 +3,26 @@
 Commands for one entity go one at a time, in a lane of their own, so that neither an owner that is away nor an entity
 that has stopped can let a later one overtake. A command that is not committed within `give_up_s` goes to the file,
 with all others of its lane; the platform gets its answer, and the lane goes on trying. After a crash whoever adopts
-the file carries all of it out again: agents know a text by its outside id, intakes an input by its hash.
+the file carries all of it out again: agents know a text by its outside id, intakes an input by its hash. Each file has
+its own lanes; where an entity has several, in one worker or many, turns.py says which goes first.
 """
 
 import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from hub.domain.commands import AnyCommand, KeepUnparsed, ReceiveMessage, ReceiveText, RecordReceipt
+from hub.domain.ids import INTAKE, kind_of
 from hub.engine.calls import UNAVAILABLE, Calls, Denied, Outcome
 from hub.engine.files import Message, names_sources, without_sources
 from hub.engine.spool_file import SUFFIX, SpoolFile
+from hub.engine.turns import Turn, Turns, alone
 from hub.errors import SpoolFull
 
 SCHEMA = 1
@@ -31,6 +34,8 @@ ATTEMPT_S = 30.0
 """Without an answer for so long the command is submitted again: repeats are known."""
 NO_ANSWER = Denied(UNAVAILABLE, f"no answer in {ATTEMPT_S:g} s")
 AGAIN_S, AGAIN_MAX_S = 0.1, 5.0
+LOOK_S, LOOK_MAX_S = 0.005, 1.0
+"""Whose turn it is is looked up so often: soon after others were first, seldom where they wait for long themselves."""
 FETCH_TRIES = 120
 """So often a file that came is asked for, over some ten minutes; what comes after it waits for it."""
 
@@ -48,6 +53,8 @@ class Spooled(msgspec.Struct, frozen=True, array_like=True):
     channel: str
     entity: str
     command: Kept
+    number: int = 0
+    """Its place among all that waits for the entity on this machine: the time at which it came, Unix ns, or more."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -58,19 +65,45 @@ _decode_group = msgspec.msgpack.Decoder(list[Spooled]).decode
 class Item:
     """A command on its way. `safe` is done when the platform may be answered: it is in the log, or on this disk.
 
-    `answer`: what becomes of its first try, where that has been made already.
+    `answer`: what becomes of its first try, where that has been made already. `kept`: it is on disk, and announced.
     """
 
-    __slots__ = ("abandoned", "answer", "file", "keeping", "record", "safe")
+    __slots__ = ("abandoned", "answer", "keeping", "kept", "number", "record", "safe")
 
-    def __init__(self, record: bytes) -> None:
-        self.record = record
+    def __init__(self, record: bytes, number: int, safe: asyncio.Future[None]) -> None:
+        self.record, self.number, self.safe = record, number, safe
         self.answer: asyncio.Future[Outcome] | None = None
-        self.safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.file: SpoolFile | None = None
+        self.kept = False
         self.keeping: asyncio.Task[None] | None = None
         self.abandoned = False
         """The platform was told that it has not been taken."""
+
+
+class Lane:
+    """What goes one at a time: commands for one entity, on disk in one file, or on their way there."""
+
+    __slots__ = ("announced", "entity", "file", "items")
+
+    def __init__(self, entity: str, file: SpoolFile) -> None:
+        self.entity, self.file = entity, file
+        self.items: deque[Item] = deque()
+        self.announced: Turn | None = None
+
+    @property
+    def turn(self) -> Turn | None:
+        """What there is to announce: nothing of what is kept for a person, which may come fast, and in no order."""
+        first = next((item for item in self.items if item.kept), None)
+        if first is None or kind_of(self.entity) == INTAKE:
+            return None
+        last = next(item for item in reversed(self.items) if item.kept)
+        return Turn(first.number, self.file.name, last.number)
+
+    def announce(self, turns: Turns) -> None:
+        """Tell the other workers what waits here. Raises OSError: then what they know of this lane is older."""
+        turn = self.turn
+        if turn != self.announced:
+            turns.change(self.entity, self.announced, turn)
+            self.announced = turn
 
 
 class Spool:
@@ -91,33 +124,43 @@ class Spool:
     ) -> None:
         self._folder, self._calls, self._unparsed, self._complete = folder, calls, unparsed, complete
         self._give_up_s, self._max_bytes = give_up_s, max_bytes
-        self._lanes: dict[str, deque[Item]] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._own: SpoolFile | None = None
-        self._adopted: list[SpoolFile] = []
+        self._turns = Turns(folder)
+        self._lanes: dict[str, Lane] = {}
+        """Those of `_own`, by entity."""
+        self._running: dict[Lane, asyncio.Task[None]] = {}
+        self._own = SpoolFile(folder / f"{time.time_ns():020}-{os.getpid()}{SUFFIX}")
+        self._adopted = set[SpoolFile]()
         self._bytes = 0
 
     @property
     def waiting(self) -> int:
         """Commands that wait on disk for their owner."""
-        files = [*self._adopted, *([self._own] if self._own else [])]
-        return sum(file.waiting for file in files)
+        return sum(file.waiting for file in [*self._adopted, self._own])
 
-    def start(self) -> None:
-        """Adopt what workers of this node have left behind when they died, and begin to carry it out."""
-        for path in sorted(self._folder.glob("*" + SUFFIX)):  # by age, see _own_file
-            file = SpoolFile.adopt(path)
-            if file is not None:
-                self._adopt(file)
+    async def start(self) -> None:
+        """Before the first `take`: when it comes, all that lies on this machine's disk has been announced."""
+        await self.adopt()
+
+    async def adopt(self) -> None:
+        """Take over what workers of this machine have left behind, and begin to carry it out.
+
+        Now and then, for a worker may die and have no successor. One that adopts at the same time is waited for.
+        """
+        safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        safe.set_result(None)
+        for lane in await asyncio.to_thread(_adopted, self._folder, self._turns, safe):
+            self._adopted.add(lane.file)
+            self._bytes += sum(len(item.record) for item in lane.items)
+            self._run_lane(lane)
 
     async def close(self) -> None:
         """Stop; what is on disk stays there for the next worker."""
         for task in self._running.values():
             task.cancel()
-        keeping = [item.keeping for lane in self._lanes.values() for item in lane if item.keeping]
+        keeping = [item.keeping for lane in self._lanes.values() for item in lane.items if item.keeping]
         self._lanes.clear()  # an answer that comes now must not touch the files
         await asyncio.gather(*self._running.values(), *keeping, return_exceptions=True)
-        for file in [*self._adopted, *([self._own] if self._own else [])]:
+        for file in [*self._adopted, self._own]:
             if file.waiting:
                 file.close()
             else:
@@ -130,71 +173,91 @@ class Spool:
         platform must send it again.
         """
         assert isinstance(command, Kept)
-        spooled = Spooled(SCHEMA, channel, entity, command)
-        item = Item(_encode(spooled))
-        if self._bytes + len(item.record) > self._max_bytes:
-            raise SpoolFull(f"{self._bytes} bytes of callbacks wait for the log: send it again later")
-        lane = self._add(entity, item)
-        self._begin(entity, lane, command)
         try:
-            if not any((one.keeping or one.file) and not one.abandoned for one in lane):
-                await asyncio.wait((item.safe,), timeout=self._give_up_s if give_up_s is None else give_up_s)
-            if not item.safe.done():
-                self._run_lane(entity, lane)
-                self._spill(lane)
-            await asyncio.shield(item.safe)
+            await self._take(channel, entity, command, give_up_s)
         except OSError as error:
             raise SpoolFull(f"{self._folder} takes nothing at this moment ({error}): send it again later") from None
+
+    async def _take(self, channel: str, entity: str, command: Kept, give_up_s: float | None) -> None:
+        turns = self._turns.of(entity)
+        lane = self._lanes.get(entity) or Lane(entity, self._own)
+        item = self._add(lane, channel, command, turns)
+        self._begin(lane, command, behind=bool(turns))
+        try:
+            if give_up_s is None:
+                give_up_s = 0 if turns else self._give_up_s
+            if not any((one.keeping or one.kept) and not one.abandoned for one in lane.items):
+                await asyncio.wait((item.safe,), timeout=give_up_s)
+            if not item.safe.done():
+                self._run_lane(lane)
+                self._spill(lane)
+            await asyncio.shield(item.safe)
         finally:
             item.abandoned = not item.safe.done() or item.safe.exception() is not None
 
     # --- lanes -------------------------------------------------------------------------------------------------------
 
-    def _add(self, entity: str, item: Item) -> deque[Item]:
-        """Put it at the end of its lane."""
-        lane = self._lanes.setdefault(entity, deque())
-        lane.append(item)
-        self._bytes += len(item.record)
-        return lane
+    def _add(self, lane: Lane, channel: str, command: Kept, turns: Sequence[Turn]) -> Item:
+        """Put it at the end of its lane, behind all `turns`, whatever the machine's clock says."""
+        before = [turn.last for turn in turns]
+        if lane.items:
+            before.append(lane.items[-1].number)
+        number = max(time.time_ns(), 1 + max(before, default=0))
+        record = _encode(Spooled(SCHEMA, channel, lane.entity, command, number))
+        if self._bytes + len(record) > self._max_bytes:
+            raise SpoolFull(f"{self._bytes} bytes of callbacks wait for the log: send it again later")
+        self._bytes += len(record)
+        item = Item(record, number, asyncio.get_running_loop().create_future())
+        lane.items.append(item)
+        self._lanes[lane.entity] = lane
+        return item
 
-    def _begin(self, entity: str, lane: deque[Item], command: AnyCommand) -> None:
-        """Try the last of a lane at once where it is alone there and waits for no file: it needs no task so far.
+    def _begin(self, lane: Lane, command: AnyCommand, behind: bool) -> None:
+        """Try the last of a lane at once where it is alone there and waits for nothing: it needs no task so far.
 
         For whoever waits for `safe` only: who gets no answer in time has the lane run, which asks again.
         """
-        item = lane[-1]
-        if lane[0] is item and not (isinstance(command, Message) and names_sources(command)):
-            item.answer = self._submit(entity, command)
-            item.answer.add_done_callback(lambda answer: self._tried(entity, lane, answer.result()))
-        elif lane[0].answer is None:
-            self._run_lane(entity, lane)
+        item = lane.items[-1]
+        if lane.items[0] is item and not behind and not (isinstance(command, Message) and names_sources(command)):
+            item.answer = self._submit(lane.entity, command)
+            item.answer.add_done_callback(lambda answer: self._tried(lane, answer.result()))
+        elif lane.items[0].answer is None:
+            self._run_lane(lane)
 
-    def _tried(self, entity: str, lane: deque[Item], outcome: Outcome) -> None:
+    def _tried(self, lane: Lane, outcome: Outcome) -> None:
         """The first of a lane has been tried, without a task so far: that is for all that goes another way."""
-        if entity in self._running or self._lanes.get(entity) is not lane:
+        if lane in self._running or self._lanes.get(lane.entity) is not lane:
             return
         if _denied(outcome) is None:
-            self._finished(lane.popleft())
-        if lane:
-            self._run_lane(entity, lane)
+            self._finished(lane, lane.items.popleft())
+        if lane.items:
+            self._run_lane(lane)
         else:
-            del self._lanes[entity]
+            del self._lanes[lane.entity]
 
-    def _run_lane(self, entity: str, lane: deque[Item]) -> None:
-        if entity not in self._running:
-            self._running[entity] = asyncio.create_task(self._run(entity, lane), name=f"spool {entity}")
+    def _run_lane(self, lane: Lane) -> None:
+        if lane not in self._running:
+            self._running[lane] = asyncio.create_task(self._run(lane), name=f"spool {lane.entity}")
 
-    async def _run(self, entity: str, lane: deque[Item]) -> None:
-        while lane:
-            await self._carry(lane[0])
-            self._finished(lane.popleft())
-        del self._lanes[entity], self._running[entity]
+    async def _run(self, lane: Lane) -> None:
+        while lane.items or lane.announced is not None:
+            if lane.items:
+                await self._carry(lane, lane.items[0])
+                self._finished(lane, lane.items.popleft())
+            else:  # the disk has failed to withdraw it, and others wait for what it says
+                await asyncio.sleep(AGAIN_MAX_S)
+                self._announce_again(lane)
+        if self._lanes.get(lane.entity) is lane:
+            del self._lanes[lane.entity]
+        del self._running[lane]
 
-    async def _carry(self, item: Item) -> None:
+    async def _carry(self, lane: Lane, item: Item) -> None:
         """Try until it is committed, known, kept for a person, or abandoned."""
-        _, channel, entity, command = msgspec.structs.astuple(_decode(item.record))
+        _, channel, entity, command, _ = msgspec.structs.astuple(_decode(item.record))
         if isinstance(command, Message):
             command = await self._fetched(channel, entity, command)
+        if item.answer is None and not await self._is_first(lane, item):
+            return
         pause_s = AGAIN_S
         answer = item.answer or self._submit(entity, command)
         while True:
@@ -217,6 +280,22 @@ class Spool:
             pause_s = min(2 * pause_s, AGAIN_MAX_S)
             answer = self._submit(entity, command)
 
+    async def _is_first(self, lane: Lane, item: Item) -> bool:
+        """Wait until no other file of this machine has an older one for the entity; False: it was abandoned first."""
+        pause_s = LOOK_S
+        while not item.abandoned:
+            self._announce_again(lane)
+            try:
+                turns = self._turns.of(lane.entity)
+            except OSError as error:
+                logger.warning("cannot see whose turn it is", entity=lane.entity, because=str(error))
+            else:
+                if not any(turn < (item.number, lane.file.name) for turn in turns if turn.file != lane.file.name):
+                    return True
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LOOK_MAX_S)
+        return False
+
     async def _fetched(self, channel: str, entity: str, command: Message) -> Message:
         """The command with all that had to be fetched for it; what cannot be had is said in its text."""
         pause_s = AGAIN_S
@@ -235,24 +314,25 @@ class Spool:
         self._calls.submit(entity, command, lambda outcome: None if answer.done() else answer.set_result(outcome))
         return answer
 
-    def _finished(self, item: Item) -> None:
+    def _finished(self, lane: Lane, item: Item) -> None:
         self._bytes -= len(item.record)
         if not item.safe.done():
             item.safe.set_result(None)
-        if item.file is not None:
-            self._drained(item.file)
+        if item.kept:
+            self._announce_again(lane)
+            self._drained(lane.file)
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def _spill(self, lane: deque[Item]) -> None:
+    def _spill(self, lane: Lane) -> None:
         """Have all of a lane on disk, in its order: a later one must not be there without the ones before it."""
-        for item in lane:
-            if item.keeping is None and item.file is None and not item.abandoned:
-                item.keeping = asyncio.create_task(self._keep(item))
+        for item in lane.items:
+            if item.keeping is None and not item.kept and not item.abandoned:
+                item.keeping = asyncio.create_task(self._keep(lane, item))
 
-    async def _keep(self, item: Item) -> None:
+    async def _keep(self, lane: Lane, item: Item) -> None:
+        file = lane.file
         try:
-            file = self._own_file()
             if file.size + len(item.record) > self._max_bytes:
                 raise OSError(f"the file has reached its limit of {self._max_bytes} bytes")
             file.waiting += 1
@@ -260,7 +340,10 @@ class Spool:
                 logger.warning("callbacks wait on disk for their owner", file=str(file.path))
             try:
                 await file.append(item.record)
+                item.kept = not item.safe.done()  # else it was committed meanwhile
+                lane.announce(self._turns)
             except OSError:
+                item.kept = False
                 self._drained(file)
                 raise
         except OSError as error:
@@ -268,16 +351,17 @@ class Spool:
                 item.safe.set_exception(error)
                 item.safe.exception()  # whoever asked may have gone
             return
-        if item.safe.done():  # committed meanwhile
+        if item.kept:
+            item.safe.set_result(None)
+        else:
             self._drained(file)
-            return
-        item.file = file
-        item.safe.set_result(None)
 
-    def _own_file(self) -> SpoolFile:
-        if self._own is None:
-            self._own = SpoolFile(self._folder / f"{time.time_ns():020}-{os.getpid()}{SUFFIX}")
-        return self._own
+    def _announce_again(self, lane: Lane) -> None:
+        """For a lane that will come here again before it ends: until the disk takes it, others wait for the lane."""
+        try:
+            lane.announce(self._turns)
+        except OSError as error:
+            logger.warning("others cannot be told whose turn it is", entity=lane.entity, because=str(error))
 
     def _drained(self, file: SpoolFile) -> None:
         """One record less waits in the file."""
@@ -291,29 +375,52 @@ class Spool:
             self._adopted.remove(file)
             file.remove()
 
-    def _adopt(self, file: SpoolFile) -> None:
+
+def _adopted(folder: Path, turns: Turns, safe: asyncio.Future[None]) -> list[Lane]:
+    """In a thread: the lanes of the files in the folder that nobody holds, announced. `safe`: as that of each item."""
+    if not folder.exists():  # nothing has ever been on disk here
+        return []
+    with alone(folder):
+        files = [file for path in folder.glob("*" + SUFFIX) if (file := SpoolFile.adopt(path)) is not None]
+        lanes = [lane for file in files for lane in _lanes(file, safe)]
+        try:
+            for lane in lanes:
+                lane.announce(turns)
+            if files:  # what a process has announced stands; a power cut may have undone any of it
+                turns.settle([(lane.entity, lane.announced) for lane in lanes if lane.announced is not None])
+        except OSError as error:
+            logger.warning("others cannot be told whose turn it is", because=str(error))
+    return lanes
+
+
+def _lanes(file: SpoolFile, safe: asyncio.Future[None]) -> list[Lane]:
+    """What it holds. One that holds nothing is removed."""
+    try:
         contents, found = file.read(), list[Spooled]()
-        for group in contents.groups:
-            try:
-                found += _decode_group(group)
-            except msgspec.ValidationError:
-                file.damaged = True
-        if file.damaged:
-            logger.error("spool file damaged or of a newer version: some callbacks in it cannot be carried out",
-                         file=str(file.path), cure="ask the agents what they wrote at that time")  # fmt: skip
-        elif contents.rest:
-            logger.warning("a torn end of a spool file is left out: no platform was told that it is safe",
-                           file=str(file.path), bytes=contents.rest)  # fmt: skip
-        if not found:
-            file.remove()
-            return
-        self._adopted.append(file)
-        file.waiting = len(found)
-        for spooled in found:
-            item = Item(_encode(spooled))
-            item.safe.set_result(None)
-            item.file = file
-            self._run_lane(spooled.entity, self._add(spooled.entity, item))
+    except OSError as error:
+        logger.error("spool file cannot be read: others wait for it", file=str(file.path), because=str(error))
+        file.close()
+        return []
+    for group in contents.groups:
+        try:
+            found += _decode_group(group)
+        except msgspec.ValidationError:
+            file.damaged = True
+    if file.damaged:
+        logger.error("spool file damaged or of a newer version: some callbacks in it cannot be carried out",
+                     file=str(file.path), cure="ask the agents what they wrote at that time")  # fmt: skip
+    elif contents.rest:
+        logger.warning("a torn end of a spool file is left out: no platform was told that it is safe",
+                       file=str(file.path), bytes=contents.rest)  # fmt: skip
+    if not found:
+        file.remove()
+    file.waiting = len(found)
+    lanes = dict[str, Lane]()
+    for spooled in found:
+        item = Item(_encode(spooled), spooled.number, safe)
+        item.kept = True
+        lanes.setdefault(spooled.entity, Lane(spooled.entity, file)).items.append(item)
+    return list(lanes.values())
 
 
 def _denied(outcome: Outcome) -> Denied | None:

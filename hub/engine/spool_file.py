@@ -57,7 +57,15 @@ class SpoolFile:
         except BlockingIOError:
             os.close(fd)
             return None
+        if not os.fstat(fd).st_nlink:  # its process has just removed it
+            os.close(fd)
+            return None
         return cls(path, fd)
+
+    @property
+    def name(self) -> str:
+        """That of its path, without the suffix."""
+        return self.path.stem
 
     @property
     def size(self) -> int:

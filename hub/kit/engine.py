@@ -172,7 +172,7 @@ class Engine:
         self._running = [asyncio.create_task(partitions.keep(1)), asyncio.create_task(self._follow_clock())]
         while not all(partitions.owns(partition) for partition in range(PARTITIONS)):
             await asyncio.sleep(0.005)
-        spool.start()
+        await spool.start()
         await self._announce()
         self._pulls = Pulls(connection, connectors, partitions.leases, ingest)
         self._pulls.start()

@@ -177,7 +177,7 @@ async def test_what_no_owner_commits_is_taken_once_it_is_on_disk(tmp_path: Path)
     world.calls.away = True
     world.phone.understand = lambda raw: Parsed(Answer(body="success"), (inbound(1),))
     assert (await world.ask("POST", PATH)).text == "success"
-    assert (world.spool.waiting, len(list((tmp_path / "spool").iterdir()))) == (1, 1)
+    assert (world.spool.waiting, len(list((tmp_path / "spool").glob("*.spool")))) == (1, 1)
 
 
 async def test_the_platform_is_asked_to_come_again_while_neither_log_nor_disk_take_anything() -> None:

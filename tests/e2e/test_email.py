@@ -98,7 +98,7 @@ class Hub:
         roster = Roster(Teams("1", "all", (Team("all", "All"),), (DESK,)), PARTITIONS)
         self._spool = Spool(self._folder / "spool", self._router, roster.unparsed, files.complete)
         ingest = Ingest(connectors, roster, self._spool.take, files, NoHistory().knows, PARTITIONS)
-        self._spool.start()
+        await self._spool.start()
         self._pulls = Pulls(connection, connectors, self._partitions.leases, ingest)
         self._pulls.start()
         self._following = [asyncio.create_task(self._follow(partition)) for partition in range(PARTITIONS)]

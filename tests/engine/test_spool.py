@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -89,7 +90,7 @@ async def as_it_is(channel: str, entity: str, command: Message) -> Message:
     return command
 
 
-def spool_on(
+async def spool_on(
     folder: Path,
     owners: Owners,
     max_bytes: int = 1 << 20,
@@ -97,7 +98,7 @@ def spool_on(
 ) -> Spool:
     """What a worker has when it has just started."""
     spool = Spool(folder, owners, unparsed, complete, give_up_s=GIVE_UP_S, max_bytes=max_bytes)  # type: ignore[arg-type]
-    spool.start()
+    await spool.start()
     return spool
 
 
@@ -111,7 +112,7 @@ def kill(spool: Spool) -> None:
 
 async def test_what_is_committed_in_time_never_touches_the_disk(tmp_path: Path) -> None:
     owners = Owners()
-    spool = spool_on(tmp_path / "spool", owners)
+    spool = await spool_on(tmp_path / "spool", owners)
     await asyncio.gather(*(spool.take("phone", WANG, text(n)) for n in range(5)))
     assert owners.kept == {WANG: [f"text {n}" for n in range(5)]}
     assert not (tmp_path / "spool").exists()
@@ -120,7 +121,7 @@ async def test_what_is_committed_in_time_never_touches_the_disk(tmp_path: Path) 
 async def test_while_the_owner_is_away_the_platform_is_answered_from_the_disk(tmp_path: Path) -> None:
     owners = Owners()
     owners.away = {WANG}
-    spool = spool_on(tmp_path, owners)
+    spool = await spool_on(tmp_path, owners)
     for n in range(3):
         await spool.take("phone", WANG, text(n))
     await spool.take("phone", LI, text(9))  # another's owner is there: nothing holds it up
@@ -138,7 +139,7 @@ async def test_who_needs_no_answer_soon_waits_for_the_log_and_leaves_nothing_on_
 ) -> None:
     owners = Owners()
     owners.away = {WANG}
-    dead = spool_on(tmp_path, owners)
+    dead = await spool_on(tmp_path, owners)
     pulled = asyncio.create_task(dead.take("phone", WANG, text(1), 60))
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(pulled), 5 * GIVE_UP_S)
@@ -146,7 +147,7 @@ async def test_who_needs_no_answer_soon_waits_for_the_log_and_leaves_nothing_on_
     pulled.cancel()
     kill(dead)
     owners.away = set()
-    next_one = spool_on(tmp_path, owners)
+    next_one = await spool_on(tmp_path, owners)
     for n in (1, 2):  # it pulls from where the cursor was
         await next_one.take("phone", WANG, text(n), 60)
     assert owners.kept == {WANG: ["text 1", "text 2"]}
@@ -155,7 +156,7 @@ async def test_who_needs_no_answer_soon_waits_for_the_log_and_leaves_nothing_on_
 async def test_a_later_one_waits_behind_what_is_spooled_although_the_owner_is_back(tmp_path: Path) -> None:
     owners = Owners()
     owners.silent = True
-    spool = spool_on(tmp_path, owners)
+    spool = await spool_on(tmp_path, owners)
     await spool.take("phone", WANG, text(1))
     owners.silent = False  # the next one would be carried out at once, if it were not for the first
     await spool.take("phone", WANG, text(2))
@@ -168,13 +169,13 @@ async def test_a_later_one_waits_behind_what_is_spooled_although_the_owner_is_ba
 async def test_a_killed_worker_s_successor_carries_out_each_once_and_in_order(tmp_path: Path) -> None:
     owners = Owners()
     owners.silent = True
-    first = spool_on(tmp_path, owners)
+    first = await spool_on(tmp_path, owners)
     for n in range(20):
         await first.take("phone", WANG, text(n))
     await first.take("phone", "i0-phone", KeepUnparsed("odd", "<xml>odd</xml>"))
     kill(first)
     owners.speak()  # what was given up is committed after all: the copies must be known as repeats
-    second = spool_on(tmp_path, owners)
+    second = await spool_on(tmp_path, owners)
     await second.take("phone", WANG, text(20))
     await until(lambda: second.waiting == 0)
     assert owners.kept == {WANG: [f"text {n}" for n in range(21)], "i0-phone": ["odd"]}
@@ -187,12 +188,12 @@ async def test_what_a_successor_gets_no_answer_to_is_submitted_again(
 ) -> None:
     owners = Owners()
     owners.away = {WANG}
-    dead = spool_on(tmp_path, owners)
+    dead = await spool_on(tmp_path, owners)
     await dead.take("phone", WANG, text(1))
     kill(dead)
     monkeypatch.setattr(module, "ATTEMPT_S", 0.01)
     owners.away, owners.silent = set(), True
-    successor = spool_on(tmp_path, owners)
+    successor = await spool_on(tmp_path, owners)
     await until(lambda: len(owners._unsaid) > 0)
     owners._unsaid.clear()  # whoever was asked will never answer
     owners.silent = False
@@ -203,11 +204,11 @@ async def test_what_a_successor_gets_no_answer_to_is_submitted_again(
 async def test_all_of_a_lane_goes_to_the_disk_in_its_order(tmp_path: Path) -> None:
     owners = Owners()
     owners.silent = True
-    first = spool_on(tmp_path, owners)
+    first = await spool_on(tmp_path, owners)
     await asyncio.gather(*(first.take("phone", WANG, text(n)) for n in range(10)))
     kill(first)
     owners.silent = False
-    second = spool_on(tmp_path, owners)
+    second = await spool_on(tmp_path, owners)
     await until(lambda: second.waiting == 0)
     assert owners.kept == {WANG: [f"text {n}" for n in range(10)]}
 
@@ -215,30 +216,30 @@ async def test_all_of_a_lane_goes_to_the_disk_in_its_order(tmp_path: Path) -> No
 async def test_two_living_workers_leave_each_other_s_files_alone(tmp_path: Path) -> None:
     owners = Owners()
     owners.away = {WANG}
-    first = spool_on(tmp_path, owners)
+    first = await spool_on(tmp_path, owners)
     await first.take("phone", WANG, text(1))
-    second = spool_on(tmp_path, owners)
+    second = await spool_on(tmp_path, owners)
     assert second.waiting == 0
     kill(first)
-    third = spool_on(tmp_path, owners)
+    third = await spool_on(tmp_path, owners)
     assert third.waiting == 1
     await second.close()
     await third.close()
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.spool"))) == 1
 
 
 @pytest.mark.parametrize("lost", [1, 7, 30])
 async def test_a_torn_end_is_left_out_and_said(tmp_path: Path, lost: int) -> None:
     owners = Owners()
     owners.away = {WANG}
-    first = spool_on(tmp_path, owners)
+    first = await spool_on(tmp_path, owners)
     await first.take("phone", WANG, text(1))
     await first.take("phone", WANG, text(2))
     kill(first)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.spool")
     os.truncate(file, file.stat().st_size - lost)
     with capture_logs() as lines:
-        second = spool_on(tmp_path, owners)
+        second = await spool_on(tmp_path, owners)
     assert [line["log_level"] for line in lines] == ["warning"]
     assert second.waiting == 1
     owners.away = set()
@@ -250,17 +251,17 @@ async def test_a_torn_end_is_left_out_and_said(tmp_path: Path, lost: int) -> Non
 async def test_damage_in_the_middle_is_an_error_and_the_file_is_kept(tmp_path: Path) -> None:
     owners = Owners()
     owners.away = {WANG}
-    first = spool_on(tmp_path, owners)
+    first = await spool_on(tmp_path, owners)
     for n in range(3):
         await first.take("phone", WANG, text(n))
     kill(first)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.spool")
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     owners.away = set()
     with capture_logs() as lines:
-        second = spool_on(tmp_path, owners)
+        second = await spool_on(tmp_path, owners)
     assert [line["log_level"] for line in lines] == ["error"]
     await until(lambda: second.waiting == 0)
     assert owners.kept == {WANG: ["text 0"]}
@@ -273,9 +274,9 @@ async def test_a_disk_that_fails_gets_no_yes_and_leaves_no_half_record(
 ) -> None:
     owners = Owners()
     owners.away = {WANG}
-    spool = spool_on(tmp_path, owners)
+    spool = await spool_on(tmp_path, owners)
     await spool.take("phone", WANG, text(1))
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.spool")
     sound = file.read_bytes()
 
     def fail(*arguments: object) -> int:
@@ -295,14 +296,14 @@ async def test_a_disk_that_fails_gets_no_yes_and_leaves_no_half_record(
 async def test_what_waits_is_bounded(tmp_path: Path) -> None:
     owners = Owners()
     owners.away = {WANG}
-    spool = spool_on(tmp_path, owners, max_bytes=1000)
+    spool = await spool_on(tmp_path, owners, max_bytes=1000)
     taken = 0
     with contextlib.suppress(SpoolFull):
         while True:
             await spool.take("phone", WANG, text(taken))
             taken += 1
     assert 3 < taken < 20
-    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 1000 + 20 * taken
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.spool")) <= 1000 + 20 * taken
     owners.away = set()
     await until(lambda: spool.waiting == 0)
     await spool.take("phone", WANG, text(taken))
@@ -312,7 +313,7 @@ async def test_what_waits_is_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("spooled", [False, True])
 async def test_a_refusal_is_kept_for_a_person_whether_spooled_or_not(tmp_path: Path, spooled: bool) -> None:
     owners = Owners()
-    spool = spool_on(tmp_path, owners)
+    spool = await spool_on(tmp_path, owners)
     owners.away = {WANG}
     if spooled:
         await spool.take("phone", WANG, text(1))
@@ -325,7 +326,7 @@ async def test_a_refusal_is_kept_for_a_person_whether_spooled_or_not(tmp_path: P
 async def test_an_entity_that_has_stopped_holds_up_only_itself(tmp_path: Path) -> None:
     owners = Owners()
     owners.away, owners.refusal = {WANG}, Denied("stopped", "decide failed")
-    spool = spool_on(tmp_path, owners)
+    spool = await spool_on(tmp_path, owners)
     await spool.take("phone", WANG, text(1))
     await spool.take("phone", LI, text(2))
     assert (owners.kept, spool.waiting) == ({LI: ["text 2"]}, 1)
@@ -344,7 +345,7 @@ async def test_several_share_an_fsync(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "fdatasync", count)
     names = [f"a1-agent{n}" for n in range(50)]
     owners.away = set(names)
-    spool = spool_on(tmp_path, owners)
+    spool = await spool_on(tmp_path, owners)
     await asyncio.gather(*(spool.take("phone", name, text(n)) for n, name in enumerate(names)))
     assert (spool.waiting, syncs) == (50, syncs)
     assert syncs < 10
@@ -363,6 +364,15 @@ async def test_a_file_whose_worker_lives_cannot_be_adopted(tmp_path: Path) -> No
     assert SpoolFile.adopt(tmp_path / "none.spool") is None
 
 
+async def test_a_file_that_its_worker_removes_just_now_is_not_adopted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "1.spool"
+    path.touch()
+    monkeypatch.setattr(fcntl, "flock", lambda fd, how: path.unlink())
+    assert SpoolFile.adopt(path) is None
+
+
 # --- files that have to be fetched -----------------------------------------------------------------------------------
 
 
@@ -378,12 +388,12 @@ async def test_what_waits_for_its_file_waits_on_disk_and_what_follows_does_not_o
             await may_fetch.wait()
         return msgspec.structs.replace(command, files=())
 
-    spool = spool_on(tmp_path, owners, complete=complete)
+    spool = await spool_on(tmp_path, owners, complete=complete)
     await spool.take("wecom", "a1-w", picture(1))
     await spool.take("wecom", "a1-w", text(2))
     assert (owners.kept, spool.waiting) == ({}, 2)
     kill(spool)
-    spool = spool_on(tmp_path, owners, complete=complete)
+    spool = await spool_on(tmp_path, owners, complete=complete)
     may_fetch.set()
     await until(lambda: owners.kept == {"a1-w": ["text 1", "text 2"]})
     await spool.close()
@@ -399,7 +409,7 @@ async def test_a_file_that_cannot_be_had_is_said_in_the_text(tmp_path: Path, mon
         tries += 1
         raise LookupError("media-7 has expired")
 
-    spool = spool_on(tmp_path, owners, complete=complete)
+    spool = await spool_on(tmp_path, owners, complete=complete)
     with capture_logs():
         await spool.take("wecom", "a1-w", picture(1))
     said = "text 1\n[cat.png could not be fetched]"
