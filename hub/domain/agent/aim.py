@@ -77,14 +77,15 @@ def surprised(state: Agent, command: c.ReceiveText, now_ms: int) -> bool:
 
 
 def numbered(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> str | None:
-    """The conversation with this number, if it is theirs, and the number did not stand for another one when it was
-    written: it is given anew after a week, in which the hub may have stood still.
+    """The conversation with this number, if it is theirs, and they cannot have meant another one that had it here: it
+    is given anew after a week, in which the hub may have stood still, and they may have looked at their phone no more.
     """
     conversation = next((one for one, served in state.serving.items() if served.no == no), None)
     left = state.left.get(no)
     if conversation is None or left is None or left.conversation in ("", conversation):
         return conversation
-    return None if latest(command, now_ms) < left.at_ms else conversation
+    known_ms = max(left.at_ms, state.serving[conversation].since_ms)
+    return None if latest(command, now_ms) < known_ms else conversation
 
 
 def led(state: Agent, no: int, command: c.ReceiveText, now_ms: int) -> str | None:

@@ -12,6 +12,7 @@ from hub.domain.agent.phone import pieces
 from hub.domain.agent.state import (
     LEFT_MS,
     MISSING,
+    MOST_LEFT,
     MOST_SHOWN,
     Agent,
     Carried,
@@ -210,12 +211,19 @@ def _stop(state: Agent, conversation: str, no: int, at_ms: int) -> None:
         state.part = 0
     state.blocks = [block for block in state.blocks if block.conversation != conversation]
     state.notes = [n for n in state.notes if n.begins != no]
-    state.left = {other: left for other, left in state.left.items() if left.at_ms > at_ms - LEFT_MS}
-    state.left[no] = Left(conversation, at_ms)
+    _remember(state, conversation, no, at_ms)
     state.ask = bool(state.held)
     if state.sticky == conversation:
         state.sticky = ""
     state.unsettled_ms = at_ms
+
+
+def _remember(state: Agent, conversation: str, no: int, at_ms: int) -> None:
+    """That it was here."""
+    state.left.pop(no, None)  # it comes last again
+    last = set(list(state.left)[1 - MOST_LEFT :])
+    state.left = {other: left for other, left in state.left.items() if other in last or left.at_ms > at_ms - LEFT_MS}
+    state.left[no] = Left(conversation, at_ms)
 
 
 # --- what the agent typed ------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from hub.domain.teams import AgentSettings, Hours
 
 LEFT_MS = 24 * HOUR_MS
 """So long it is remembered that a conversation was here; longer than any platform's duplicate check."""
+MOST_LEFT = 50
+"""So many are remembered for longer, the last ones: after a week their numbers may come again."""
 
 MISSING = -1
 """For Served.last: the phone is shown nothing of the conversation until a Serve brings all that nobody has answered."""

@@ -5,6 +5,7 @@ import pytest
 from hub.domain import agent
 from hub.domain import commands as c
 from hub.domain import events as e
+from hub.domain.agent.state import MOST_LEFT
 from hub.domain.events import AnyEvent, Record
 from hub.domain.messages import Attachment
 from tests.domain.agent.test_entity import DESK_ONLY, HOUR, ME, MINUTE, SECOND, Rig, answers, notes, shown
@@ -276,6 +277,34 @@ def test_a_number_that_stood_for_another_when_it_was_written_is_not_theirs(typed
     events = rig.type(typed, sent_at_ms=typed_ms)
     assert "#12 不是你的会话" in notes(events)[0]
     assert {type(event) for event in events} == {e.StickyChosen, e.NoteWaiting}
+
+
+def test_who_writes_to_a_number_of_last_week_reaches_nobody_who_has_it_now() -> None:
+    rig = shown(12, 15)
+    rig.stop(12)
+    rig.wait(8 * 24 * HOUR).stop(15)
+    typed_ms = rig.now_ms
+    rig.wait(MINUTE)
+    rig.do(c.Serve("c99-y", 12, "李四", "售前"))
+    assert "#12 不是你的会话" in notes(rig.type("#12 您好", sent_at_ms=typed_ms))[0]
+    rig.wait(MINUTE)
+    assert e.AnswerChosen("c99-y", 12, "您好", seen=0) in rig.type("#12 您好")
+
+
+def test_of_those_that_have_left_the_last_are_remembered_and_all_of_a_day() -> None:
+    rig = Rig()
+
+    def has_had(no: int) -> None:
+        rig.do(c.Serve(f"c{no}-x", no, "张三", "售前"))
+        rig.stop(no)
+
+    for no in range(1, 81):
+        has_had(no)
+    assert len(rig.state.left) == 80
+    rig.wait(25 * HOUR)
+    has_had(99)
+    assert list(rig.state.left) == [*range(32, 81), 99]
+    assert len(rig.state.left) == MOST_LEFT
 
 
 def test_what_a_lead_wrote_before_they_were_told_decides_nothing() -> None:
