@@ -21,6 +21,9 @@ HEALTH_SUBJECT = "health"
 UNAVAILABLE = "unavailable"
 """`Denied.code` when no owner could be reached in time: nothing is known, the same command may be sent again."""
 
+STOPPED = "stopped"
+"""`Denied.code` of an entity whose decide has failed; it takes nothing more until it is loaded again."""
+
 _FINAL = frozenset(refusal.code for refusal in (Refusal, Repeated, NotYours, NotFound, NotHeld, Unchangeable, Unread))
 
 
@@ -43,6 +46,13 @@ class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     def final(self) -> bool:
         """Whether it is a decision about the command; else nobody was there to decide, and it may be tried again."""
         return self.code in _FINAL
+
+
+def as_denied(refusal: Refusal) -> Denied:
+    """A refusal as data."""
+    seq, resend_from = getattr(refusal, "seq", 0), getattr(refusal, "resend_from", 0)
+    by, since_ms = getattr(refusal, "by", ""), getattr(refusal, "since_ms", 0)
+    return Denied(refusal.code, str(refusal), seq, resend_from, by=by, since_ms=since_ms)
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, tag=True, gc=False):

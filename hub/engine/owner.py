@@ -22,22 +22,18 @@ from hub.domain.batch import SCHEMA, Batch, Entry, encode_batch, encode_entry
 from hub.domain.commands import AnyCommand, Origin, Tick
 from hub.domain.events import AnyEvent, Record
 from hub.domain.images import Checkpoint
-from hub.domain.looks import Question
-from hub.domain.refusals import NotFound, Refusal
-from hub.domain.views import ACKED, Audience, serving_change
-from hub.engine.calls import UNAVAILABLE, Denied, Listed, Outcome, Page, Pushes, Seen, Wanted
+from hub.domain.refusals import Refusal
+from hub.engine.calls import STOPPED, UNAVAILABLE, Denied, Outcome, as_denied
 from hub.engine.commits import Commits, Done, Item
 from hub.engine.entities import Entities
 from hub.engine.kinds import Kind
-from hub.engine.listing import newest
+from hub.engine.readers import Readers
 from hub.engine.recovery import NOTHING, Recovery, Unrelayed
 from hub.engine.rounds import Rounds
-from hub.engine.slots import Slot, encode_frame
+from hub.engine.slots import Slot
 from hub.engine.timers import Timers
 from hub.errors import Fenced
 
-STOPPED = "stopped"
-"""`Denied.code` of an entity whose decide has failed; it takes nothing more until it is loaded again."""
 logger = structlog.get_logger("owner")
 
 
@@ -80,7 +76,7 @@ class Owner:
         self._clock, self._on_commit, self._on_lost = clock, on_commit, on_lost
         self._slots = self.entities.slots
         self._commits = Commits(log, self._encode_batch, self._tell, self._committed, self._lost, rounds or Rounds())
-        self._listing: set[asyncio.Task[None]] = set()
+        self.readers = Readers(partition, self.entities, self._commits, epoch, clock.now_ms, self._unreadable)
         self._n = 0
         self._closed = "not taken yet"
         self._timers = Timers(clock.now_ms, self._tick)
@@ -223,106 +219,8 @@ class Owner:
             self.submit(entity, Tick(), None)
             self._timers.set(entity, slot.kind.next_due(slot.state))
 
-    # --- reading and watching --------------------------------------------------------------------------------------
-
-    def watch(
-        self,
-        entity: str,
-        audience: Audience,
-        after: int,
-        epoch: int,
-        pushes: Pushes,
-        done: Callable[[Page | Denied], None],
-    ) -> None:
-        """Answer what came after `after`, and push what follows to `pushes`."""
-        slot = self._readable(entity, partial(self.watch, entity, audience, after, epoch, pushes, done), done)
-        if slot is None:
-            return
-        page = slot.latest(audience, after, epoch, self._epoch)
-
-        def committed() -> None:
-            slot.watchers[audience, pushes] = self.now_ms()
-            done(page)
-
-        self._commits.after(committed, done)
-
-    def unwatch(self, entity: str, audience: Audience, pushes: Pushes) -> None:
-        """Push no more of it to `pushes`."""
-        slot = self._slots.get(entity)
-        if slot is not None and slot.watchers.pop((audience, pushes), None) is not None:
-            self.entities.drop_unused(slot)
-
-    def page(
-        self, entity: str, audience: Audience, after: int, before: int, done: Callable[[Page | Denied], None]
-    ) -> None:
-        """Answer what is in memory of the events between `after` and `before`."""
-        slot = self._readable(entity, partial(self.page, entity, audience, after, before, done), done)
-        if slot is None:
-            return
-        page = slot.page(audience, after, before, self._epoch)
-        self.entities.drop_unused(slot)
-        self._commits.after(lambda: done(page), done)
-
-    def look(self, entity: str, question: Question, done: Callable[[Seen | Denied], None]) -> None:
-        """Answer a question from the entity's state, once all that it tells of is on disk."""
-        slot = self._readable(entity, partial(self.look, entity, question, done), done)
-        if slot is None:
-            return
-        try:
-            answer: Seen | Denied = Seen(slot.kind.look(slot.state, question, self.now_ms()))
-        except NotFound as refusal:
-            answer = as_denied(refusal)
-        self.entities.drop_unused(slot)
-        if slot.logged == slot.state.seq:
-            done(answer)
-        else:
-            self._commits.after(lambda: done(answer), done)
-
-    def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
-        """Answer what waits to be sent to the entity, or to any, once all that this tells of is on disk."""
-        listing = asyncio.create_task(self._list(entity, wanted, done), name=f"list-{self.partition}")
-        self._listing.add(listing)
-        listing.add_done_callback(self._listing.discard)
-
-    async def _list(self, entity: str, wanted: Wanted, done: Callable[[Listed | Denied], None]) -> None:
-        try:
-            listed = await newest(self.entities, entity, wanted, self.now_ms())
-        except Exception as error:
-            logger.exception("list", partition=self.partition)
-            done(Denied(STOPPED, f"what waits in partition {self.partition} cannot be told: {error}"))
-            return
-        if self._closed or time.monotonic() >= self.valid_until:
-            done(self._unavailable())
-        else:
-            self._commits.after(lambda: done(listed), done)
-
-    def _readable(self, entity: str, again: Callable[[], None], done: Callable[[Denied], None]) -> Slot | None:
-        """Whom a reader asks. None: `done` was told why not, or `again` is called once the entity has been made."""
-        if self._closed or time.monotonic() >= self.valid_until:
-            done(self._unavailable())
-            return None
-        slot = self._slots.get(entity) or self.entities.at_hand(entity)
-        if slot is None:
-            self.entities.fetch(entity, again)
-        elif slot.spoilt:
-            done(Denied(STOPPED, slot.stopped))
-            return None
-        return slot
-
-    def signal(self, entity: str, audience: Audience, frame: bytes) -> None:
-        """Hand on a frame that takes no seq."""
-        slot = self._slots.get(entity)
-        if slot is not None:
-            for hears, pushes in tuple(slot.watchers):
-                if hears == audience:
-                    pushes.signal(entity, audience, frame)
-
-    def forget_watchers(self, unseen_since_ms: int, kept: Pushes) -> None:
-        """Drop watchers that have not said for long that they still watch; `kept` is the one of this process."""
-        for slot in list(self._slots.values()):
-            for (audience, pushes), seen_ms in list(slot.watchers.items()):
-                if seen_ms < unseen_since_ms and pushes is not kept:
-                    self.unwatch(slot.entity, audience, pushes)
+    def _unreadable(self) -> Denied | None:
+        return self._unavailable() if self._closed or time.monotonic() >= self.valid_until else None
 
     def _unavailable(self) -> Denied:
         return Denied(UNAVAILABLE, self._closed or "the lease on the partition has run out")
@@ -367,7 +265,7 @@ class Owner:
                     item.done(Outcome(item.records))
                 if item.slot is not None and item.slot.watchers:
                     for record in item.records:
-                        self._push(item.slot, record, item.sender)
+                        self.readers.push(item.slot, record, item.sender)
             except Exception:  # a socket's fault must not stop the partition
                 logger.exception("after commit", partition=self.partition)
 
@@ -377,25 +275,6 @@ class Owner:
         if committed:
             self.uncovered += len(committed)
             self._on_commit(seq, committed)
-
-    def _push(self, slot: Slot, record: Record, sender: object) -> None:
-        entity, seq = slot.entity, record.seq
-        but = sender if isinstance(record.event, ACKED) else None
-        frames: dict[Audience, bytes | None] = {}
-        for audience, pushes in tuple(slot.watchers):  # a push may close a socket, which watches no more
-            if but is not None and pushes.skip(entity, audience, seq, but):
-                continue
-            if audience not in frames:  # made once, and only if somebody hears it
-                frames[audience] = encode_frame(record, audience)
-            frame = frames[audience]
-            if frame is not None:
-                pushes.push(entity, audience, seq, frame, but)
-        if but is None:
-            change = serving_change(record.event)
-            if change is not None:
-                for audience, pushes in tuple(slot.watchers):
-                    if audience == "agent":
-                        pushes.serving(entity, *change)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
@@ -421,10 +300,3 @@ class Owner:
     def _lost(self, why: str) -> None:
         self.close(why)
         self._on_lost(self.partition, why)
-
-
-def as_denied(refusal: Refusal) -> Denied:
-    """A refusal as data."""
-    seq, resend_from = getattr(refusal, "seq", 0), getattr(refusal, "resend_from", 0)
-    by, since_ms = getattr(refusal, "by", ""), getattr(refusal, "since_ms", 0)
-    return Denied(refusal.code, str(refusal), seq, resend_from, by=by, since_ms=since_ms)

@@ -323,7 +323,7 @@ class Partitions:
         for owned in self._owned.values():
             owned.busy //= 2
             if self._router.pushes is not None:
-                owned.owner.forget_watchers(self._clock.now_ms() - UNSEEN_MS, self._router.pushes)
+                owned.owner.readers.forget_watchers(self._clock.now_ms() - UNSEEN_MS, self._router.pushes)
 
     @property
     def home(self) -> int:

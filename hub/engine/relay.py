@@ -15,9 +15,9 @@ import structlog
 from hub.domain.commands import AnyCommand, Origin
 from hub.domain.events import Record
 from hub.domain.ids import kind_of, partition_of
-from hub.engine.calls import UNAVAILABLE, Outcome
+from hub.engine.calls import STOPPED, UNAVAILABLE, Outcome
 from hub.engine.kinds import Kind
-from hub.engine.owner import STOPPED, Owner
+from hub.engine.owner import Owner
 
 AGAIN_S = 0.05
 AT_ONCE = 256

@@ -131,7 +131,7 @@ class Router:
         owner = self._owners.get(partition)
         if owner is not None:
             assert self.pushes is not None
-            owner.watch(entity, audience, after, epoch, self.pushes, done)
+            owner.readers.watch(entity, audience, after, epoch, self.pushes, done)
         else:
             self._ask(partition, Watch(entity, audience, after, epoch, self.worker), done)
 
@@ -141,7 +141,7 @@ class Router:
         owner = self._owners.get(partition)
         if owner is not None:
             assert self.pushes is not None
-            owner.unwatch(entity, audience, self.pushes)
+            owner.readers.unwatch(entity, audience, self.pushes)
         else:
             self._ask(partition, Unwatch(entity, audience, self.worker), None)
 
@@ -150,7 +150,7 @@ class Router:
         partition = partition_of(entity)
         owner = self._owners.get(partition)
         if owner is not None:
-            owner.signal(entity, audience, frame)
+            owner.readers.signal(entity, audience, frame)
         else:
             self._ask(partition, Forward(entity, audience, frame), None)
 
@@ -170,7 +170,7 @@ class Router:
         partition = partition_of(entity)
         owner = self._owners.get(partition)
         if owner is not None:
-            owner.page(entity, audience, after, before, answered)
+            owner.readers.page(entity, audience, after, before, answered)
         else:
             self._ask(partition, GetPage(entity, audience, after, before), answered)
 
@@ -179,7 +179,7 @@ class Router:
         partition = partition_of(entity)
         owner = self._owners.get(partition)
         if owner is not None:
-            owner.look(entity, question, done)
+            owner.readers.look(entity, question, done)
         else:
             self._ask(partition, Look(entity, question), done)
 
@@ -203,7 +203,7 @@ class Router:
         answered: asyncio.Future[Listed | Denied] = asyncio.get_running_loop().create_future()
         owner = self._owners.get(partition)
         if owner is not None:
-            owner.queued(entity, wanted, answered.set_result)
+            owner.readers.queued(entity, wanted, answered.set_result)
         else:
             self._ask(partition, ListQueued(entity, wanted), answered.set_result)
         return answered
@@ -281,18 +281,18 @@ class Router:
             case Submit(entity, command, origin, worker, sender):
                 owner.submit(entity, command, done, origin, (worker, sender) if sender else None)
             case Watch(entity, audience, after, epoch, worker):
-                owner.watch(entity, audience, after, epoch, self._remote(worker), done)
+                owner.readers.watch(entity, audience, after, epoch, self._remote(worker), done)
             case Unwatch(entity, audience, worker):
-                owner.unwatch(entity, audience, self._remote(worker))
+                owner.readers.unwatch(entity, audience, self._remote(worker))
                 done(None)
             case GetPage(entity, audience, after, before):
-                owner.page(entity, audience, after, before, done)
+                owner.readers.page(entity, audience, after, before, done)
             case Look(entity, question):
-                owner.look(entity, question, done)
+                owner.readers.look(entity, question, done)
             case ListQueued(entity, wanted):
-                owner.queued(entity, wanted, done)
+                owner.readers.queued(entity, wanted, done)
             case Forward(entity, audience, frame):
-                owner.signal(entity, audience, frame)
+                owner.readers.signal(entity, audience, frame)
                 done(None)
 
     def delivered(self, pushed: PushedList) -> None:

@@ -17,8 +17,8 @@ from hub.domain.conversation import Conversation
 from hub.domain.events import AnyEvent, MessagePosted, Record
 from hub.domain.messages import Judgement, Profile
 from hub.domain.views import Audience
-from hub.engine.calls import Denied, Outcome
-from hub.engine.owner import STOPPED, Owner
+from hub.engine.calls import STOPPED, Denied, Outcome
+from hub.engine.owner import Owner
 from tests.engine.rig import EPOCH, Heard, Rig, conversation, until
 
 ONE = conversation(0)
@@ -238,7 +238,7 @@ class Leaving(Heard):
 
     def push(self, entity: str, audience: Audience, seq: int, frame: bytes, but: object) -> None:
         super().push(entity, audience, seq, frame, but)
-        self.owner.unwatch(entity, audience, self)
+        self.owner.readers.unwatch(entity, audience, self)
 
 
 async def test_gateway_that_leaves_during_a_push_takes_nothing_from_the_others(nats: EmbeddedServer) -> None:
@@ -247,7 +247,7 @@ async def test_gateway_that_leaves_during_a_push_takes_nothing_from_the_others(n
     leaving, staying = [Leaving(owner) for _ in range(3)], [Heard() for _ in range(3)]
     for audience in ("agent", "visitor"):
         for heard in (*leaving, *staying):
-            owner.watch(ONE, audience, 0, EPOCH, heard, lambda page: None)
+            owner.readers.watch(ONE, audience, 0, EPOCH, heard, lambda page: None)
     outcome = await rig.post(ONE, "t1", 1)
     posted = next(r.seq for r in outcome.records if isinstance(r.event, MessagePosted))
     for heard in (*leaving, *staying):

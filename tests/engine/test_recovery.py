@@ -20,10 +20,10 @@ from hub.domain.ids import kind_of
 from hub.domain.messages import Limits
 from hub.domain.teams import AgentSettings
 from hub.engine import checkpoints
-from hub.engine.calls import Denied, Page
+from hub.engine.calls import STOPPED, Denied, Page
 from hub.engine.checkpoints import Checkpoints
 from hub.engine.kinds import kinds
-from hub.engine.owner import STOPPED, Owner
+from hub.engine.owner import Owner
 from hub.engine.slots import PAGE_BYTES, RECENT, Slot
 from tests.engine.rig import Rig, conversation, until
 from tests.engine.test_relay import PARTITIONS, TEAMS, WANG

@@ -13,9 +13,8 @@ from hub.domain.looks import Question
 from hub.domain.messages import Judgement, Profile
 from hub.domain.refusals import Refusal
 from hub.domain.views import ACKED, Audience, view
-from hub.engine.calls import UNAVAILABLE, Denied, Listed, Outcome, Page, Pushes, Seen, Wanted
+from hub.engine.calls import UNAVAILABLE, Denied, Listed, Outcome, Page, Pushes, Seen, Wanted, as_denied
 from hub.engine.listing import is_wanted
-from hub.engine.owner import as_denied
 
 NOW_MS = 1_764_000_000_000
 ZHANG = Profile("h5", name="张三", page="https://shop.example/cart")

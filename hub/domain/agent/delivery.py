@@ -7,11 +7,11 @@ import msgspec
 
 from hub.domain import attempts
 from hub.domain import events as e
-from hub.domain.agent import notes, threads, ways
+from hub.domain.agent import notes, reading, threads, ways
 from hub.domain.agent.duty import unreachable
 from hub.domain.agent.phone import BLOCK_MARGIN, pieces
-from hub.domain.agent.state import Agent, PhoneAttempt
-from hub.domain.attempts import UNCONFIRMED, Failure
+from hub.domain.agent.state import MOST_SHOWN, Agent, Carried, Left, Note, PhoneAttempt, Shown, unsee
+from hub.domain.attempts import UNCONFIRMED, Failure, note_again, note_delay, note_try
 from hub.domain.commands import RecordReceipt, RecordVerdict
 from hub.domain.events import AnyEvent
 from hub.domain.messages import Attachment, Limits, Outgoing
@@ -20,8 +20,13 @@ from hub.domain.refusals import NotFound
 from hub.domain.teams import AgentSettings
 from hub.domain.text import cut, size
 
+MOST_LETTERS = 20
+"""So many dead letters can be sent again, the latest ones."""
 MAIL_AGAIN_MS = 600_000
 """So long a mail of which nobody knows whether it arrived is sent again."""
+
+
+# --- deciding --------------------------------------------------------------------------------------------------------
 
 
 def next_send(state: Agent) -> int | None:
@@ -192,3 +197,110 @@ def _give_up(state: Agent, because: str, now_ms: int) -> list[AnyEvent]:
         if served.no in state.seen:
             events.append(e.NoteWaiting(notes.stopped(served, "returned", ""), ends=served.no))
     return events
+
+
+# --- evolving --------------------------------------------------------------------------------------------------------
+
+
+def evolve(state: Agent, event: e.Attempted | e.AttemptSent | e.AttemptDelayed | e.AttemptRefused, at_ms: int) -> None:
+    """As hub.domain.agent.evolving.evolve, of these events."""
+    match event:
+        case e.Attempted():
+            _try(state, event, at_ms)
+        case e.AttemptDelayed() if state.attempt:
+            note_delay(state.attempt, event)
+        case e.AttemptSent() if state.attempt:
+            attempt, state.attempt = state.attempt, None
+            reading.reached(state, attempt.number, attempt.blocks)
+            _show(state, attempt, at_ms)
+        case e.AttemptRefused() if state.attempt:
+            attempt, state.attempt = state.attempt, None
+            state.ask = bool(state.held)
+            if attempt.overtaken and event.unknown:
+                state.overtaken_ms = at_ms
+            if attempt.blocks or event.again:  # the notes only shared the text with what was refused
+                state.notes = attempt.notes + state.notes
+                if not event.again:
+                    _bury(state, attempt)
+                    _note_shown(state, attempt)  # for a note says which they were
+            elif any(lost.returns or lost.ends for lost in attempt.notes):
+                state.misled = True
+
+
+def _bury(state: Agent, attempt: PhoneAttempt) -> None:
+    message = attempt.message or Outgoing(())
+    text = attempt.text or " ".join(f"[{file.name}]" for file in message.files)
+    state.letters[attempt.number] = Note(text, thread=(message.thread, message.title))
+    if len(state.letters) > MOST_LETTERS:
+        del state.letters[next(iter(state.letters))]
+
+
+def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
+    state.tries_ms = note_try(state.tries_ms, at_ms)
+    if state.attempt is not None:
+        note_again(state.attempt, event.tries, at_ms)
+        return
+    notes, state.notes = state.notes[: event.notes], state.notes[event.notes :]
+    state.ask = state.ask and not event.asks
+    state.attempts = event.attempt
+    state.attempt = PhoneAttempt(
+        event.attempt, event.channel, event.address, event.text, event.tries, at_ms,
+        blocks=_take(state, event.blocks), notes=notes, asks=event.asks, message=event.message,
+    )  # fmt: skip
+
+
+def _take(state: Agent, count: int) -> list[Carried]:
+    """Take the first `count` blocks, or parts of such, out of what waits."""
+    assert state.settings is not None
+    carried: list[Carried] = []
+    limits, blocks, taken = state.settings.limits, state.blocks, 0
+    while len(carried) < count:
+        block = blocks[taken]
+        carried.append(Carried(block.conversation, block.no, block.seq))
+        state.part += 1
+        if state.part == len(pieces(block, limits)):
+            state.part = 0
+            taken += 1
+    state.blocks = blocks[taken:]
+    waiting = {block.conversation for block in state.blocks}
+    for gone in {one.conversation for one in carried} - waiting:
+        state.serving[gone].waits_ms = 0
+    return carried
+
+
+def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
+    """The phone has the text: whoever reads it knows what it says. One of before is not the phone they look at."""
+    _note_shown(state, attempt)
+    if attempt.number <= state.since:
+        return
+    for shown in attempt.notes:
+        if shown.ends:
+            left = state.left.get(shown.ends)
+            state.left[shown.ends] = Left(left.conversation if left else "", at_ms)
+            unsee(state, shown.ends, at_ms)
+        elif shown.returns:
+            state.unsettled_ms = at_ms
+        elif shown.begins and shown.begins not in state.seen:
+            state.seen[shown.begins], state.seen_ms = False, at_ms
+    for carried in attempt.blocks:
+        if not state.seen.get(carried.no):
+            state.seen[carried.no], state.seen_ms = True, at_ms
+    if attempt.asks or attempt.overtaken:
+        state.overtaken_ms = at_ms if attempt.overtaken else 0
+    for held in state.held:
+        if held.number <= attempt.asks and not held.asked_ms:
+            held.asked_ms = at_ms
+
+
+def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
+    """Of a block that was cut, when its last part has left."""
+    waiting = {(block.conversation, block.seq) for block in state.blocks}
+    for carried in attempt.blocks:
+        served = state.serving.get(carried.conversation)
+        if served is not None and (carried.conversation, carried.seq) not in waiting:
+            shown = served.shown.get(attempt.channel, [])
+            served.shown[attempt.channel] = [*shown[-MOST_SHOWN + 1 :], Shown(carried.seq, attempt.tried_ms)]
+    for one in attempt.notes:
+        conversation, seq = one.failed
+        if served := state.serving.get(conversation):
+            served.heard = [*served.heard[-MOST_SHOWN + 1 :], Shown(seq, attempt.tried_ms)]

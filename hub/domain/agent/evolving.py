@@ -7,31 +7,26 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain import outside
-from hub.domain.agent import reading, ways
-from hub.domain.agent.phone import pieces
+from hub.domain.agent import delivery, reading, ways
 from hub.domain.agent.state import (
     LEFT_MS,
     MISSING,
     MOST_LEFT,
-    MOST_SHOWN,
     Agent,
     Carried,
     Held,
     Led,
     Left,
     Note,
-    PhoneAttempt,
     Served,
-    Shown,
     next_place,
-    sticky_no,
+    unsee,
 )
 from hub.domain.agent.threads import grouped
-from hub.domain.attempts import note_again, note_delay, note_try
 from hub.domain.commands import Origin
 from hub.domain.conversation.state import CHANGEABLE
 from hub.domain.events import Record
-from hub.domain.messages import Block, Outgoing
+from hub.domain.messages import Block
 from hub.domain.origins import note
 from hub.domain.pace import HOUR_MS
 from hub.domain.presence import Presence, has_answered, has_missed, has_said, is_in_front
@@ -39,8 +34,6 @@ from hub.domain.teams import DESK
 
 DESK_EVERY_MS = 300_000
 """A conversation tells of answers at a desk at most so often."""
-MOST_LETTERS = 20
-"""So many dead letters can be sent again, the latest ones."""
 
 
 def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
@@ -67,7 +60,7 @@ def evolve(state: Agent, record: Record, origin: Origin | None = None) -> None:
         case e.Serving() | e.ServingStopped() | e.BlocksWaiting() | e.NoteWaiting() | e.ReadMarked():
             _evolve_served(state, event, at_ms)
         case e.Attempted() | e.AttemptSent() | e.AttemptDelayed() | e.AttemptRefused():
-            _evolve_attempt(state, event, at_ms)
+            delivery.evolve(state, event, at_ms)
         case _:
             _evolve_typed(state, record)
 
@@ -267,7 +260,7 @@ def _evolve_typed(state: Agent, record: Record) -> None:
         case e.AcceptAsked(conversation=conversation):
             state.serving[conversation].accepted, state.serving[conversation].unread_ms = True, 0
         case e.CloseAsked(no=no) | e.TransferAsked(no=no, because=""):  # not what is given back after their shift
-            _unsee(state, no, at_ms)
+            unsee(state, no, at_ms)
 
 
 def _answer(state: Agent, conversation: str, seen: int | None) -> None:
@@ -301,120 +294,3 @@ def _unhold(state: Agent, text: str) -> None:
     place = next(i for i, held in enumerate(state.held) if held.text == text)
     del state.held[place]
     state.ask = state.ask and bool(state.held)
-
-
-# --- the phone -----------------------------------------------------------------------------------------------------
-
-
-def _evolve_attempt(
-    state: Agent, event: e.Attempted | e.AttemptSent | e.AttemptDelayed | e.AttemptRefused, at_ms: int
-) -> None:
-    match event:
-        case e.Attempted():
-            _try(state, event, at_ms)
-        case e.AttemptDelayed() if state.attempt:
-            note_delay(state.attempt, event)
-        case e.AttemptSent() if state.attempt:
-            attempt, state.attempt = state.attempt, None
-            reading.reached(state, attempt.number, attempt.blocks)
-            _show(state, attempt, at_ms)
-        case e.AttemptRefused() if state.attempt:
-            attempt, state.attempt = state.attempt, None
-            state.ask = bool(state.held)
-            if attempt.overtaken and event.unknown:
-                state.overtaken_ms = at_ms
-            if attempt.blocks or event.again:  # the notes only shared the text with what was refused
-                state.notes = attempt.notes + state.notes
-                if not event.again:
-                    _bury(state, attempt)
-                    _note_shown(state, attempt)  # for a note says which they were
-            elif any(lost.returns or lost.ends for lost in attempt.notes):
-                state.misled = True
-
-
-def _bury(state: Agent, attempt: PhoneAttempt) -> None:
-    message = attempt.message or Outgoing(())
-    text = attempt.text or " ".join(f"[{file.name}]" for file in message.files)
-    state.letters[attempt.number] = Note(text, thread=(message.thread, message.title))
-    if len(state.letters) > MOST_LETTERS:
-        del state.letters[next(iter(state.letters))]
-
-
-def _try(state: Agent, event: e.Attempted, at_ms: int) -> None:
-    state.tries_ms = note_try(state.tries_ms, at_ms)
-    if state.attempt is not None:
-        note_again(state.attempt, event.tries, at_ms)
-        return
-    notes, state.notes = state.notes[: event.notes], state.notes[event.notes :]
-    state.ask = state.ask and not event.asks
-    state.attempts = event.attempt
-    state.attempt = PhoneAttempt(
-        event.attempt, event.channel, event.address, event.text, event.tries, at_ms,
-        blocks=_take(state, event.blocks), notes=notes, asks=event.asks, message=event.message,
-    )  # fmt: skip
-
-
-def _take(state: Agent, count: int) -> list[Carried]:
-    """Take the first `count` blocks, or parts of such, out of what waits."""
-    assert state.settings is not None
-    carried: list[Carried] = []
-    limits, blocks, taken = state.settings.limits, state.blocks, 0
-    while len(carried) < count:
-        block = blocks[taken]
-        carried.append(Carried(block.conversation, block.no, block.seq))
-        state.part += 1
-        if state.part == len(pieces(block, limits)):
-            state.part = 0
-            taken += 1
-    state.blocks = blocks[taken:]
-    waiting = {block.conversation for block in state.blocks}
-    for gone in {one.conversation for one in carried} - waiting:
-        state.serving[gone].waits_ms = 0
-    return carried
-
-
-def _show(state: Agent, attempt: PhoneAttempt, at_ms: int) -> None:
-    """The phone has the text: whoever reads it knows what it says. One of before is not the phone they look at."""
-    _note_shown(state, attempt)
-    if attempt.number <= state.since:
-        return
-    for shown in attempt.notes:
-        if shown.ends:
-            left = state.left.get(shown.ends)
-            state.left[shown.ends] = Left(left.conversation if left else "", at_ms)
-            _unsee(state, shown.ends, at_ms)
-        elif shown.returns:
-            state.unsettled_ms = at_ms
-        elif shown.begins and shown.begins not in state.seen:
-            state.seen[shown.begins], state.seen_ms = False, at_ms
-    for carried in attempt.blocks:
-        if not state.seen.get(carried.no):
-            state.seen[carried.no], state.seen_ms = True, at_ms
-    if attempt.asks or attempt.overtaken:
-        state.overtaken_ms = at_ms if attempt.overtaken else 0
-    for held in state.held:
-        if held.number <= attempt.asks and not held.asked_ms:
-            held.asked_ms = at_ms
-
-
-def _note_shown(state: Agent, attempt: PhoneAttempt) -> None:
-    """Of a block that was cut, when its last part has left."""
-    waiting = {(block.conversation, block.seq) for block in state.blocks}
-    for carried in attempt.blocks:
-        served = state.serving.get(carried.conversation)
-        if served is not None and (carried.conversation, carried.seq) not in waiting:
-            shown = served.shown.get(attempt.channel, [])
-            served.shown[attempt.channel] = [*shown[-MOST_SHOWN + 1 :], Shown(carried.seq, attempt.tried_ms)]
-    for one in attempt.notes:
-        conversation, seq = one.failed
-        if served := state.serving.get(conversation):
-            served.heard = [*served.heard[-MOST_SHOWN + 1 :], Shown(seq, attempt.tried_ms)]
-
-
-def _unsee(state: Agent, no: int, at_ms: int) -> None:
-    """The agent takes the conversation for gone: where they turn next they have not said."""
-    if state.seen.pop(no, None) is not None:
-        state.seen_ms = at_ms
-    if sticky_no(state) == no:
-        state.sticky = ""
-    state.unsettled_ms = at_ms

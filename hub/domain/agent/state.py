@@ -205,3 +205,12 @@ def next_place(state: Agent) -> int:
 def sticky_no(state: Agent) -> int:
     """The number of the sticky conversation, 0 without one."""
     return state.serving[state.sticky].no if state.sticky else 0
+
+
+def unsee(state: Agent, no: int, at_ms: int) -> None:
+    """The agent takes the conversation for gone: where they turn next they have not said."""
+    if state.seen.pop(no, None) is not None:
+        state.seen_ms = at_ms
+    if sticky_no(state) == no:
+        state.sticky = ""
+    state.unsettled_ms = at_ms
