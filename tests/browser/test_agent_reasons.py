@@ -31,7 +31,7 @@ console.log(JSON.stringify(JSON.parse(said).map(inChinese)));
 ENGLISH = re.compile(r"[A-Za-z]{3,}")
 WORDING = {
     fit: ("_last_agent", "why_next", "_nobody", "_reason", "_others", "_skip", "_has"),
-    entity: ("_ask", "_take", "_overflow"),
+    entity: ("_ask", "_take", "_overflow", "_why_there"),
 }
 """The functions that word why the queue did what it did."""
 
@@ -57,7 +57,11 @@ def asks(name: str, **how: object) -> c.Enqueue:
 TWO, FULL = (agent(1), agent(2, 3)), [agent(no, 1) for no in range(1, 6)]
 BUSY = (agent(1, 1), agent(2, 9), agent(3))
 CHINESE = [agent(no, language="zh") for no in range(1, 5)]
+SALES, NIGHT = Team("sales", "售前"), Team("night", "夜班")
+FILES = [c.ChangeTeams(Teams(str(files), files[0].name, files, ())) for files in ((SALES,), (SALES, NIGHT), (NIGHT,))]
 STORIES: list[list[AnyCommand]] = [
+    [FILES[0], asks("a", team="night"), FILES[1], asks("b"), FILES[2]],
+    [FILES[1], asks("a", team=""), c.ChangeTeams(Teams("2", "night", (SALES, NIGHT), ()))],
     [asks("before there are teams")],
     [rules(*TWO), asks("a"), c.Take("a1-x", conversation="c0-a")],
     [rules(*TWO), asks("a"), *on(2)],
@@ -86,7 +90,7 @@ def told() -> Iterator[AnyEvent]:
 
 def reasons() -> list[str]:
     """Why the queue chose somebody, let one stand in another line, or had nobody; why a conversation went back."""
-    queues = {event.because for event in told() if isinstance(event, e.Chosen | e.Overflowed | e.Told)}
+    queues = {event.because for event in told() if isinstance(event, e.Chosen | e.Overflowed | e.Rerouted | e.Told)}
     late, slow = begun(Rig()), begun(Rig(), taken=True)
     gone = begun(Rig()).relay(c.TellWaiting(12, "sales", 1, False, lost=WANG))
     went = [event for event in late.after(30) + slow.after(3600) + gone if isinstance(event, e.Returned)]

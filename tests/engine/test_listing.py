@@ -262,10 +262,10 @@ async def test_without_one_of_the_owners_nothing_is_told_but_of_those_that_are_t
 
 
 class Leaving:
-    """An owner here; when it is asked, those of all partitions leave this worker."""
+    """An owner here, who is its readers too; when it is asked, those of all partitions leave this worker."""
 
     def __init__(self, partition: int, router: Router) -> None:
-        self.partition, self._router = partition, router
+        self.partition, self._router, self.readers = partition, router, self
 
     def queued(self, entity: str, wanted: Wanted, done: Callable[[Listed], None]) -> None:
         for partition in range(PARTITIONS):

@@ -281,7 +281,7 @@ def _overflow(draft: Draft, conversation: str) -> None:
 def _finish(draft: Draft) -> None:
     """Look at some of the teams for which there is more to decide, and tell those who wait how they stand now.
 
-    Nobody is served before all stand where they belong: who has come first may still stand elsewhere.
+    Nobody is served, or told anything, before all stand where they belong: who came first may still stand elsewhere.
     """
     for line in list(draft.astray):
         if not _reroute(draft, line):
@@ -292,8 +292,9 @@ def _finish(draft: Draft) -> None:
             break
         del draft.unsettled[team]
         draft.turned[team] = draft.moved[team] = None
-    draft.more = False
-    tell(draft)
+    draft.more = bool(draft.astray)
+    if not draft.more:
+        tell(draft)
     if draft.more:
         untold = itertools.islice(draft.state.untold, 1)  # whichever line it is, all of them are told first
         places = [draft.state.places[conversation] for conversation in (*draft.overflowed, *untold)]
@@ -340,8 +341,10 @@ def _reroute(draft: Draft, line: str) -> bool:
 def _why_there(state: Queue, place: Place, line: str, team: str) -> str:
     """Why who stands in the line belongs in that of `team`."""
     if line and line not in state.teams:
-        return f"{line} is no team any more"
-    return f"{display_of(state, team)} is {'there' if place.team == team else 'the default team'} now"
+        why = "their team is no more"
+    else:
+        why = "the team is new" if place.team == team else "it is the default team now"
+    return f"{display_of(state, team)}: {why}"
 
 
 def _serve(draft: Draft, spot: Spot) -> bool:

@@ -147,7 +147,7 @@ def why_nobody(state: Queue, place: Place) -> str:
 def _nobody(state: Queue, place: Place, team: str) -> str:
     display = display_of(state, team)
     if team not in state.teams:
-        return f"{display} is no team any more" if state.teams else "there are no teams yet"
+        return "there are no teams yet"
     if not state.slots[team]:
         return f"{display}: nobody is on duty"
     if not chooses(state, team):

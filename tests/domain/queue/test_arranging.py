@@ -123,7 +123,7 @@ def test_a_long_line_of_a_team_that_is_gone_empties_by_and_by_and_everybody_keep
     while desk.state.unsettled:
         moved = [event for event in decide(desk, c.Tick()) if isinstance(event, e.Rerouted)]
         assert len(moved) <= AT_ONCE
-        assert {event.because for event in moved} <= {"service is no team any more"}
+        assert {event.because for event in moved} <= {"Sales: their team is no more"}
     assert lines(desk) == {"sales": [f"c0-{n:03}" for n in range(100)]}
     assert desk.state == desk.replayed()
 
@@ -168,7 +168,7 @@ def test_another_default_team_gets_those_who_have_named_none() -> None:
         desk.do(c.Enqueue(f"c0-{n}", team, 0))
     events = desk.do(c.ChangeTeams(named("sales", "service", default="service")))
     assert lines(desk) == {"sales": ["c0-1"], "service": ["c0-0", "c0-2", "c0-3"]}
-    assert {one.because for one in events if isinstance(one, e.Rerouted)} == {"Service is the default team now"}
+    assert {one.because for one in events if isinstance(one, e.Rerouted)} == {"Service: it is the default team now"}
 
 
 def test_a_line_in_which_somebody_stood_as_well_is_left_when_its_team_is_gone() -> None:
@@ -211,3 +211,13 @@ def test_nobody_is_chosen_while_some_line_has_not_been_left_though_their_own_has
     decide(desk, c.SetDuty(ANN.id, True))
     desk.settle()
     assert [name for name, place in desk.state.places.items() if place.agent] == ["c0-first"]
+
+
+def test_who_waits_hears_nothing_before_all_stand_where_they_belong() -> None:
+    desk = Desk(c.ChangeTeams(named("sales", "service")))
+    for n in range(30):
+        desk.do(c.Enqueue(f"c0-{n:03}", "service", 0))
+    decide(desk, c.ChangeTeams(named("sales")))
+    assert not [event for event in decide(desk, c.Leave("c0-000")) if isinstance(event, e.Told)]
+    told = [event for event in desk.settle() if isinstance(event, e.Told)]
+    assert [(one.conversation, one.team, one.position) for one in told] == [("c0-001", "sales", 1)]
